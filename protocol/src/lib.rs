@@ -1,0 +1,24 @@
+//! Tacit's protocols as pure state machines.
+//!
+//! Nothing here opens a socket, reads a clock, touches a file or draws randomness: seeds come in as
+//! arguments, messages come in as bytes and go out as bytes. So every protocol runs in memory, replays
+//! exactly from its seed, has test vectors and can be fuzzed.
+//!
+//! ```text
+//!   ids, secret ──► wire ──► session ──► psi (join, aggregate, learn have their place beside it)
+//!                    ▲                    │
+//!   identity ── items for psi             ├──► ristretto   many points, one scalar
+//!   noise ───── dummies that pad sizes    └──► transcript  what was said, hashed
+//! ```
+
+pub mod identity;
+pub mod ids;
+pub mod noise;
+pub mod psi;
+pub mod ristretto;
+pub mod secret;
+pub mod session;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod transcript;
+pub mod wire;
