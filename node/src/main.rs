@@ -1,1 +1,5 @@
-fn main() { let _ = datafusion::prelude::SessionContext::new(); }
+//! `tacit`: the node and everything people do with it.
+
+fn main() -> std::process::ExitCode {
+    tacit_node::cli::main()
+}
