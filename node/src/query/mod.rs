@@ -1,1 +1,5 @@
 //! (under construction)
+
+mod request;
+
+pub use request::{QueryRequest, default_wait};
