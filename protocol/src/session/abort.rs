@@ -1,0 +1,126 @@
+//! Why a run ended without an answer.
+//!
+//! Each variant is named by the rule that was broken and has a stable code; the code is all that the peer is
+//! told. None carries an item, a point, a tag or a key.
+
+use crate::{ristretto::Refusal, wire::WireError};
+
+/// A run that ended without an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Abort {
+    /// The peer broke a rule of the protocol.
+    #[error("the peer broke a rule of the protocol")]
+    Peer(#[source] PeerMisbehaved),
+    /// The peer's bytes are not a message, or not the one that is due.
+    #[error("the peer's message cannot be taken")]
+    Wire(#[source] WireError),
+    /// A message of the protocol, but not now.
+    #[error("{expected} was due, {got} came")]
+    OutOfTurn { expected: &'static str, got: &'static str },
+    /// The peer stopped speaking before the end.
+    #[error("the peer ended the session while {expected} was due")]
+    PeerEnded { expected: &'static str },
+    /// Our own set, with its dummies, is larger than the contract lets us bring.
+    #[error("the set has {count} items with its dummies, {cap} are allowed")]
+    OwnSetAboveCap { count: u64, cap: u32 },
+    /// The session was set up with chunks that hold no item or do not fit into a message.
+    #[error("a chunk must hold at least one item and fit into a message")]
+    ChunkSize,
+}
+
+impl Abort {
+    /// The stable code, the same in every log and answer.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Peer(rule) => rule.code(),
+            Self::Wire(rule) => rule.code(),
+            Self::OutOfTurn { .. } => "E-PEER-OUT-OF-TURN",
+            Self::PeerEnded { .. } => "E-PEER-ENDED",
+            Self::OwnSetAboveCap { .. } => "E-SET-ABOVE-CAP",
+            Self::ChunkSize => "E-CHUNK-SIZE",
+        }
+    }
+
+    /// Whether it is the peer that broke a rule, so that the audit can say so (A17). A peer that merely
+    /// went away is not blamed.
+    pub const fn blames_peer(&self) -> bool {
+        matches!(self, Self::Peer(_) | Self::Wire(_) | Self::OutOfTurn { .. })
+    }
+
+    /// Whether the same request may succeed later without anybody changing anything.
+    pub const fn retry_helps(&self) -> bool {
+        matches!(self, Self::PeerEnded { .. })
+    }
+
+    /// For a message that arrives after the run is over.
+    pub const fn after_the_end(got: &'static str) -> Self {
+        Self::OutOfTurn { expected: "nothing", got }
+    }
+}
+
+impl From<PeerMisbehaved> for Abort {
+    fn from(rule: PeerMisbehaved) -> Self {
+        Self::Peer(rule)
+    }
+}
+
+impl From<WireError> for Abort {
+    fn from(rule: WireError) -> Self {
+        Self::Wire(rule)
+    }
+}
+
+/// A rule of the protocol that the peer broke. The comment names the rule in `docs/protocols/psi.md`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerMisbehaved {
+    /// It speaks in our role.
+    #[error("the message is one that only this side may send")]
+    RoleReflected,
+    /// It announced more items than the contract lets it bring.
+    #[error("{announced} items were announced, {cap} are allowed")]
+    CountAboveCap { announced: u64, cap: u32 },
+    /// A chunk was left out, repeated, or overtook another.
+    #[error("chunk {expected} was due, chunk {got} came")]
+    ChunkOutOfOrder { expected: u32, got: u32 },
+    /// A chunk has more or fewer items than the announcement leaves for it.
+    #[error("{expected} bytes of items were due, {got} came")]
+    CountDiffers { expected: usize, got: usize },
+    /// It answered a chunk that we have not sent.
+    #[error("chunk {0} was answered before it was asked")]
+    AnswerUnasked(u32),
+    /// Not a group element in its one encoding, or the identity.
+    #[error("item {position} of a chunk is not a group element that may stand here")]
+    PointRefused {
+        position: usize,
+        #[source]
+        reason: Refusal,
+    },
+    /// The same group element twice.
+    #[error("a group element was sent twice")]
+    PointRepeated,
+    /// The same tag twice.
+    #[error("a tag was sent twice")]
+    TagRepeated,
+    /// The two ends do not remember the same conversation under the same contract.
+    #[error("the two ends do not remember the same conversation")]
+    TranscriptDiffers,
+}
+
+impl PeerMisbehaved {
+    /// The stable code, the same in every log and answer.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::RoleReflected => "E-PEER-ROLE-REFLECTED",
+            Self::CountAboveCap { .. } => "E-PEER-COUNT-ABOVE-CAP",
+            Self::ChunkOutOfOrder { .. } => "E-PEER-CHUNK-OUT-OF-ORDER",
+            Self::CountDiffers { .. } => "E-PEER-COUNT-DIFFERS",
+            Self::AnswerUnasked(_) => "E-PEER-ANSWER-UNASKED",
+            Self::PointRefused { .. } => "E-PEER-POINT-REFUSED",
+            Self::PointRepeated => "E-PEER-POINT-REPEATED",
+            Self::TagRepeated => "E-PEER-TAG-REPEATED",
+            Self::TranscriptDiffers => "E-PEER-TRANSCRIPT-DIFFERS",
+        }
+    }
+}

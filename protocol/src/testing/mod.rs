@@ -1,0 +1,12 @@
+//! Both ends of a run in memory, and somebody in between.
+//!
+//! [`Pair`] runs two sessions against each other as a driver would, with every message encoded, sealed,
+//! opened and decoded on the way. [`Meddler`] stands on the way: it drops, repeats, exchanges, cuts and
+//! alters, either as a network attacker (whole frames) or as a peer gone bad (messages, sealed afterwards).
+//! For tests of this package and of others, by the feature `testing`.
+
+mod meddler;
+mod pair;
+
+pub use meddler::{Meddler, Tampering};
+pub use pair::{Ended, Pair, Said};
