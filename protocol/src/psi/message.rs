@@ -123,16 +123,27 @@ impl Record {
         if *theirs == self.hash(self.role.peer()) { Ok(()) } else { Err(PeerMisbehaved::TranscriptDiffers) }
     }
 
+    /// What was said, the same at both ends; for the audit.
+    pub(super) fn conversation(&self) -> [u8; 32] {
+        self.both("conversation").hash()
+    }
+
     fn hash(&self, speaker: Role) -> [u8; 32] {
+        let mut both = self.both("finished");
+        both.absorb("by", speaker.name().as_bytes());
+        both.hash()
+    }
+
+    fn both(&self, purpose: &str) -> Transcript {
         let (receiver, sender) = match self.role {
             Role::Receiver => (&self.said, &self.heard),
             Role::Sender => (&self.heard, &self.said),
         };
         let mut both = Transcript::new(NAME);
-        both.absorb("finished by", speaker.name().as_bytes());
+        both.absorb("purpose", purpose.as_bytes());
         both.absorb("receiver said", &receiver.hash());
         both.absorb("sender said", &sender.hash());
-        both.hash()
+        both
     }
 }
 

@@ -40,8 +40,12 @@ enum Await {
 pub struct Overlap {
     /// For each item as it was given to [`Receiver::start`]: does the peer have it.
     pub matched: Vec<bool>,
+    /// Items of this end, its dummies included, as the peer saw them.
+    pub own_count: u32,
     /// Items of the peer, its dummies included.
     pub peer_count: u32,
+    /// The hash of what was said, the same at both ends.
+    pub transcript: [u8; 32],
 }
 
 impl std::fmt::Debug for Overlap {
@@ -239,8 +243,9 @@ impl Closing {
     fn on_finished(mut self, message: &Message) -> Result<Step<Receiver>, Abort> {
         self.party.hear_finished(message)?;
         let send = self.finish().into_iter().collect();
+        let (own_count, transcript) = (self.party.own.count(), self.party.record.conversation());
         // PSI-14: only now, when nothing is left to be said, does the work depend on the result.
         let matched = self.party.own.by_item(|place| self.peer_tags.contains(self.own_tags.get(place)));
-        Ok(Step::Done { output: Overlap { matched, peer_count: self.peer_count }, send })
+        Ok(Step::Done { output: Overlap { matched, own_count, peer_count: self.peer_count, transcript }, send })
     }
 }

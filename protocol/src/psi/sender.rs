@@ -35,8 +35,12 @@ enum Await {
 /// What the sender has learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
+    /// Items of this end, its dummies included, as the peer saw them.
+    pub own_count: u32,
     /// Items of the peer, its dummies included.
     pub peer_count: u32,
+    /// The hash of what was said, the same at both ends.
+    pub transcript: [u8; 32],
 }
 
 struct Answering {
@@ -188,6 +192,7 @@ impl Answering {
         }
         self.party.hear_finished(message)?;
         let send = self.finish().into_iter().collect();
-        Ok(Step::Done { output: Seen { peer_count: self.peer_count }, send })
+        let (own_count, transcript) = (self.party.own.count(), self.party.record.conversation());
+        Ok(Step::Done { output: Seen { own_count, peer_count: self.peer_count, transcript }, send })
     }
 }
