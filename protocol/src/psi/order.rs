@@ -36,17 +36,8 @@ impl Draws {
         stream
     }
 
-    /// A uniform scalar that is not 0 (PSI-06, A05): 512 bits reduced, as RFC 9497 §4.7.2 allows.
     pub(super) fn scalar(&self) -> Secret<Scalar> {
-        let mut stream = self.stream(0);
-        let mut wide = Zeroizing::new([0; 64]);
-        loop {
-            stream.fill_bytes(wide.as_mut());
-            let scalar = Scalar::from_bytes_mod_order_wide(&wide);
-            if scalar != Scalar::ZERO {
-                return Secret::new(scalar);
-            }
-        }
+        scalar_from(&mut self.stream(0))
     }
 
     fn dummies(&self, count: u32) -> Secret<Vec<[u8; 32]>> {
@@ -61,6 +52,18 @@ impl Draws {
         // Places are counted in u32 (`Own::new`).
         for last in (1..places.len()).rev() {
             places.swap(last, below(&mut stream, last as u32 + 1) as usize);
+        }
+    }
+}
+
+/// A uniform scalar that is not 0 (PSI-06, A05): 512 bits reduced, as RFC 9497 §4.7.2 allows.
+pub(super) fn scalar_from(stream: &mut impl Rng) -> Secret<Scalar> {
+    let mut wide = Zeroizing::new([0; 64]);
+    loop {
+        stream.fill_bytes(wide.as_mut());
+        let scalar = Scalar::from_bytes_mod_order_wide(&wide);
+        if scalar != Scalar::ZERO {
+            return Secret::new(scalar);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The end that learns which of its own items the peer also has.
 //!
 //! ```text
-//!   AwaitAnnounce ──Announce──► AwaitAnswers ──all Evaluated, all Tags──► AwaitFinished ──Finished──► done
-//!                               sends Blinded                             sends Finished
+//!   Await::Announce ──Announce──► Await::Answers ──all Evaluated, all Tags──► Await::Finished ──Finished──► done
+//!                                 sends Blinded                             (sends Finished)
 //! ```
 //!
 //! The attacks this end withstands: an answer to another question than was asked (places and counts are
@@ -74,7 +74,6 @@ struct Closing {
     peer_count: u32,
     own_tags: Packed,
     peer_tags: Sorted,
-    finished: bool,
 }
 
 impl Receiver {
@@ -127,10 +126,7 @@ impl Session for Receiver {
                 Some(message) => Produced::Message { state: Self(Await::Answers(asking)), message },
                 None => Produced::Idle(Self(Await::Answers(asking))),
             },
-            Await::Finished(mut closing) => match closing.finish() {
-                Some(message) => Produced::Message { state: Self(Await::Finished(closing)), message },
-                None => Produced::Idle(Self(Await::Finished(closing))),
-            },
+            closing @ Await::Finished(_) => Produced::Idle(Self(closing)),
         })
     }
 
@@ -221,12 +217,14 @@ impl Asking {
     }
 
     /// On to the end when everything was heard.
-    fn wait(self: Box<Self>, send: Vec<Message>) -> Result<Step<Receiver>, Abort> {
+    fn wait(self: Box<Self>, mut send: Vec<Message>) -> Result<Step<Receiver>, Abort> {
         let state = if self.evaluated.is_done() && self.tags.is_done() {
             let Self { party, peer_count, own_tags, peer_tags, .. } = *self;
             // PSI-10: a sender's set has no item twice, so neither have its tags.
             let peer_tags = peer_tags.sorted().ok_or(PeerMisbehaved::TagRepeated)?;
-            Await::Finished(Box::new(Closing { party, peer_count, own_tags, peer_tags, finished: false }))
+            // PSI-14: the last word leaves now, before any work that depends on the result.
+            send.push(party.record.finished());
+            Await::Finished(Box::new(Closing { party, peer_count, own_tags, peer_tags }))
         } else {
             Await::Answers(self)
         };
@@ -235,17 +233,11 @@ impl Asking {
 }
 
 impl Closing {
-    fn finish(&mut self) -> Option<Message> {
-        let first = !std::mem::replace(&mut self.finished, true);
-        first.then(|| self.party.record.finished())
-    }
-
-    fn on_finished(mut self, message: &Message) -> Result<Step<Receiver>, Abort> {
+    fn on_finished(self, message: &Message) -> Result<Step<Receiver>, Abort> {
         self.party.hear_finished(message)?;
-        let send = self.finish().into_iter().collect();
         let (own_count, transcript) = (self.party.own.count(), self.party.record.conversation());
-        // PSI-14: only now, when nothing is left to be said, does the work depend on the result.
         let matched = self.party.own.by_item(|place| self.peer_tags.contains(self.own_tags.get(place)));
-        Ok(Step::Done { output: Overlap { matched, own_count, peer_count: self.peer_count, transcript }, send })
+        let output = Overlap { matched, own_count, peer_count: self.peer_count, transcript };
+        Ok(Step::Done { output, send: Vec::new() })
     }
 }

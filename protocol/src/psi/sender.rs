@@ -1,9 +1,9 @@
 //! The end that lets its set be compared with, and learns only how large the receiver's is.
 //!
 //! ```text
-//!   AwaitAnnounce ──Announce──► AwaitBlinded ──all Blinded──► AwaitFinished ──Finished──► done
-//!                               answers Evaluated             sends Tags, Finished
-//!                               sends Tags
+//!   Await::Announce ──Announce──► Await::Blinded ──all Blinded──► Await::Finished ──Finished──► done
+//!                                 answers Evaluated,              sends the other Tags,
+//!                                 sends Tags                      Finished
 //! ```
 //!
 //! The attacks this end withstands: points made to find out its key (only canonical, non-identity elements
@@ -150,15 +150,16 @@ impl Answering {
 
     fn on_blinded(&mut self, index: u32, questions: &Points, message: &Message) -> Result<Message, Abort> {
         self.answered.accept(index, questions.0.as_flattened().len(), 32)?;
+        // PSI-09: what is no group element is refused before the key touches it.
+        let Party { engine, scalar, .. } = &*self.party;
+        let points = points::evaluate(engine, questions, scalar.expose())?;
         points::fingerprint(&mut self.questions_seen, questions);
         if self.answered.is_done() {
             // PSI-10: before the last answer leaves, so that whoever asks twice does not learn all.
             let seen = std::mem::replace(&mut self.questions_seen, Packed::new(FINGERPRINT));
             seen.sorted().ok_or(PeerMisbehaved::PointRepeated)?;
         }
-        let Party { engine, scalar, record, .. } = &mut *self.party;
-        // PSI-09: refuses what is no group element before the key touches it.
-        let points = points::evaluate(engine, questions, scalar.expose())?;
+        let record = &mut self.party.record;
         record.hear(message);
         Ok(record.say(Message::Evaluated { index, points }))
     }

@@ -52,7 +52,7 @@ pub trait Session: Sized + Send {
 /// What came of a message.
 #[must_use]
 pub enum Step<S: Session> {
-    /// The run goes on; `send` (at most one chunk) leaves first.
+    /// The run goes on; `send` (at most one chunk, and a last word) leaves first.
     Wait { state: S, send: Vec<S::Message> },
     /// The run is over. `send` still has to leave; any further message of the peer is out of turn
     /// ([`Abort::after_the_end`]).

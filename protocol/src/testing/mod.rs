@@ -5,6 +5,7 @@
 //! alters, either as a network attacker (whole frames) or as a peer gone bad (messages, sealed afterwards).
 //! For tests of this package and of others, by the feature `testing`.
 
+pub mod fuzz;
 mod meddler;
 mod pair;
 
