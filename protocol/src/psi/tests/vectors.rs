@@ -31,7 +31,7 @@ struct Case {
     matched: Vec<bool>,
     receiver_sees: u32,
     sender_sees: u32,
-    transcript: SessionId,
+    transcript: String,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug, Clone)]
@@ -84,7 +84,7 @@ impl Case {
             matched: overlap.matched,
             receiver_sees: overlap.peer_count,
             sender_sees: responder.unwrap().peer_count,
-            transcript: SessionId::new(overlap.transcript),
+            transcript: hex(&overlap.transcript),
         }
     }
 }
