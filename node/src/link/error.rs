@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use crate::{
-    config::FileError,
+    config::{ConfigError, FileError},
     report::{Class, Detail, Refusal},
 };
 
@@ -180,6 +180,15 @@ pub enum LinkError {
     /// This node's own TLS key or certificate is not usable.
     #[error("this node's TLS key is not usable")]
     OwnKey(#[source] Arc<rustls::Error>),
+    /// The new TLS key could not be stored; the old one goes on.
+    #[error("the new TLS key could not be stored")]
+    KeyNotStored(#[source] Arc<ConfigError>),
+    /// The system's source of randomness failed.
+    #[error("the system gave no random bytes")]
+    NoRandomness,
+    /// This node's card cannot be made.
+    #[error("this node's card cannot be made")]
+    OwnCard(#[source] CardError),
     /// No partner with this id is trusted here.
     #[error("no partner with the id {0} is trusted here")]
     PartnerUnknown(String),
@@ -308,6 +317,9 @@ impl Refusal for LinkError {
             Self::PortTaken { .. } => "E-LINK-PORT-TAKEN",
             Self::Socket { .. } => "E-LINK-SOCKET",
             Self::OwnKey(_) => "E-LINK-OWN-KEY",
+            Self::KeyNotStored(error) => error.code(),
+            Self::NoRandomness => "E-LINK-RANDOMNESS",
+            Self::OwnCard(error) => error.code(),
             Self::PartnerUnknown(_) => "E-PARTNER-UNKNOWN",
             Self::Unresolved { .. } => "E-LINK-UNRESOLVED",
             Self::Unreachable { .. } => "E-LINK-UNREACHABLE",
@@ -332,8 +344,14 @@ impl Refusal for LinkError {
 
     fn class(&self) -> Class {
         match self {
-            Self::PortTaken { .. } | Self::Socket { .. } | Self::PartnerUnknown(_) => Class::Usage,
-            Self::OwnKey(_) | Self::TooLong { .. } | Self::Closed => Class::Failed,
+            Self::PortTaken { .. } | Self::Socket { .. } | Self::PartnerUnknown(_) | Self::OwnCard(_) => {
+                Class::Usage
+            }
+            Self::OwnKey(_)
+            | Self::KeyNotStored(_)
+            | Self::NoRandomness
+            | Self::TooLong { .. }
+            | Self::Closed => Class::Failed,
             _ => Class::Peer,
         }
     }
@@ -400,6 +418,8 @@ impl LinkError {
                 | Self::Closed
                 | Self::Abandoned { .. }
                 | Self::Rule { .. }
+                | Self::NoRandomness
+                | Self::OwnKey(_)
         )
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::{RecvStream, SendStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Settings,
@@ -124,11 +124,11 @@ impl Refused {
     }
 }
 
-/// A frame that has arrived whole.
+/// The beginning of a frame: its length is within its kind's cap.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct Head {
     pub kind: Kind,
-    pub body: Vec<u8>,
+    pub length: usize,
 }
 
 /// Why a frame did not come or go.
@@ -191,9 +191,6 @@ impl Running {
     }
 }
 
-/// Bytes of a frame's head: kind, length.
-const HEAD: usize = 5;
-
 /// Memory is taken in steps of this, so that an announced length costs nothing.
 const STEP: usize = 256 << 10;
 
@@ -208,45 +205,56 @@ impl FrameReader {
         Self { stream, pace }
     }
 
-    /// The next frame, or `None` when the stream ended in good order. Waits for its first byte as long as it
-    /// takes; from then on the pace holds.
-    pub(super) async fn next(&mut self) -> Result<Option<Frame>, FrameError> {
-        let mut head = [0; HEAD];
-        match self.stream.read(&mut head[..1]).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(None),
-            Err(_) => return Err(FrameError::Broken),
+    /// The head of the next frame, or `None` when the stream ended in good order. Waits for its first byte as
+    /// long as it takes; from then on the pace holds.
+    pub(super) async fn head(&mut self) -> Result<Option<Head>, FrameError> {
+        let mut first = [0];
+        match self.stream.read(&mut first).await {
+            Ok(Some(_)) => self.rest_of_head(first[0]).await.map(Some),
+            Ok(None) => Ok(None),
+            Err(_) => Err(FrameError::Broken),
         }
-        let mut running = self.pace.start(HEAD);
-        self.fill(&mut head[1..], &mut running).await?;
-        let [kind, length @ ..] = head;
+    }
+
+    /// The head of the next frame, which must be there and begin within the pace as well.
+    pub(super) async fn expect_head(&mut self) -> Result<Head, FrameError> {
+        match timeout(self.pace.patience, self.head()).await {
+            Err(_) => Err(FrameError::TooSlow),
+            Ok(head) => head?.ok_or(FrameError::Broken),
+        }
+    }
+
+    async fn rest_of_head(&mut self, kind: u8) -> Result<Head, FrameError> {
         let kind = Kind::of(kind).ok_or(FrameError::Rule("a frame of an unknown kind"))?;
+        let mut length = [0; 4];
+        let mut running = self.pace.start(length.len());
+        self.fill(&mut length, &mut running).await?;
         let length = u32::from_le_bytes(length) as usize;
         if length > kind.cap() {
             return Err(FrameError::Rule("a frame longer than its kind allows"));
         }
-        let mut running = self.pace.start(length);
+        Ok(Head { kind, length })
+    }
+
+    /// The body after a head.
+    pub(super) async fn body(&mut self, head: &Head) -> Result<Vec<u8>, FrameError> {
+        let mut running = self.pace.start(head.length);
         let mut body = Vec::new();
-        while body.len() < length {
-            let from = body.len();
-            body.reserve_exact((length - from).min(STEP.max(from)));
-            let room = (body.capacity() - from).min(length - from);
-            body.resize(from + room, 0);
+        while body.len() < head.length {
+            let (from, missing) = (body.len(), head.length - body.len());
+            // Doubles at most: no more is taken than has come already, beyond the first step.
+            let step = missing.min(STEP.max(from));
+            body.reserve_exact(step);
+            body.resize(from + step, 0);
             self.fill(&mut body[from..], &mut running).await?;
         }
-        Ok(Some(Frame { kind, body }))
+        Ok(body)
     }
 
-    /// The next frame, which must begin within the pace as well.
-    pub(super) async fn expect(&mut self) -> Result<Frame, FrameError> {
-        match tokio::time::timeout(self.pace.patience, self.next_or_end()).await {
-            Ok(frame) => frame,
-            Err(_) => Err(FrameError::TooSlow),
-        }
-    }
-
-    async fn next_or_end(&mut self) -> Result<Frame, FrameError> {
-        self.next().await?.ok_or(FrameError::Broken)
+    /// A whole frame of this kind, which must come within the pace. Any other is `wrong`.
+    pub(super) async fn expect(&mut self, kind: Kind, wrong: &'static str) -> Result<Vec<u8>, FrameError> {
+        let head = self.expect_head().await?;
+        if head.kind == kind { self.body(&head).await } else { Err(FrameError::Rule(wrong)) }
     }
 
     async fn fill(&mut self, mut into: &mut [u8], running: &mut Running) -> Result<(), FrameError> {
@@ -275,17 +283,16 @@ impl FrameWriter {
         Self { stream, pace }
     }
 
-    /// Writes one frame whose body is `head` and `rest` together; only own frames come here, so the length
+    /// Writes one frame whose body is `body` and `tail` together; only own frames come here, so the length
     /// fits.
-    pub(super) async fn write(&mut self, kind: Kind, head: &[u8], rest: Bytes) -> Result<(), FrameError> {
-        let length = head.len() + rest.len();
+    pub(super) async fn write(&mut self, kind: Kind, body: Bytes, tail: &[u8]) -> Result<(), FrameError> {
+        let length = body.len() + tail.len();
         debug_assert!(length <= kind.cap(), "{kind:?}");
-        let mut start = Vec::with_capacity(HEAD + head.len());
-        start.push(kind as u8);
-        start.extend_from_slice(&(length as u32).to_le_bytes());
-        start.extend_from_slice(head);
+        let mut head = Vec::with_capacity(5);
+        head.push(kind as u8);
+        head.extend_from_slice(&(length as u32).to_le_bytes());
         let mut running = self.pace.start(length);
-        for mut part in [Bytes::from(start), rest] {
+        for mut part in [Bytes::from(head), body, Bytes::copy_from_slice(tail)] {
             while !part.is_empty() {
                 let piece = part.split_to(part.len().min(STEP));
                 let bytes = piece.len();
@@ -301,7 +308,7 @@ impl FrameWriter {
 
     /// A frame whose body is `body`.
     pub(super) async fn small(&mut self, kind: Kind, body: &[u8]) -> Result<(), FrameError> {
-        self.write(kind, body, Bytes::new()).await
+        self.write(kind, Bytes::new(), body).await
     }
 
     /// A refusal, which ends the stream.

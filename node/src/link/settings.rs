@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use tacit_protocol::wire::hello::capability;
+
 use crate::config::{Congestion, LinkSettings};
 
 /// No message of a channel and no body of a call is longer: 4 MiB.
@@ -48,6 +50,9 @@ pub struct Settings {
     /// The least rate of a frame, bytes a second, beyond the first [`patience`](Self::patience).
     pub slowest: u64,
 
+    /// What this node can do, for its hello (`wire::hello::capability`).
+    pub capabilities: Vec<u16>,
+
     /// Channels at the same time with one partner, however many streams it may open.
     pub channels: usize,
     /// Messages of a channel that may be on their way, unless it is opened with more.
@@ -83,6 +88,7 @@ impl Settings {
             dial: seconds(5),
             patience: seconds(20),
             slowest: 128 << 10,
+            capabilities: vec![capability::PSI],
             channels: 12,
             window: 1,
             memory: 64 << 20,

@@ -1,0 +1,188 @@
+//! Making connections: dialling a partner's addresses in turn, and answering those who dial.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use quinn::Incoming;
+use tacit_protocol::ids::PartnerId;
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::{
+    LinkError, Partner,
+    closing::{self, Closing},
+    core::{Core, random},
+    endpoint,
+    hello::{self, About},
+    pool::Peer,
+    tls::{self, OwnKey},
+};
+
+/// For the name service to answer.
+pub(super) const RESOLVE: Duration = Duration::from_secs(3);
+
+/// The program's version, for the doctor.
+const SOFTWARE: &str = concat!("tacit ", env!("CARGO_PKG_VERSION"));
+
+/// Where one address of a card leads.
+pub(super) async fn resolve(address: &str, own: SocketAddr) -> Vec<SocketAddr> {
+    let resolved = timeout(RESOLVE, tokio::net::lookup_host(address)).await;
+    let Ok(Ok(all)) = resolved else { return Vec::new() };
+    // A socket that is bound to IPv4 cannot send to IPv6.
+    let mut all: Vec<SocketAddr> = all.filter(|found| own.is_ipv6() || found.is_ipv4()).collect();
+    all.truncate(4);
+    all
+}
+
+impl Core {
+    /// Dials a partner: every address on its card in turn, until one leads to it.
+    pub(super) async fn dial(&self, partner: PartnerId, probe: bool) -> Result<Arc<Peer>, LinkError> {
+        let known = self.partners.trusted().by_id(partner).map(Arc::clone);
+        let known = known.ok_or_else(|| LinkError::PartnerUnknown(partner.short()))?;
+        let card = known.card();
+        let (name, addresses) = (card.name().to_owned(), card.addresses().join(", "));
+        let mut worst = LinkError::Unresolved { partner: name, addresses: addresses.clone() };
+        for address in card.addresses() {
+            for found in resolve(address, self.settings.listen).await {
+                match self.dial_address(&known, found, probe).await {
+                    Ok(peer) => return Ok(peer),
+                    Err(error) => worst = worse(worst, error),
+                }
+            }
+        }
+        if let LinkError::Unreachable { addresses: tried, .. } = &mut worst {
+            *tried = addresses;
+        }
+        Err(worst)
+    }
+
+    /// Dials one address with every pair of keys that may fit: theirs that we expect, ours that they may
+    /// know. While nobody changes keys, that is one pair.
+    pub(super) async fn dial_address(
+        &self, partner: &Partner, address: SocketAddr, probe: bool,
+    ) -> Result<Arc<Peer>, LinkError> {
+        let now = Timestamp::now();
+        let (theirs, ours) = (partner.pins(now).copied().collect::<Vec<_>>(), self.keys.usable(now));
+        let pairs = theirs.iter().flat_map(|theirs| ours.iter().map(move |ours| (*theirs, ours)));
+        let mut worst = None;
+        for (theirs, ours) in pairs {
+            match self.attempt(partner, address, theirs, Arc::clone(ours), probe).await {
+                Ok(peer) => return Ok(peer),
+                // Another pair may fit; silence stays silence.
+                Err(error @ (LinkError::Unwelcome { .. } | LinkError::OtherKey { .. })) => {
+                    worst = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let partner = partner.card().name().to_owned();
+        Err(worst.unwrap_or(LinkError::Unreachable { partner, addresses: address.to_string() }))
+    }
+
+    /// TLS and the hello. Only the hello's end tells whether our certificate was taken: QUIC calls a client
+    /// connected before the server has looked at it.
+    async fn attempt(
+        &self, partner: &Partner, address: SocketAddr, theirs: [u8; 32], ours: Arc<OwnKey>, probe: bool,
+    ) -> Result<Arc<Peer>, LinkError> {
+        let (id, name) = (partner.card().id(), partner.card().name());
+        let config = endpoint::dialling(&self.settings, ours, Arc::clone(&self.partners), id)?;
+        let server_name = tls::server_name(&theirs, random()?);
+        let unreachable =
+            || LinkError::Unreachable { partner: name.to_owned(), addresses: address.to_string() };
+        let connecting =
+            self.endpoint.connect_with(config, address, &server_name).map_err(|error| match error {
+                quinn::ConnectError::EndpointStopping => LinkError::Closed,
+                _ => unreachable(),
+            })?;
+        let connection = match timeout(self.settings.dial, connecting).await {
+            Err(_) => return Err(unreachable()),
+            Ok(Err(reason)) => return Err(closing::meaning(&reason, name, &address.to_string())),
+            Ok(Ok(connection)) => connection,
+        };
+        let Some(key) = tls::shown_key(&connection) else {
+            Closing::Hello.close(&connection);
+            return Err(LinkError::Hello { partner: name.to_owned(), rule: "it showed no certificate" });
+        };
+        let about = self.about(self.place(id).lost(), probe);
+        let greeted = hello::dial(self, &connection, (id, name), about).await?;
+        Ok(self.peer(partner, connection, key, true, greeted))
+    }
+
+    /// What this node says of itself.
+    fn about(&self, lost: [u8; 32], probe: bool) -> About {
+        About {
+            instance: self.instance,
+            time: Timestamp::now(),
+            lost,
+            probe,
+            software: SOFTWARE.to_owned(),
+        }
+    }
+
+    /// Answers callers until the endpoint is closed.
+    pub(super) async fn answer_all(self: Arc<Self>) {
+        let most = self.settings.handshakes;
+        let handshakes = Arc::new(Semaphore::new(most));
+        while let Some(caller) = self.endpoint.accept().await {
+            let under_way = most - handshakes.available_permits();
+            if under_way >= self.settings.retry_above && caller.may_retry() {
+                // Err: it had shown its address after all.
+                let _ = caller.retry();
+                continue;
+            }
+            let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
+                caller.refuse();
+                continue;
+            };
+            let core = Arc::clone(&self);
+            tokio::spawn(async move {
+                core.answer(caller).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn answer(self: Arc<Self>, caller: Incoming) {
+        let address = caller.remote_address();
+        let refused = |reason: &dyn std::fmt::Display| {
+            tracing::warn!(%address, %reason, "a caller was refused before its hello");
+        };
+        let connecting = match caller.accept() {
+            Ok(connecting) => connecting,
+            Err(reason) => return refused(&reason),
+        };
+        let connection = match timeout(self.settings.hello, connecting).await {
+            Err(_) => return refused(&"the handshake took too long"),
+            Ok(Err(reason)) => return refused(&reason),
+            Ok(Ok(connection)) => connection,
+        };
+        let known = tls::shown_key(&connection).and_then(|key| {
+            let trusted = self.partners.trusted();
+            trusted.by_pin(&key, Timestamp::now()).map(|partner| (key, Arc::clone(partner)))
+        });
+        let Some((key, partner)) = known else {
+            Closing::Revoked.close(&connection);
+            return refused(&"its key was removed during the handshake");
+        };
+        let (id, name) = (partner.card().id(), partner.card().name());
+        let about = self.about([0; 32], false);
+        let Ok(greeted) = hello::answer(&self, &connection, (id, name), about).await else { return };
+        if greeted.about.probe {
+            // The doctor closes it; nothing is accepted on it meanwhile.
+            let _ = timeout(self.settings.hello, connection.closed()).await;
+            return;
+        }
+        let peer = self.peer(&partner, connection, key, false, greeted);
+        self.admit(peer);
+    }
+}
+
+/// Of two failures the one that says more: silence and names that do not resolve say least.
+fn worse(known: LinkError, new: LinkError) -> LinkError {
+    let says = |error: &LinkError| match error {
+        LinkError::Unresolved { .. } => 0,
+        LinkError::Unreachable { .. } => 1,
+        LinkError::Lost { .. } => 2,
+        _ => 3,
+    };
+    if says(&new) >= says(&known) { new } else { known }
+}
