@@ -46,7 +46,9 @@ impl IncomingCall {
 
 impl Core {
     pub(super) async fn call(
-        self: &Arc<Self>, partner: PartnerId, body: Vec<u8>,
+        self: &Arc<Self>,
+        partner: PartnerId,
+        body: Vec<u8>,
     ) -> Result<Vec<u8>, LinkError> {
         let (length, limit) = (body.len(), LARGEST_MESSAGE);
         if length > limit {
@@ -66,7 +68,10 @@ impl Core {
 /// One frame there, one frame back, on a stream of their own. The answer may take as long as the caller of
 /// this function waits; once it has begun, the pace holds.
 pub(super) async fn exchange(
-    core: &Core, peer: Arc<Peer>, kinds: (Kind, Kind), body: Bytes,
+    core: &Core,
+    peer: Arc<Peer>,
+    kinds: (Kind, Kind),
+    body: Bytes,
 ) -> Result<Vec<u8>, LinkError> {
     let using = Using::new(peer);
     let peer = &using.0;
@@ -105,7 +110,11 @@ pub(super) async fn exchange(
 
 /// A partner calls.
 pub(super) async fn taken(
-    core: Arc<Core>, mut reader: FrameReader, mut writer: FrameWriter, using: Using, head: Head,
+    core: Arc<Core>,
+    mut reader: FrameReader,
+    mut writer: FrameWriter,
+    using: Using,
+    head: Head,
 ) -> Result<(), FrameError> {
     let partner = using.0.partner;
     // Before the body is read: a partner's calls in memory are as many as it may have.

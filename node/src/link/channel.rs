@@ -47,7 +47,10 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        id: ChannelId, opener: bool, window: usize, peer: &Peer,
+        id: ChannelId,
+        opener: bool,
+        window: usize,
+        peer: &Peer,
     ) -> Result<(Arc<Self>, mpsc::Receiver<Attachment>), LinkError> {
         let (attach, attachments) = mpsc::channel(1);
         let shared = Self {
@@ -315,7 +318,10 @@ pub struct Incoming {
 impl Core {
     /// Opens a channel; see [`Link::open`](super::Link::open).
     pub(super) async fn open(
-        self: &Arc<Self>, partner: PartnerId, opening: Vec<u8>, window: u16,
+        self: &Arc<Self>,
+        partner: PartnerId,
+        opening: Vec<u8>,
+        window: u16,
     ) -> Result<Channel, LinkError> {
         let (length, limit) = (opening.len(), LARGEST_OPENING);
         if length > limit {

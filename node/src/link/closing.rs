@@ -68,7 +68,9 @@ pub(super) fn meaning(error: &ConnectionError, partner: &str, addresses: &str) -
     let partner = partner.to_owned();
     if let Some(closing) = Closing::given_by(error) {
         return match closing {
-            Closing::Revoked => LinkError::Unwelcome { partner, reason: "it does not trust this node any more" },
+            Closing::Revoked => {
+                LinkError::Unwelcome { partner, reason: "it does not trust this node any more" }
+            }
             Closing::Version => LinkError::Version { partner },
             Closing::Hello => LinkError::Unwelcome { partner, reason: "it does not take this node's hello" },
             Closing::Stopping => LinkError::Gone { partner },

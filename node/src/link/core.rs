@@ -10,8 +10,8 @@ use tacit_protocol::ids::PartnerId;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Incoming, IncomingCall, LinkError, Partners, Settings, channels::Channels, closing::Closing,
-    pool::Place, tls::OwnKeys,
+    Incoming, IncomingCall, LinkError, Partners, Settings, channels::Channels, closing::Closing, pool::Place,
+    tls::OwnKeys,
 };
 use crate::config::Identity;
 

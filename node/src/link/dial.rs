@@ -58,14 +58,20 @@ impl Core {
     /// Dials one address with every pair of keys that may fit: theirs that we expect, ours that they may
     /// know. While nobody changes keys, that is one pair.
     pub(super) async fn dial_address(
-        &self, partner: &Partner, address: SocketAddr, probe: bool,
+        &self,
+        partner: &Partner,
+        address: SocketAddr,
+        probe: bool,
     ) -> Result<Arc<Peer>, LinkError> {
         let now = Timestamp::now();
-        let (theirs, ours) = (partner.pins(now).copied().collect::<Vec<_>>(), self.keys.usable(now));
-        let pairs = theirs.iter().flat_map(|theirs| ours.iter().map(move |ours| (*theirs, ours)));
+        let ours = self.keys.usable(now);
+        let mut pairs = Vec::with_capacity(4);
+        for theirs in partner.pins(now) {
+            pairs.extend(ours.iter().map(|ours| (*theirs, Arc::clone(ours))));
+        }
         let mut worst = None;
         for (theirs, ours) in pairs {
-            match self.attempt(partner, address, theirs, Arc::clone(ours), probe).await {
+            match self.attempt(partner, address, theirs, ours, probe).await {
                 Ok(peer) => return Ok(peer),
                 // Another pair may fit; silence stays silence.
                 Err(error @ (LinkError::Unwelcome { .. } | LinkError::OtherKey { .. })) => {
@@ -81,7 +87,12 @@ impl Core {
     /// TLS and the hello. Only the hello's end tells whether our certificate was taken: QUIC calls a client
     /// connected before the server has looked at it.
     async fn attempt(
-        &self, partner: &Partner, address: SocketAddr, theirs: [u8; 32], ours: Arc<OwnKey>, probe: bool,
+        &self,
+        partner: &Partner,
+        address: SocketAddr,
+        theirs: [u8; 32],
+        ours: Arc<OwnKey>,
+        probe: bool,
     ) -> Result<Arc<Peer>, LinkError> {
         let (id, name) = (partner.card().id(), partner.card().name());
         let config = endpoint::dialling(&self.settings, ours, Arc::clone(&self.partners), id)?;
@@ -109,13 +120,7 @@ impl Core {
 
     /// What this node says of itself.
     fn about(&self, lost: [u8; 32], probe: bool) -> About {
-        About {
-            instance: self.instance,
-            time: Timestamp::now(),
-            lost,
-            probe,
-            software: SOFTWARE.to_owned(),
-        }
+        About { instance: self.instance, time: Timestamp::now(), lost, probe, software: SOFTWARE.to_owned() }
     }
 
     /// Answers callers until the endpoint is closed.

@@ -13,7 +13,12 @@ use super::{
 };
 
 /// Serves one stream of a known partner.
-pub(super) async fn stream(core: Arc<Core>, peer: Arc<Peer>, send: quinn::SendStream, recv: quinn::RecvStream) {
+pub(super) async fn stream(
+    core: Arc<Core>,
+    peer: Arc<Peer>,
+    send: quinn::SendStream,
+    recv: quinn::RecvStream,
+) {
     let pace = Pace::of(&core.settings);
     let (mut reader, writer) = (FrameReader::new(recv, pace), FrameWriter::new(send, pace));
     let using = Using::new(Arc::clone(&peer));

@@ -69,7 +69,8 @@ impl Core {
         let card = partner.card();
         let now = Timestamp::now();
         let own = "run `tacit certificate rotate`";
-        let theirs = format!("ask {} to run `tacit certificate rotate`, and to send its new card", card.name());
+        let theirs =
+            format!("ask {} to run `tacit certificate rotate`, and to send its new card", card.name());
         let mut checks = vec![
             certificate("own certificate", self.identity.tls().not_after, now, own),
             certificate(&format!("certificate of {}", card.name()), card.not_after(), now, &theirs),
@@ -89,7 +90,8 @@ impl Core {
         let resolved = resolve(address, self.settings.listen).await;
         let name = format!("address {address}");
         if resolved.is_empty() {
-            let mend = format!("check this machine's DNS, or ask {} for a card with another address", card.name());
+            let mend =
+                format!("check this machine's DNS, or ask {} for a card with another address", card.name());
             return (vec![Check::bad(name, "does not resolve", mend)], None);
         }
         let list: Vec<String> = resolved.iter().map(|found| found.ip().to_string()).collect();
@@ -192,7 +194,7 @@ enum Udp {
 /// the answer is about the way and nothing else. The packet has the 1,200 bytes that QUIC needs to get
 /// through.
 async fn ask_by_udp(address: SocketAddr) -> Udp {
-    let asked = async {
+    let asked: Result<Duration, std::io::Error> = async {
         let any: SocketAddr = match address {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -224,8 +226,9 @@ async fn ask_by_udp(address: SocketAddr) -> Udp {
             }
         }
         Err(std::io::ErrorKind::TimedOut.into())
-    };
-    match asked.await {
+    }
+    .await;
+    match asked {
         Ok(after) => Udp::Answered(after),
         Err(error) => match error.kind() {
             std::io::ErrorKind::ConnectionRefused => Udp::Closed,

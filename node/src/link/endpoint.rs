@@ -27,7 +27,10 @@ const BEFORE_HELLO: u32 = 1;
 
 /// Opens the socket and starts QUIC on it.
 pub(super) fn bind(
-    settings: &Settings, identity: &Identity, keys: Arc<OwnKeys>, partners: Arc<Partners>,
+    settings: &Settings,
+    identity: &Identity,
+    keys: Arc<OwnKeys>,
+    partners: Arc<Partners>,
 ) -> Result<quinn::Endpoint, LinkError> {
     let listen = settings.listen;
     let socket = socket(settings).map_err(|source| match source.kind() {
@@ -87,7 +90,9 @@ fn transport(settings: &Settings) -> TransportConfig {
 }
 
 fn answering(
-    settings: &Settings, keys: Arc<OwnKeys>, partners: Arc<Partners>,
+    settings: &Settings,
+    keys: Arc<OwnKeys>,
+    partners: Arc<Partners>,
 ) -> Result<quinn::ServerConfig, LinkError> {
     let config = tls::answering(keys, partners).map_err(own_key)?;
     let crypto = QuicServerConfig::try_from(config).map_err(|_| own_key(no_initial_suite()))?;
@@ -99,7 +104,10 @@ fn answering(
 
 /// How one partner is dialled with one of this node's keys.
 pub(super) fn dialling(
-    settings: &Settings, key: Arc<OwnKey>, partners: Arc<Partners>, partner: PartnerId,
+    settings: &Settings,
+    key: Arc<OwnKey>,
+    partners: Arc<Partners>,
+    partner: PartnerId,
 ) -> Result<quinn::ClientConfig, LinkError> {
     let config = tls::dialling(key, partners, partner).map_err(own_key)?;
     let crypto = QuicClientConfig::try_from(config).map_err(|_| own_key(no_initial_suite()))?;

@@ -56,7 +56,9 @@ impl Refusal for CardError {
     fn details(&self) -> Vec<Detail> {
         let mend = match self {
             Self::UnknownVersion(_) => "use a newer Tacit, or ask the partner for a card of version 1",
-            Self::Expired { .. } => "ask the partner to run `tacit card` again, after `tacit certificate rotate`",
+            Self::Expired { .. } => {
+                "ask the partner to run `tacit card` again, after `tacit certificate rotate`"
+            }
             _ => "ask the partner to send the output of `tacit card` again, as a file",
         };
         vec![Detail::new("would do", mend)]
@@ -141,15 +143,24 @@ impl Refusal for PartnersError {
         match self {
             Self::Card(error) => error.details(),
             Self::KeyChanged { name } => vec![
-                Detail::new("why", "a signing key never changes by itself; whoever sends another one may not be who they say"),
+                Detail::new(
+                    "why",
+                    "a signing key never changes by itself; whoever sends another one may not be who they say",
+                ),
                 Detail::new(
                     "would do",
-                    format!("ask {name} over the phone; if it is right: tacit partner remove {name}, then add the card"),
+                    format!(
+                        "ask {name} over the phone; if it is right: tacit partner remove {name}, then add the card"
+                    ),
                 ),
             ],
-            Self::KnownAs { known, .. } => would_do(format!("tacit partner remove {known}, then add the card")),
+            Self::KnownAs { known, .. } => {
+                would_do(format!("tacit partner remove {known}, then add the card"))
+            }
             Self::OwnCard { .. } => would_do("add the card that the partner's `tacit card` printed".into()),
-            Self::Older { name } => would_do(format!("ask {name} for a fresh card, or keep the one you have")),
+            Self::Older { name } => {
+                would_do(format!("ask {name} for a fresh card, or keep the one you have"))
+            }
             Self::Unknown(_) => would_do("tacit partner list".into()),
             Self::Ambiguous(_) => would_do("type more of the id, or the name".into()),
             Self::Damaged { file, .. } => {
@@ -384,7 +395,9 @@ impl LinkError {
             Self::OwnKey(_) => "tacit certificate rotate".into(),
             Self::PartnerUnknown(_) => "tacit partner add CARD".into(),
             Self::Unresolved { partner, .. } => {
-                format!("check this machine's DNS; if it works, ask {partner} for a card with an address that resolves")
+                format!(
+                    "check this machine's DNS; if it works, ask {partner} for a card with an address that resolves"
+                )
             }
             Self::Unreachable { partner, addresses } => format!(
                 "see that {partner} runs `tacit serve` and that no firewall on the way blocks UDP to {addresses}"

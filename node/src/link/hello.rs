@@ -109,14 +109,18 @@ impl From<HelloRefused> for Failure {
 
 /// The dialler's half. `partner` is the one that was dialled, by id and name.
 pub(super) async fn dial(
-    core: &Core, connection: &quinn::Connection, partner: (PartnerId, &str), about: About,
+    core: &Core,
+    connection: &quinn::Connection,
+    partner: (PartnerId, &str),
+    about: About,
 ) -> Result<Greeted, LinkError> {
     let greeted = async {
         let (send, recv) = connection.open_bi().await.map_err(|_| FrameError::Broken)?;
         let mut line = Line::new(core, connection, send, recv)?;
         let asked = Timestamp::now();
         line.writer.small(Kind::Hello, &line.ours.encode()).await?;
-        let greeting = Greeting::new(Role::Initiator, &line.ours, line.hello().await?, &line.exporter)?;
+        let theirs = line.hello().await?;
+        let greeting = Greeting::new(Role::Initiator, &line.ours, theirs, &line.exporter)?;
         let ours = core.identity.sign(&greeting.bytes_to_sign());
         let connected = greeting.verify(&line.signature().await?)?;
         check(core, &connected, partner.0)?;
@@ -134,12 +138,16 @@ pub(super) async fn dial(
 
 /// The answerer's half. `caller` is whose TLS key was shown, by id and name.
 pub(super) async fn answer(
-    core: &Core, connection: &quinn::Connection, caller: (PartnerId, &str), about: About,
+    core: &Core,
+    connection: &quinn::Connection,
+    caller: (PartnerId, &str),
+    about: About,
 ) -> Result<Greeted, LinkError> {
     let greeted = async {
         let (send, recv) = connection.accept_bi().await.map_err(|_| FrameError::Broken)?;
         let mut line = Line::new(core, connection, send, recv)?;
-        let greeting = Greeting::new(Role::Responder, &line.ours, line.hello().await?, &line.exporter)?;
+        let theirs = line.hello().await?;
+        let greeting = Greeting::new(Role::Responder, &line.ours, theirs, &line.exporter)?;
         let asked = Timestamp::now();
         line.writer.small(Kind::Hello, &line.ours.encode()).await?;
         line.writer.small(Kind::Signature, &core.identity.sign(&greeting.bytes_to_sign())).await?;
@@ -165,17 +173,24 @@ struct Line {
 
 impl Line {
     fn new(
-        core: &Core, connection: &quinn::Connection, send: quinn::SendStream, recv: quinn::RecvStream,
+        core: &Core,
+        connection: &quinn::Connection,
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
     ) -> Result<Self, Failure> {
         let pace = Pace::of(&core.settings);
         let capabilities = core.settings.capabilities.iter().copied();
-        let ours =
-            Hello::new(core.identity.signing_key(), capabilities, random().map_err(Failure::Link)?);
+        let ours = Hello::new(core.identity.signing_key(), capabilities, random().map_err(Failure::Link)?);
         let mut exporter = [0; 32];
         connection
             .export_keying_material(&mut exporter, EXPORTER_LABEL, b"")
             .map_err(|_| Failure::Rule("TLS exports no key"))?;
-        Ok(Self { reader: FrameReader::new(recv, pace), writer: FrameWriter::new(send, pace), ours, exporter })
+        Ok(Self {
+            reader: FrameReader::new(recv, pace),
+            writer: FrameWriter::new(send, pace),
+            ours,
+            exporter,
+        })
     }
 
     async fn read(&mut self, kind: Kind) -> Result<Vec<u8>, Failure> {
@@ -185,7 +200,8 @@ impl Line {
 
     async fn hello(&mut self) -> Result<Hello, Failure> {
         let body = self.read(Kind::Hello).await?;
-        Hello::decode(&body, &Limits::GREETING).map_err(|_| Failure::Rule("its hello is not in the right form"))
+        Hello::decode(&body, &Limits::GREETING)
+            .map_err(|_| Failure::Rule("its hello is not in the right form"))
     }
 
     async fn signature(&mut self) -> Result<HelloSignature, Failure> {
@@ -218,7 +234,9 @@ fn skew(asked: Timestamp, answered: Timestamp, theirs: Timestamp) -> i64 {
 
 /// Waits for one half's end; a failure closes the connection with its reason and is logged.
 async fn end(
-    core: &Core, connection: &quinn::Connection, partner: &str,
+    core: &Core,
+    connection: &quinn::Connection,
+    partner: &str,
     greeted: impl Future<Output = Result<Greeted, Failure>>,
 ) -> Result<Greeted, LinkError> {
     let failure = match tokio::time::timeout(core.settings.hello, greeted).await {
@@ -242,7 +260,9 @@ async fn end(
         Failure::Frame(FrameError::Rule(rule)) | Failure::Rule(rule) => {
             (Closing::Hello, LinkError::Hello { partner: name, rule })
         }
-        Failure::Refused(HelloRefused::Version(_)) => (Closing::Version, LinkError::Version { partner: name }),
+        Failure::Refused(HelloRefused::Version(_)) => {
+            (Closing::Version, LinkError::Version { partner: name })
+        }
         Failure::Refused(refused) => {
             let rule = match refused {
                 HelloRefused::KeyNotOfNode => "the node's id does not belong to its signing key",

@@ -80,7 +80,11 @@ fn frame_failed(error: FrameError, peer: &Peer) -> LinkError {
 
 /// Opens a channel and keeps it; returns when the other end says that it stands.
 pub(super) async fn open(
-    core: &Arc<Core>, partner: PartnerId, id: ChannelId, window: u16, opening: Bytes,
+    core: &Arc<Core>,
+    partner: PartnerId,
+    id: ChannelId,
+    window: u16,
+    opening: Bytes,
 ) -> Result<Arc<Shared>, LinkError> {
     let deadline = Instant::now() + core.settings.resume;
     let mut pause = PAUSES.0;
@@ -126,7 +130,10 @@ pub(super) async fn open(
 }
 
 fn begin(
-    core: &Arc<Core>, shared: Arc<Shared>, attachments: mpsc::Receiver<Attachment>, first: Attachment,
+    core: &Arc<Core>,
+    shared: Arc<Shared>,
+    attachments: mpsc::Receiver<Attachment>,
+    first: Attachment,
 ) -> Arc<Shared> {
     tokio::spawn(keep(Arc::clone(core), Arc::clone(&shared), attachments, first));
     shared
@@ -134,7 +141,10 @@ fn begin(
 
 /// Offers a new channel on a new stream.
 async fn offer(
-    core: &Core, shared: &Shared, peer: &Arc<Peer>, opening: Bytes,
+    core: &Core,
+    shared: &Shared,
+    peer: &Arc<Peer>,
+    opening: Bytes,
 ) -> Result<Attachment, LinkError> {
     let (mut reader, mut writer, using) = stream(core, peer).await?;
     let answer = async {
@@ -183,7 +193,11 @@ async fn come_back(core: &Core, shared: &Shared, peer: &Arc<Peer>) -> Result<Att
 
 /// A partner opens a channel here.
 pub(super) async fn opened(
-    core: Arc<Core>, mut reader: FrameReader, mut writer: FrameWriter, using: Using, head: Head,
+    core: Arc<Core>,
+    mut reader: FrameReader,
+    mut writer: FrameWriter,
+    using: Using,
+    head: Head,
 ) -> Result<(), FrameError> {
     let mut opening = reader.body(&head).await?;
     let tail = opening.len().checked_sub(18).map(|at| opening.split_off(at));
@@ -214,10 +228,15 @@ pub(super) async fn opened(
 
 /// A partner comes back for a channel.
 pub(super) async fn resumed(
-    core: Arc<Core>, mut reader: FrameReader, mut writer: FrameWriter, using: Using, head: Head,
+    core: Arc<Core>,
+    mut reader: FrameReader,
+    mut writer: FrameWriter,
+    using: Using,
+    head: Head,
 ) -> Result<(), FrameError> {
     let body = reader.body(&head).await?;
-    let (id, rest) = body.split_first_chunk::<16>().ok_or(FrameError::Rule("a resumption in the wrong form"))?;
+    let (id, rest) =
+        body.split_first_chunk::<16>().ok_or(FrameError::Rule("a resumption in the wrong form"))?;
     let (token, rest) =
         rest.split_first_chunk::<32>().ok_or(FrameError::Rule("a resumption in the wrong form"))?;
     let theirs = Progress::decode(rest).ok_or(FrameError::Rule("a resumption in the wrong form"))?;
@@ -233,7 +252,10 @@ pub(super) async fn resumed(
 
 /// Carries a channel over as many streams as it takes, until it is done or has failed.
 async fn keep(
-    core: Arc<Core>, shared: Arc<Shared>, mut attachments: mpsc::Receiver<Attachment>, first: Attachment,
+    core: Arc<Core>,
+    shared: Arc<Shared>,
+    mut attachments: mpsc::Receiver<Attachment>,
+    first: Attachment,
 ) {
     let mut attachment = first;
     let mut clock: Option<(Instant, u64)> = None;
@@ -273,7 +295,10 @@ async fn keep(
 
 /// Waits for another stream, or makes one.
 async fn reattach(
-    core: &Arc<Core>, shared: &Shared, attachments: &mut mpsc::Receiver<Attachment>, deadline: Instant,
+    core: &Arc<Core>,
+    shared: &Shared,
+    attachments: &mut mpsc::Receiver<Attachment>,
+    deadline: Instant,
 ) -> Result<Attachment, LinkError> {
     let mut telling = LinkError::Lost { partner: shared.name.clone() };
     let back = async {
@@ -317,7 +342,10 @@ async fn reattach(
 
 /// Carries a channel over one stream.
 async fn run(
-    core: &Core, shared: &Shared, attachment: Attachment, attachments: &mut mpsc::Receiver<Attachment>,
+    core: &Core,
+    shared: &Shared,
+    attachment: Attachment,
+    attachments: &mut mpsc::Receiver<Attachment>,
 ) -> Ended {
     let Attachment { mut reader, mut writer, using, resumed } = attachment;
     let peer = &using.0;

@@ -96,7 +96,9 @@ impl Link {
     /// # Errors
     /// [`LinkError::PortTaken`], [`LinkError::Socket`], [`LinkError::OwnKey`].
     pub fn bind(
-        settings: impl Into<Settings>, identity: Arc<Identity>, partners: Arc<Partners>,
+        settings: impl Into<Settings>,
+        identity: Arc<Identity>,
+        partners: Arc<Partners>,
     ) -> Result<Self, LinkError> {
         let settings = settings.into();
         let keys = Arc::new(OwnKeys::new(&identity.tls()).map_err(endpoint::own_key)?);
@@ -156,7 +158,10 @@ impl Link {
     /// # Errors
     /// As there.
     pub async fn open_wide(
-        &self, partner: PartnerId, opening: Vec<u8>, window: u16,
+        &self,
+        partner: PartnerId,
+        opening: Vec<u8>,
+        window: u16,
     ) -> Result<Channel, LinkError> {
         self.core().open(partner, opening, window).await
     }
@@ -269,3 +274,6 @@ pub struct Connection {
     /// Channels with this partner, running or waiting to be mended.
     pub channels: usize,
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,13 +136,19 @@ impl Partners {
 
     /// Takes up a card that `from` itself sent over a connection: a renewal of its own card only.
     pub(super) fn renew(
-        &self, from: PartnerId, text: &str, now: Timestamp,
+        &self,
+        from: PartnerId,
+        text: &str,
+        now: Timestamp,
     ) -> Result<(Arc<Partner>, Added), PartnersError> {
         self.take_up(Card::parse(text)?, Some(from), now)
     }
 
     fn take_up(
-        &self, card: Card, from: Option<PartnerId>, now: Timestamp,
+        &self,
+        card: Card,
+        from: Option<PartnerId>,
+        now: Timestamp,
     ) -> Result<(Arc<Partner>, Added), PartnersError> {
         card.check_current(now)?;
         let name = card.name().to_owned();

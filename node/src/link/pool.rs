@@ -160,7 +160,8 @@ impl Place {
         let lower_is_here = core.identity.id() < new.partner;
         // The last of the best: the newest, where the same end dialled several.
         let best = state.live.iter().max_by_key(|peer| peer.dialled_here == lower_is_here).map(Arc::clone);
-        let retired = state.live.iter().filter(|peer| best.as_ref().is_some_and(|best| !Arc::ptr_eq(peer, best)));
+        let retired =
+            state.live.iter().filter(|peer| best.as_ref().is_some_and(|best| !Arc::ptr_eq(peer, best)));
         let retired = retired.map(Arc::clone).collect();
         state.current = best;
         state.lost = [0; 32];
@@ -231,7 +232,11 @@ impl Core {
 
     /// A connection whose hello is done, on its way into the pool.
     pub(super) fn peer(
-        &self, partner: &Partner, connection: quinn::Connection, key: [u8; 32], dialled_here: bool,
+        &self,
+        partner: &Partner,
+        connection: quinn::Connection,
+        key: [u8; 32],
+        dialled_here: bool,
         greeted: Greeted,
     ) -> Arc<Peer> {
         Arc::new(Peer {

@@ -99,7 +99,11 @@ pub(super) fn after_connecting(core: &Arc<Core>, peer: &Arc<Peer>) {
 
 /// A partner tells of its new card.
 pub(super) async fn taken(
-    core: Arc<Core>, mut reader: FrameReader, mut writer: FrameWriter, using: Using, head: Head,
+    core: Arc<Core>,
+    mut reader: FrameReader,
+    mut writer: FrameWriter,
+    using: Using,
+    head: Head,
 ) -> Result<(), FrameError> {
     let body = reader.body(&head).await?;
     let text = String::from_utf8(body).map_err(|_| FrameError::Rule("a card that is not text"))?;

@@ -179,7 +179,10 @@ impl Pins {
     }
 
     fn signature(
-        &self, message: &[u8], certificate: &CertificateDer<'_>, signed: &DigitallySignedStruct,
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
@@ -206,21 +209,31 @@ pub(super) fn shown_key(connection: &quinn::Connection) -> Option<[u8; 32]> {
 
 impl ServerCertVerifier for Pins {
     fn verify_server_cert(
-        &self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], _name: &ServerName<'_>,
-        _ocsp: &[u8], now: UnixTime,
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         self.check((end_entity, intermediates), now)?;
         Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
-        &self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct,
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
     }
 
     fn verify_tls13_signature(
-        &self, message: &[u8], certificate: &CertificateDer<'_>, signed: &DigitallySignedStruct,
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         self.signature(message, certificate, signed)
     }
@@ -236,20 +249,29 @@ impl ClientCertVerifier for Pins {
     }
 
     fn verify_client_cert(
-        &self, end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>], now: UnixTime,
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         self.check((end_entity, intermediates), now)?;
         Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
-        &self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct,
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
     }
 
     fn verify_tls13_signature(
-        &self, message: &[u8], certificate: &CertificateDer<'_>, signed: &DigitallySignedStruct,
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         self.signature(message, certificate, signed)
     }
@@ -274,7 +296,9 @@ pub(super) fn answering(keys: Arc<OwnKeys>, partners: Arc<Partners>) -> Result<r
 
 /// How this node dials one partner, showing one of its keys.
 pub(super) fn dialling(
-    key: Arc<OwnKey>, partners: Arc<Partners>, expected: PartnerId,
+    key: Arc<OwnKey>,
+    partners: Arc<Partners>,
+    expected: PartnerId,
 ) -> Result<rustls::ClientConfig, Error> {
     let mut config = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?

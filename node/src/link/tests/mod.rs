@@ -1,0 +1,117 @@
+//! Nodes on real loopback sockets, honest and otherwise.
+
+mod channels;
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tacit_protocol::{ids::PartnerId, secret::Secret};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    config::{Home, Unlock, files},
+    report::Refusal,
+};
+
+/// Long enough for a slow machine; a test that needs it has failed.
+const FAR: Duration = Duration::from_secs(60);
+
+/// A node of one test: its keys, its partners, its link.
+struct Node {
+    _home: TempDir,
+    identity: Arc<Identity>,
+    partners: Arc<Partners>,
+    settings: Settings,
+    link: Link,
+}
+
+fn identity_in(home: &Path, name: &str, now: Timestamp) -> Identity {
+    let home = Home::at(home);
+    files::make_private_dir(&home.keys_dir()).unwrap();
+    Identity::create(&home, name, &Unlock::raw(Secret::new([7; 32])), now).unwrap()
+}
+
+/// A UDP port that nobody had a moment ago.
+fn free_port() -> SocketAddr {
+    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Node {
+    /// A node whose certificate was made at `made`.
+    fn made_at(name: &str, made: Timestamp, change: impl FnOnce(&mut Settings)) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let identity = Arc::new(identity_in(home.path(), name, made));
+        let partners = Arc::new(Partners::open(&home.path().join("partners"), &identity).unwrap());
+        let listen = free_port();
+        let mut settings = Settings::new(listen, vec![listen.to_string()]);
+        change(&mut settings);
+        let link = Link::bind(settings.clone(), Arc::clone(&identity), Arc::clone(&partners)).unwrap();
+        Self { _home: home, identity, partners, settings, link }
+    }
+
+    fn new(name: &str) -> Self {
+        Self::made_at(name, Timestamp::now(), |_| {})
+    }
+
+    /// A node that loses patience soon.
+    fn hasty(name: &str) -> Self {
+        Self::made_at(name, Timestamp::now(), hasty)
+    }
+
+    fn id(&self) -> PartnerId {
+        self.identity.id()
+    }
+
+    fn card(&self) -> String {
+        self.link.card().unwrap().to_text()
+    }
+
+    fn trusts(&self, other: &Self) {
+        self.partners.add(&other.card(), Timestamp::now()).unwrap();
+    }
+}
+
+/// Deadlines of a tenth, for tests that wait for them.
+fn hasty(settings: &mut Settings) {
+    settings.patience = Duration::from_secs(2);
+    settings.hello = Duration::from_secs(2);
+    settings.resume = Duration::from_secs(6);
+    settings.dial = Duration::from_secs(1);
+    settings.idle = Duration::from_secs(3);
+    settings.keep_alive = Duration::from_millis(500);
+}
+
+/// Two nodes that trust each other.
+fn pair() -> (Node, Node) {
+    acquainted(Node::new("brand"), Node::new("bank"))
+}
+
+fn acquainted(one: Node, other: Node) -> (Node, Node) {
+    one.trusts(&other);
+    other.trusts(&one);
+    (one, other)
+}
+
+/// A channel from one node to the other, both ends.
+async fn channel(from: &Node, to: &Node) -> (Channel, Channel) {
+    let (here, there) = tokio::join!(from.link.open(to.id(), b"opening".to_vec()), to.link.accept());
+    let there = there.unwrap();
+    assert_eq!((there.partner, &there.opening[..]), (from.id(), &b"opening"[..]));
+    (here.unwrap(), there.channel)
+}
+
+fn logs() {
+    use std::sync::Once;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
+    });
+}
+
+async fn within<T>(time: Duration, what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(time, what).await.expect("it took too long")
+}
