@@ -17,6 +17,8 @@
 
 mod dalek;
 mod domain;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +35,15 @@ pub use domain::Domain;
 /// no lane idle.
 #[derive(Clone, Copy)]
 pub struct Engine {
-    backend: Backend,
+    code: Code,
+}
+
+/// Like [`Backend`], but holding what proves that the processor can run it.
+#[derive(Clone, Copy)]
+enum Code {
+    #[cfg(target_arch = "x86_64")]
+    Ifma8(ifma::Ifma),
+    Dalek,
 }
 
 /// Which code an [`Engine`] runs.
@@ -72,22 +82,30 @@ impl Engine {
 
     /// The fastest back end of this machine.
     pub fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(ifma) = ifma::Ifma::detect() {
+            return Self { code: Code::Ifma8(ifma) };
+        }
         Self::dalek()
     }
 
     /// curve25519-dalek, wherever it runs.
     pub const fn dalek() -> Self {
-        Self { backend: Backend::Dalek }
+        Self { code: Code::Dalek }
     }
 
     /// Which code runs.
     pub const fn backend(&self) -> Backend {
-        self.backend
+        match self.code {
+            #[cfg(target_arch = "x86_64")]
+            Code::Ifma8(_) => Backend::Ifma8,
+            Code::Dalek => Backend::Dalek,
+        }
     }
 
     /// The back end's name, for people.
     pub const fn name(&self) -> &'static str {
-        match self.backend {
+        match self.backend() {
             Backend::Ifma8 => "8 points a vector, AVX-512 IFMA",
             Backend::Dalek => "curve25519-dalek",
         }
@@ -100,7 +118,11 @@ impl Engine {
     pub fn hash_multiply(&self, domain: &Domain, items: &[[u8; 32]], scalar: &Scalar, out: &mut [[u8; 32]]) {
         // Invariant: both slices are the caller's own, cut alike; a peer's lengths are checked by `wire`.
         assert_eq!(items.len(), out.len(), "one output for an item");
-        dalek::hash_multiply(domain, items, scalar, out);
+        match self.code {
+            #[cfg(target_arch = "x86_64")]
+            Code::Ifma8(ifma) => ifma.hash_multiply(domain, items, scalar, out),
+            Code::Dalek => dalek::hash_multiply(domain, items, scalar, out),
+        }
     }
 
     /// `out[i]` = the encoding of `scalar` times the point that `points[i]` encodes.
@@ -119,7 +141,26 @@ impl Engine {
     ) -> Result<(), PointRefused> {
         // Invariant: both slices are the caller's own, cut alike; a peer's lengths are checked by `wire`.
         assert_eq!(points.len(), out.len(), "one output for a point");
-        dalek::decode_multiply(points, scalar, out)
+        match self.code {
+            #[cfg(target_arch = "x86_64")]
+            Code::Ifma8(ifma) => ifma.decode_multiply(points, scalar, out),
+            Code::Dalek => dalek::decode_multiply(points, scalar, out),
+        }
+    }
+
+    /// `out[i]` = the encoding of the point that the 64 uniform bytes `seeds[i]` stand for (RFC 9496,
+    /// section 4.3.4): points whose discrete logarithm nobody knows, if nobody chose the bytes.
+    ///
+    /// # Panics
+    /// When the slices differ in length.
+    pub fn uniform(&self, seeds: &[[u8; 64]], out: &mut [[u8; 32]]) {
+        // Invariant: both slices are the caller's own, cut alike.
+        assert_eq!(seeds.len(), out.len(), "one output for a seed");
+        match self.code {
+            #[cfg(target_arch = "x86_64")]
+            Code::Ifma8(ifma) => ifma.uniform(seeds, out),
+            Code::Dalek => out.iter_mut().zip(seeds).for_each(|(out, seed)| *out = uniform(seed)),
+        }
     }
 }
 
@@ -135,8 +176,8 @@ pub fn hash(domain: &Domain, item: &[u8]) -> RistrettoPoint {
     RistrettoPoint::from_uniform_bytes(&domain.expand(item))
 }
 
-/// The encoding of the point that 64 uniform bytes stand for (RFC 9496, section 4.3.4): a point whose
-/// discrete logarithm nobody knows, if nobody chose the bytes.
+/// The same for one: the encoding of the point that 64 uniform bytes stand for. [`Engine::uniform`] is for
+/// many.
 pub fn uniform(bytes: &[u8; 64]) -> [u8; 32] {
     RistrettoPoint::from_uniform_bytes(bytes).compress().to_bytes()
 }
