@@ -112,14 +112,23 @@ fn quoted(path: &Path) -> String {
     if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// Replaces `path` by `bytes`, whole and durable, or leaves it as it was. Mode 0644 less the umask.
+/// Replaces `path` by `bytes`, whole and durable, or leaves it as it was. Mode 0666 less the umask.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    replace(path, bytes, 0o644).map_err(|source| FileError::Unwritable { path: path.to_owned(), source })
+    write_atomic_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write_atomic`], for content that is not in memory as a whole.
+pub fn write_atomic_with(
+    path: &Path,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FileError> {
+    replace(path, content, 0o666).map_err(|source| FileError::Unwritable { path: path.to_owned(), source })
 }
 
 /// As [`write_atomic`], for the owner's eyes only: mode 0600.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    replace(path, bytes, 0o600).map_err(|source| FileError::Unwritable { path: path.to_owned(), source })
+    replace(path, |file| file.write_all(bytes), 0o600)
+        .map_err(|source| FileError::Unwritable { path: path.to_owned(), source })
 }
 
 /// Reads a private file of at most 1 MiB; one that others can read, or that another user owns, is refused.
@@ -167,14 +176,13 @@ fn check_private(path: &Path, metadata: &fs::Metadata, wanted: u32) -> Result<()
     Ok(())
 }
 
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let parent = match path.parent() {
+fn replace(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>, mode: u32) -> io::Result<()> {
+    let fresh = fresh_beside(path);
+    let parent = match fresh.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let fresh = parent.join(fresh_name(&name.to_string_lossy()));
-    let written = write_new(&fresh, bytes, mode)
+    let written = write_new(&fresh, content, mode)
         .and_then(|()| fs::rename(&fresh, path))
         .and_then(|()| File::open(parent)?.sync_all());
     if written.is_err() {
@@ -185,13 +193,14 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// A hidden name beside the target that no other writer uses: the process and a counter make it unique.
-fn fresh_name(name: &str) -> String {
+pub fn fresh_beside(path: &Path) -> PathBuf {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!(".{name}.{}-{number}.new", std::process::id())
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}-{number}.new", std::process::id()))
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+fn write_new(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>, mode: u32) -> io::Result<()> {
     let open = || OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let mut file = match open() {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -201,7 +210,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         }
         other => other?,
     };
-    file.write_all(bytes)?;
+    content(&mut file)?;
     file.sync_all()
 }
 
@@ -255,7 +264,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("left");
         fs::write(&path, b"half").unwrap();
-        write_new(&path, b"whole", 0o600).unwrap();
+        write_new(&path, |file| file.write_all(b"whole"), 0o600).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
     }
 

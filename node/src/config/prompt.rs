@@ -42,7 +42,8 @@ pub(super) fn ask_new(question: &str) -> Result<Option<Secret<String>>, ConfigEr
         if first.expose() == ask("The same once more: ")?.expose() {
             return Ok(Some(first));
         }
-        eprintln!("The two differ; once again, please.");
+        // A closed stderr is no reason to panic; the next question shows what is wanted.
+        let _ = writeln!(std::io::stderr(), "The two differ; once again, please.");
     }
 }
 

@@ -139,7 +139,14 @@ pub enum Event {
     /// A stage begins.
     Stage { stage: String },
     /// How far the stage is.
-    Progress { stage: String, done: u64, total: u64, unit: String, per_second: f64, seconds_left: Option<f64> },
+    Progress {
+        stage: String,
+        done: u64,
+        total: u64,
+        unit: String,
+        per_second: f64,
+        seconds_left: Option<f64>,
+    },
 }
 
 /// A line on the control socket, node to command.
@@ -152,4 +159,28 @@ pub enum Line {
     Reply(Box<Reply>),
     /// Failed.
     Failed(Report),
+}
+
+/// Does what a command asks (its place; refused until it is filled).
+pub fn perform(
+    _home: &crate::config::Home,
+    _request: Request,
+    _events: &mut dyn FnMut(Event),
+) -> Result<Reply, Report> {
+    Err(not_yet())
+}
+
+/// Runs the node (its place; refused until it is filled).
+pub fn serve(_home: crate::config::Home, _ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), Report> {
+    Err(not_yet())
+}
+
+fn not_yet() -> Report {
+    Report {
+        code: "E-NOT-IN-THIS-VERSION".into(),
+        class: crate::report::Class::Usage,
+        message: "the node is not in this version".into(),
+        details: Vec::new(),
+        retry_helps: false,
+    }
 }

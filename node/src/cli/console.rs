@@ -1,0 +1,71 @@
+//! What every command works with: the home that was named, the printer, the way to the node.
+
+use std::path::PathBuf;
+
+use super::{
+    Global,
+    error::{CliError, Failure},
+    printer::Printer,
+    progress::{Progress, ProgressMode},
+};
+use crate::{
+    config::{ConfigError, Home, LogFormat},
+    control::{self, Reply, Request},
+    telemetry,
+};
+
+/// The surroundings of a command.
+#[derive(Debug)]
+pub struct Console {
+    /// Prints.
+    pub printer: Printer,
+    home: Option<PathBuf>,
+    progress: ProgressMode,
+}
+
+impl Console {
+    pub(super) fn new(global: Global) -> Self {
+        let progress = if global.quiet { ProgressMode::None } else { global.progress };
+        Self { printer: Printer::new(global.output, global.quiet), home: global.home, progress }
+    }
+
+    /// The home that was named, whether it is there or not.
+    pub fn place(&self) -> Result<Home, ConfigError> {
+        let root = match &self.home {
+            Some(root) if !root.as_os_str().is_empty() => root.clone(),
+            _ => Home::default_root()?,
+        };
+        // The running node may stand in another directory.
+        Ok(Home::at(std::path::absolute(&root).unwrap_or(root)))
+    }
+
+    /// The home, which has to be there and closed to others.
+    pub fn home(&self) -> Result<Home, ConfigError> {
+        Home::open(self.place()?.root())
+    }
+
+    /// A single command logs only what `TACIT_LOG` asks for.
+    pub fn log(&self) -> Result<(), CliError> {
+        telemetry::start("off", LogFormat::Text, None).map_err(CliError::Log)
+    }
+
+    /// Shows what happens on the way of some long work.
+    pub fn watch<T>(&self, work: impl FnOnce(&mut dyn FnMut(control::Event)) -> T) -> T {
+        let mut progress = Progress::start(self.progress);
+        let done = work(&mut |event| progress.show(&event));
+        progress.finish();
+        done
+    }
+
+    /// Asks the node, running or not.
+    pub fn perform(&self, request: Request) -> Result<Reply, Failure> {
+        let home = self.home()?;
+        Ok(self.watch(|events| control::perform(&home, request, events))?)
+    }
+
+    /// Asks the node and prints the reply.
+    pub fn answer(&self, request: Request) -> Result<(), Failure> {
+        let reply = self.perform(request)?;
+        Ok(self.printer.reply(&reply)?)
+    }
+}

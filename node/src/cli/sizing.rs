@@ -1,0 +1,74 @@
+//! `tacit bench` and `tacit demo`: the commands that bring their own nodes, in temporary homes.
+
+use clap::{Args, Subcommand};
+
+use super::{
+    bench::{self, PsiBench},
+    console::Console,
+    demo,
+    error::Failure,
+    later::{self, Rest},
+    parse,
+};
+
+/// Measure this machine with the real thing, for sizing
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// A private set intersection between two fresh nodes
+    Psi(Psi),
+    /// Private joins (not in this version)
+    Join(Rest),
+    /// Joint training (not in this version)
+    Train(Rest),
+    /// The ledger (not in this version)
+    Ledger(Rest),
+    /// The link (not in this version)
+    Link(Rest),
+}
+
+/// A private set intersection between two fresh nodes
+#[derive(Debug, Args)]
+pub struct Psi {
+    /// The asker's rows, such as 1000000 or 2^20
+    #[arg(long, value_name = "NUMBER", default_value = "2^20", value_parser = parse::rows)]
+    rows: u64,
+    /// The partner's rows [default: as many]
+    #[arg(long, value_name = "NUMBER", value_parser = parse::rows)]
+    partner_rows: Option<u64>,
+    /// The share of the smaller side that both have
+    #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse::share)]
+    overlap: f64,
+}
+
+/// See the whole story on one machine, with real processes and sample data
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leave both nodes running, and say how to go on
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Bench {
+    /// Measures.
+    pub fn run(self, console: &Console) -> Result<(), Failure> {
+        let instead = "`tacit bench psi`";
+        match self {
+            Self::Psi(Psi { rows, partner_rows, overlap }) => {
+                let bench = PsiBench { rows, partner_rows: partner_rows.unwrap_or(rows), overlap };
+                let reply = console.watch(|events| bench::psi(&bench, events))?;
+                Ok(console.printer.reply(&reply)?)
+            }
+            Self::Join(_) => later::refuse("bench join", instead),
+            Self::Train(_) => later::refuse("bench train", instead),
+            Self::Ledger(_) => later::refuse("bench ledger", instead),
+            Self::Link(_) => later::refuse("bench link", instead),
+        }
+    }
+}
+
+impl Demo {
+    /// Plays the story.
+    pub fn run(self) -> Result<(), Failure> {
+        Ok(demo::run(self.keep)?)
+    }
+}
