@@ -34,6 +34,10 @@ pub enum Malformed {
     /// Too long, too short, or outside the shape of its country's numbers.
     #[error("a phone number that does not fit its country's numbering plan")]
     NotInPlan,
+    /// `999-999-9999`: one digit over and over. Somebody had to fill a field; taken as a number, it would match
+    /// whoever else did.
+    #[error("a placeholder for a phone number")]
+    Placeholder,
     /// Under `cn-mobile/1`: not eleven digits that start with 13 to 19.
     #[error("not a mainland mobile number")]
     NotMainlandMobile,
@@ -57,6 +61,7 @@ impl Malformed {
             Self::NoCountryCode => "no-country-code",
             Self::UnknownCountryCode => "unknown-country-code",
             Self::NotInPlan => "not-in-plan",
+            Self::Placeholder => "placeholder",
             Self::NotMainlandMobile => "not-mainland-mobile",
             Self::Decimal => "decimal",
             Self::ForeignHash => "foreign-hash",

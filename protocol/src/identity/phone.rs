@@ -17,8 +17,10 @@
 //! loses its 1), and it strips prefixes from numbers that need none (`+7 800…`). A wrong number here would
 //! be a match lost in silence, or one that is false.
 //!
-//! A plan says what a country's numbers look like, not which are given out: numbers that are reserved for
-//! fiction pass. `0000000000` does not.
+//! A plan says what a country's numbers look like, not which are given out: which are changes every month,
+//! and two nodes whose lists differ would lose matches. So numbers reserved for fiction pass. Placeholders do
+//! not: `0000000000` and `1234567890` fit no plan where they are common, and `999-999-9999`, which does, is
+//! refused by a rule of its own. Others show as one identifier on many rows: the linter says so.
 
 use std::borrow::Cow;
 
@@ -54,7 +56,16 @@ pub(super) fn normalise(
     if number.len() - plus.len() > LONGEST {
         return Err(Malformed::NotInPlan);
     }
+    if is_placeholder(&national) {
+        return Err(Malformed::Placeholder);
+    }
     Ok(number.into())
+}
+
+/// Whether a national number is one digit over and over. Digits in a row are not refused: they are the
+/// examples of the platforms' own documentation.
+fn is_placeholder(national: &str) -> bool {
+    national.as_bytes().windows(2).all(|pair| pair[0] == pair[1])
 }
 
 /// Whether the value is in its normal form already: nothing to fold, and it fits.
@@ -62,7 +73,8 @@ fn is_e164(value: &str) -> bool {
     let Some(digits) = value.strip_prefix('+') else { return false };
     digits.len() <= LONGEST
         && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && plan::split(digits).is_some_and(|(code, national)| plan::fits(code, national))
+        && plan::split(digits)
+            .is_some_and(|(code, national)| plan::fits(code, national) && !is_placeholder(national))
 }
 
 /// A country code and a national number.

@@ -85,6 +85,15 @@ fn national_numbers_are_read_in_the_default_region() {
 }
 
 #[test]
+fn placeholders_are_no_numbers() {
+    for profile in [Profile::GoogleDm2, Profile::Uid21, Profile::MetaCapi1] {
+        for value in ["999-999-9999", "+1 555 555 5555", "+15555555555"] {
+            check(profile, region("US"), &[(value, Err(Malformed::Placeholder))]);
+        }
+    }
+}
+
+#[test]
 fn without_a_region_national_numbers_are_refused() {
     for value in ["138 1234 5678", "6505551212", "8613812345678", "0138", "00 000", "12"] {
         check(Profile::Uid21, None, &[(value, Err(Malformed::NoCountryCode))]);
