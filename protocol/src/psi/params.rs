@@ -8,7 +8,7 @@ use crate::{
     ristretto::Domain,
     session::Abort,
     transcript::Transcript,
-    wire::{Limits, limits::LARGEST},
+    wire::{Limits, envelope, limits::LARGEST},
 };
 
 /// Items in a chunk unless said otherwise: 512 KiB of points, some 0.2 s of one core's work.
@@ -16,6 +16,9 @@ pub const CHUNK_ITEMS: u32 = 16_384;
 
 /// Bytes of a chunk message beside its items: tag 4, index 4, length 8.
 pub(super) const CHUNK_OVERHEAD: usize = 4 + 4 + 8;
+
+/// Items that a message and its envelope have room for.
+const LARGEST_CHUNK: u32 = ((LARGEST - envelope::OVERHEAD - CHUNK_OVERHEAD) / 32) as u32;
 
 /// The protocol's name and version, in every hash this protocol makes (PSI-01).
 pub(super) const NAME: &str = "tacit psi/1";
@@ -45,13 +48,13 @@ impl Params {
     /// # Errors
     /// [`Abort::ChunkSize`] when that is 0, or more than a message can hold.
     pub fn with_chunk_items(self, items: u32) -> Result<Self, Abort> {
-        if items == 0 || items as usize > (LARGEST - CHUNK_OVERHEAD) / 32 {
+        if items == 0 || items > LARGEST_CHUNK {
             return Err(Abort::ChunkSize);
         }
         Ok(Self { chunk_items: items, ..self })
     }
 
-    /// How long a message of this run may be: one chunk of points.
+    /// How long a message of this run may be: one chunk of points (PSI-11).
     pub const fn limits(&self) -> Limits {
         Limits::new(CHUNK_OVERHEAD + 32 * self.chunk_items as usize)
     }

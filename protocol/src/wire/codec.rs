@@ -19,8 +19,9 @@ type Config = config::Configuration<config::LittleEndian, config::Fixint, config
 const CONFIG: Config =
     config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<LARGEST>();
 
-/// Writes `value`; `capacity` is the expected length, so that bulk is copied once.
-pub(crate) fn encode<T: Serialize>(value: &T, capacity: usize) -> Vec<u8> {
+/// Writes `value`; `capacity` is the expected length, so that bulk is copied once. For types made of integers,
+/// ids, enums and the lists of this module; maps have no one order and must not be in them.
+pub fn encode<T: Serialize>(value: &T, capacity: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(capacity);
     let written = bincode::serde::encode_into_std_write(value, &mut bytes, CONFIG);
     // Invariant: writing to a Vec does not fail, and no message type has a map, a sequence of unknown length
@@ -30,7 +31,10 @@ pub(crate) fn encode<T: Serialize>(value: &T, capacity: usize) -> Vec<u8> {
 }
 
 /// Reads a value that fills `bytes` exactly.
-pub(crate) fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8], limits: &Limits) -> Result<T, WireError> {
+///
+/// # Errors
+/// [`WireError`] when `bytes` is too long, ends early, goes on, or has a value that does not exist.
+pub fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8], limits: &Limits) -> Result<T, WireError> {
     limits.check(bytes.len())?;
     let (value, read) =
         bincode::serde::borrow_decode_from_slice(bytes, CONFIG).map_err(|error| match error {

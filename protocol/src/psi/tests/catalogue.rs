@@ -85,7 +85,7 @@ fn a02_points_of_small_order_are_refused() {
     }
 }
 
-/// RFC 9496, Appendix A.3: not reduced, negative, not on the curve.
+/// As in RFC 9496, Appendix A.2: not reduced, negative, not on the curve.
 #[test]
 fn a03_psi_09_other_encodings_are_refused() {
     let mut not_reduced = [0xff; 32];
@@ -287,6 +287,9 @@ fn a10_psi_11_a_message_longer_than_a_chunk_is_refused_unread() {
     }
     assert_eq!(params().with_chunk_items(0).err(), Some(Abort::ChunkSize));
     assert_eq!(params().with_chunk_items(u32::MAX).err(), Some(Abort::ChunkSize));
+    let largest = params().with_chunk_items(2_097_149).unwrap().limits();
+    assert_eq!(largest.framed().bytes(), largest.bytes() + crate::wire::envelope::OVERHEAD);
+    assert_eq!(params().with_chunk_items(2_097_150).err(), Some(Abort::ChunkSize));
 }
 
 #[test]
