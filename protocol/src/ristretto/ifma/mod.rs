@@ -9,6 +9,9 @@
 //! - loops run as often as the slices are long; the one early exit is at a point that is refused;
 //! - conditions on points are lane masks, and no instruction here has a time that depends on its operands.
 //!
+//! The scalar's masks are wiped after every call. Points on the way are not: whoever can read this memory
+//! reads the items beside them.
+//!
 //! `unsafe` is in two places: the words' way between memory and vectors, and the calls below into code for
 //! which the processor was asked before.
 
@@ -53,6 +56,8 @@ impl Ifma {
         has.then_some(Self(()))
     }
 
+    // Both multiply by half the scalar: what is encoded in the end is the doubles.
+
     pub(super) fn hash_multiply(
         self,
         domain: &Domain,
@@ -60,7 +65,8 @@ impl Ifma {
         scalar: &Scalar,
         out: &mut [[u8; 32]],
     ) {
-        let half = halved(scalar);
+        let mut half = Recoded::zero();
+        half.write(&Zeroizing::new(scalar.div_by_2()));
         for (items, out) in items.chunks(Engine::GRAIN).zip(out.chunks_mut(Engine::GRAIN)) {
             // SAFETY: `self` exists, so the processor has what the function needs.
             unsafe { hash_grain(domain, items, &half, out) };
@@ -73,7 +79,8 @@ impl Ifma {
         scalar: &Scalar,
         out: &mut [[u8; 32]],
     ) -> Result<(), PointRefused> {
-        let half = halved(scalar);
+        let mut half = Recoded::zero();
+        half.write(&Zeroizing::new(scalar.div_by_2()));
         let grains = points.chunks(Engine::GRAIN).zip(out.chunks_mut(Engine::GRAIN));
         for (start, (points, out)) in (0..).step_by(Engine::GRAIN).zip(grains) {
             // SAFETY: `self` exists, so the processor has what the function needs.
@@ -89,11 +96,6 @@ impl Ifma {
             unsafe { uniform_pair(seeds, out) };
         }
     }
-}
-
-/// Half the scalar's digits: encoding doubles.
-fn halved(scalar: &Scalar) -> Recoded {
-    Recoded::new(&Zeroizing::new(scalar.div_by_2()))
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]

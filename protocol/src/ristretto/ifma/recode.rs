@@ -27,23 +27,26 @@ pub(super) struct Digit {
 pub(super) struct Recoded(pub(super) [Digit; DIGITS]);
 
 impl Recoded {
-    /// Σ digit · 16^place = `scalar`.
-    pub(super) fn new(scalar: &Scalar) -> Self {
-        let mut digits = [Digit { is: [0; 8], negative: 0 }; DIGITS];
+    /// The digits of zero. They are written in place, so that moving them leaves no copy behind.
+    pub(super) const fn zero() -> Self {
+        Self([Digit { is: [0; 8], negative: 0 }; DIGITS])
+    }
+
+    /// Makes Σ digit · 16^place = `scalar`.
+    pub(super) fn write(&mut self, scalar: &Scalar) {
         let mut carry = 0;
-        for (place, digit) in digits.iter_mut().enumerate() {
+        for (place, digit) in self.0.iter_mut().enumerate() {
             let nibble = (scalar.as_bytes()[place / 2] >> (4 * (place % 2))) & 15;
             let value = nibble + carry;
             // From 8 on, 16 less and one more in the next place. The highest nibble of a scalar below 2²⁵³
             // is 0 or 1, so the last carry is zero.
             carry = (value + 8) >> 4;
             digit.negative = carry.wrapping_neg();
-            // 16 · carry − value where the carry is set, else value.
-            let magnitude = (value ^ digit.negative).wrapping_sub(digit.negative).wrapping_add(carry << 4);
+            // 16 − value where the carry is set, else value.
+            let magnitude = (value ^ digit.negative).wrapping_add(carry).wrapping_add(carry << 4);
             for (mask, multiple) in digit.is.iter_mut().zip(1u8..) {
                 *mask = magnitude.ct_eq(&multiple).unwrap_u8().wrapping_neg();
             }
         }
-        Self(digits)
     }
 }
