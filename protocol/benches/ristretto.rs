@@ -1,14 +1,15 @@
 //! What a point costs on one core, by back end: `cargo bench -p tacit-protocol --bench ristretto`.
 //!
 //! A pair of PSI items is two hashes multiplied and two answers: twice `hash_multiply` and twice
-//! `decode_multiply`. Times are for 1,024 points; divan's throughput is points a second.
+//! `decode_multiply`. A sample is one grain of 128 points, short enough that the fastest of many samples is
+//! one that nothing disturbed; the throughput is points a second.
 
 use curve25519_dalek::Scalar;
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tacit_protocol::ristretto::{Domain, Engine};
+use tacit_protocol::ristretto::{self, Domain, Engine};
 
-const POINTS: usize = 128;
+const POINTS: usize = Engine::GRAIN;
 const ENGINES: [fn() -> Engine; 2] = [Engine::detect, Engine::dalek];
 
 fn main() {
@@ -65,12 +66,12 @@ fn uniform(bencher: Bencher, engine: usize) {
         .bench_local(|| engine.uniform(&seeds, divan::black_box(&mut out)));
 }
 
-/// The half of a hash that is SHA-512: what is left of `hash_multiply` is the curve's.
+/// Without the multiplication and the encoding, one at a time by dalek.
 #[divan::bench]
 fn hash_alone(bencher: Bencher) {
     let (domain, items) = (domain(), items());
     bencher.counter(ItemsCount::new(POINTS)).bench_local(|| {
-        items.iter().map(|item| tacit_protocol::ristretto::hash(&domain, item)).for_each(|point| {
+        items.iter().map(|item| ristretto::hash(&domain, item)).for_each(|point| {
             divan::black_box(point);
         });
     });

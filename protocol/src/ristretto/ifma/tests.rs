@@ -341,8 +341,7 @@ fn lanes_do_not_mix() {
 }
 
 /// The identity, and the points of order 2 and 4 that Ristretto takes for it, encode as zeros and leave the
-/// lanes and vectors alone that share their inversion. No input leads here: a peer's identity is refused
-/// and a hash does not hit it.
+/// lanes and vectors alone that share their inversion. The padding of a short slice of points leads here.
 #[test]
 fn identities_encode_as_zeros_among_others() {
     #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
