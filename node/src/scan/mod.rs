@@ -1,1 +1,48 @@
-//! (under construction)
+//! Local data: what is registered, what is in it, which customers take part, and the answer's rows.
+//!
+//! Two attacks are stopped here. One comes with the data: a file that is damaged, huge, or written to while
+//! it is read must end in a clear error and never in a wrong overlap, and no size of it may take the node
+//! down. The other looks for the data: no message, count or log that leaves this room holds a cell.
+//!
+//! ```text
+//!   datasets ─► survey ─► snapshot          registering: every row is read once
+//!       │
+//!       └─► read ─► collect ─► LocalInput   one pass: filter, consent, withdrawals, customers
+//!             │        └─ filter, customers
+//!             ├─► pick                      a second pass: the rows that matched, into a file
+//!             └─► lint, quality             for the owner's eyes
+//! ```
+//!
+//! Files are read by `csv`, `ndjson` and `columnar` (Parquet) as Arrow batches; conditions are DataFusion
+//! expressions over them. DataFusion's own file sources are not used: they read CSV by position rather than
+//! by name, infer types that eat leading zeros, hold an unclosed quote's field in memory whole, and quote
+//! cells in their errors.
+
+mod cells;
+mod collect;
+mod columnar;
+mod csv;
+mod customers;
+mod dataset;
+mod datasets;
+mod error;
+mod files;
+mod filter;
+mod ndjson;
+mod pick;
+mod read;
+mod records;
+mod snapshot;
+mod survey;
+mod whole;
+
+pub use collect::{CollectPlan, Counts, Customer, Customers, KeyCounts, LocalInput, Match, collect};
+pub use dataset::{Column, ColumnClass, ColumnType, Format, MatchKey, Registration, Thresholds};
+pub use datasets::{Datasets, NewDataset};
+pub use error::ScanError;
+pub use pick::pick;
+pub use read::{Batch, Rows, read};
+pub use snapshot::Snapshot;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! CSV, read by the names in each file's header and never by position.
+//!
+//! Arrow's decoder does the work; what it leaves open is closed here. A directory may hold files whose
+//! columns stand in different orders. A quote that is never closed would take the rest of a 10 GB file into
+//! memory as one field. And its messages quote the row that broke them, so they are dropped, and the place
+//! is found by a second, slower look at the file.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use datafusion::arrow::{
+    array::RecordBatch,
+    csv::{ReaderBuilder, reader::Decoder},
+    datatypes::{DataType, Field, Schema},
+};
+
+use crate::scan::{
+    dataset::Format,
+    error::{ScanError, close_names},
+    files::{DataFile, unreadable},
+    records::{self, Tokens},
+};
+
+/// Rows in a batch.
+pub(super) const BATCH_ROWS: usize = 8192;
+/// Bytes after which a batch is handed on, however few rows it has.
+const BATCH_BYTES: usize = 8 << 20;
+/// No row of a table is longer; a forgotten quote is.
+pub(super) const LONGEST_RECORD: usize = 4 << 20;
+/// Columns, at most.
+pub(super) const MOST_COLUMNS: usize = 10_000;
+/// Bytes read at a time.
+const CHUNK: usize = 1 << 18;
+
+/// The names in the first line of a file, and where the rows begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    pub names: Vec<String>,
+    pub delimiter: u8,
+    /// Offset of the first byte after the header.
+    pub rows_at: u64,
+}
+
+/// Reads the header; a delimiter that is not given is told from it.
+pub(super) fn header(
+    file: &DataFile,
+    dataset: &str,
+    delimiter: Option<char>,
+) -> Result<(Header, File), ScanError> {
+    let mut opened = file.open(dataset)?;
+    let mut start = Vec::new();
+    opened
+        .by_ref()
+        .take(LONGEST_RECORD as u64)
+        .read_to_end(&mut start)
+        .map_err(|source| unreadable(&file.path, source))?;
+    let delimiter = match delimiter {
+        Some(delimiter) => u8::try_from(delimiter).unwrap_or(b','),
+        None => records::guess_delimiter(&start),
+    };
+    let problem =
+        |problem: &str| ScanError::HeaderUnusable { path: file.path.clone(), problem: problem.to_owned() };
+    let bom = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let (fields, length) = records::first_record(&start[bom..], delimiter)
+        .ok_or_else(|| problem("has no end: is this a CSV file?"))?;
+    if fields.len() > MOST_COLUMNS {
+        return Err(ScanError::TooManyColumns { path: file.path.clone(), most: MOST_COLUMNS });
+    }
+    let mut names = Vec::with_capacity(fields.len());
+    for (index, field) in fields.into_iter().enumerate() {
+        let name = String::from_utf8(field).map_err(|_| {
+            records::encoding_fault(&start, 0).map_or(problem("is not UTF-8"), |(offset, line)| {
+                ScanError::Encoding { path: file.path.clone(), offset, line }
+            })
+        })?;
+        if name.trim().is_empty() {
+            return Err(problem(&format!("has no name for column {}", index + 1)));
+        }
+        if let Some(first) = names.iter().position(|earlier| *earlier == name) {
+            return Err(problem(&format!("names `{name}` twice, columns {} and {}", first + 1, index + 1)));
+        }
+        names.push(name);
+    }
+    let rows_at = (bom + length) as u64;
+    io::Seek::seek(&mut opened, io::SeekFrom::Start(rows_at))
+        .map_err(|source| unreadable(&file.path, source))?;
+    Ok((Header { names, delimiter, rows_at }, opened))
+}
+
+/// The rows of one file as text columns.
+pub(super) struct CsvRows {
+    path: PathBuf,
+    opened: File,
+    header: Header,
+    decoder: Decoder,
+    chunk: Vec<u8>,
+    /// The part of `chunk` that waits to be decoded.
+    waiting: std::ops::Range<usize>,
+    ended: bool,
+}
+
+impl CsvRows {
+    /// Opens a file for these columns; they come out in this order.
+    pub fn open(
+        file: &DataFile,
+        dataset: &str,
+        delimiter: Option<char>,
+        columns: &[String],
+    ) -> Result<Self, ScanError> {
+        let (header, opened) = header(file, dataset, delimiter)?;
+        let projection = columns
+            .iter()
+            .map(|column| {
+                header.names.iter().position(|name| name == column).ok_or_else(|| ScanError::ColumnMissing {
+                    path: file.path.clone(),
+                    column: column.clone(),
+                    close: close_names(column, header.names.iter().map(String::as_str)),
+                })
+            })
+            .collect::<Result<Vec<usize>, ScanError>>()?;
+        let fields: Vec<Field> =
+            header.names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
+        let decoder = ReaderBuilder::new(Arc::new(Schema::new(fields)))
+            .with_header(false)
+            .with_delimiter(header.delimiter)
+            .with_batch_size(BATCH_ROWS)
+            .with_projection(projection)
+            .build_decoder();
+        Ok(Self {
+            path: file.path.clone(),
+            opened,
+            header,
+            decoder,
+            chunk: vec![0; CHUNK],
+            waiting: 0..0,
+            ended: false,
+        })
+    }
+
+    /// The next rows, or `None` at the end.
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, ScanError> {
+        let mut in_batch = 0;
+        let mut in_record = 0;
+        while !self.ended && self.decoder.capacity() > 0 {
+            if self.waiting.is_empty() {
+                let read = self.read_chunk()?;
+                if read == 0 {
+                    self.ended = true;
+                    // An empty slice tells the decoder that the last line may lack its end.
+                    self.decoder.decode(&[]).map_err(|_| self.locate())?;
+                    break;
+                }
+            }
+            // Near the limit, bytes are handed over up to one line end at a time, so that the batch can be
+            // cut right behind a record.
+            let heavy = in_batch >= BATCH_BYTES;
+            let waiting = &self.chunk[self.waiting.clone()];
+            let part = match waiting.iter().position(|&byte| matches!(byte, b'\n' | b'\r')) {
+                Some(end) if heavy => &waiting[..=end],
+                _ => waiting,
+            };
+            let before = self.decoder.capacity();
+            let decoded = self.decoder.decode(part).map_err(|_| self.locate())?;
+            self.waiting.start += decoded;
+            in_batch += decoded;
+            if self.decoder.capacity() < before {
+                in_record = 0;
+                if heavy {
+                    break;
+                }
+            } else {
+                in_record += decoded;
+                if in_record > LONGEST_RECORD {
+                    return Err(self.locate());
+                }
+            }
+        }
+        self.decoder.flush().map_err(|_| self.locate())
+    }
+
+    fn read_chunk(&mut self) -> Result<usize, ScanError> {
+        loop {
+            match self.opened.read(&mut self.chunk) {
+                Ok(read) => {
+                    self.waiting = 0..read;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(unreadable(&self.path, error)),
+            }
+        }
+    }
+
+    /// What is wrong with the file, and where: read again from its first byte, slowly.
+    fn locate(&self) -> ScanError {
+        let unparsable = || ScanError::Unparsable { path: self.path.clone(), format: Format::Csv };
+        let fault = File::open(&self.path).and_then(|file| {
+            Tokens::new(self.header.delimiter).first_fault(file, self.header.names.len() as u64)
+        });
+        let path = self.path.clone();
+        match fault {
+            Ok(Some(records::Fault::Encoding { offset, line })) => ScanError::Encoding { path, offset, line },
+            Ok(Some(records::Fault::Ragged { line, found })) => {
+                ScanError::LineRagged { path, line, found, expected: self.header.names.len() as u64 }
+            }
+            Ok(Some(records::Fault::QuoteOpen { line })) => ScanError::QuoteOpen { path, line },
+            Ok(Some(records::Fault::TooLong { line })) => {
+                ScanError::RecordTooLong { path, line, most: LONGEST_RECORD }
+            }
+            Ok(None) => unparsable(),
+            Err(source) => unreadable(&self.path, source),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Which rows take part: the question's condition and the contract's consent column.
+//!
+//! A condition must say yes or no on every row and fail on none: a failure that depends on one row's cell
+//! tells the asker something about that row. The parser has refused what could fail; what the planner puts
+//! in by itself (casts between types) is made total here as well. Null is no.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
+        datatypes::{DataType, Field, Int64Type, Schema},
+    },
+    common::{
+        DFSchema,
+        tree_node::{Transformed, TreeNode},
+    },
+    execution::session_state::{SessionState, SessionStateBuilder},
+    logical_expr::{Expr, ExprSchemable, TryCast},
+    optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext},
+    physical_expr::PhysicalExpr,
+    prelude::SessionConfig,
+};
+
+use crate::scan::{
+    dataset::{Column, ColumnType, Registration},
+    error::ScanError,
+};
+
+/// A condition planned over a dataset's columns.
+pub(super) struct Condition {
+    dataset: String,
+    columns: Vec<Column>,
+    state: SessionState,
+    expr: Expr,
+}
+
+/// A condition planned over the columns of a batch.
+pub(super) struct Planned {
+    dataset: String,
+    expr: Arc<dyn PhysicalExpr>,
+}
+
+impl Condition {
+    /// Reads a boolean expression over bare column names, compared exactly.
+    pub fn parse(registration: &Registration, sql: &str) -> Result<Self, ScanError> {
+        let unusable = || ScanError::FilterUnusable { dataset: registration.name.clone() };
+        let config = SessionConfig::new()
+            .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
+            .with_target_partitions(1);
+        let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
+        let schema = schema(&registration.columns).ok_or_else(unusable)?;
+        let expr = state.create_logical_expr(sql, &schema).map_err(|_| unusable())?;
+        let is_boolean = expr.get_type(&schema).is_ok_and(|kind| kind == DataType::Boolean);
+        if !is_boolean || expr.is_volatile() {
+            return Err(unusable());
+        }
+        let names: BTreeSet<String> =
+            expr.column_refs().into_iter().map(|column| column.name().to_owned()).collect();
+        let columns = names.iter().map(|name| registration.known(name).cloned()).collect::<Result<_, _>>()?;
+        Ok(Self { dataset: registration.name.clone(), columns, state, expr })
+    }
+
+    /// The columns that it looks at.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// Fixes it to batches that have these columns.
+    pub fn plan(&self, batch: &Schema) -> Result<Planned, ScanError> {
+        let unusable = |_| ScanError::FilterUnusable { dataset: self.dataset.clone() };
+        let schema = DFSchema::try_from(batch.clone()).map_err(unusable)?;
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let coerced = simplifier.coerce(self.expr.clone(), &schema).map_err(unusable)?;
+        // Some functions (`coalesce`) exist only until they are simplified.
+        let simple = simplifier.simplify(coerced).map_err(unusable)?;
+        let total = simple
+            .transform_up(|expr| {
+                Ok(match expr {
+                    Expr::Cast(cast) => {
+                        Transformed::yes(Expr::TryCast(TryCast::new_from_field(cast.expr, cast.field)))
+                    }
+                    other => Transformed::no(other),
+                })
+            })
+            .map_err(unusable)?
+            .data;
+        let expr = self.state.create_physical_expr(total, &schema).map_err(unusable)?;
+        Ok(Planned { dataset: self.dataset.clone(), expr })
+    }
+}
+
+impl Planned {
+    /// For each row whether it is taken; null is not.
+    pub fn holds(&self, batch: &RecordBatch) -> Result<BooleanArray, ScanError> {
+        let failed = || ScanError::FilterFailed { dataset: self.dataset.clone() };
+        let value = self.expr.evaluate(batch).map_err(|e| {
+            eprintln!("{e}");
+            failed()
+        })?;
+        let array = value.into_array(batch.num_rows()).map_err(|_| failed())?;
+        array.as_boolean_opt().map(or_false).ok_or_else(failed)
+    }
+}
+
+fn schema(columns: &[Column]) -> Option<DFSchema> {
+    let fields: Vec<Field> = columns
+        .iter()
+        .filter(|column| column.kind != ColumnType::Other)
+        .map(|column| Field::new(&column.name, column.kind.arrow(), true))
+        .collect();
+    DFSchema::try_from(Schema::new(fields)).ok()
+}
+
+fn or_false(truths: &BooleanArray) -> BooleanArray {
+    match truths.nulls() {
+        None => truths.clone(),
+        Some(known) => BooleanArray::new(truths.values() & known.inner(), None),
+    }
+}
+
+/// What a consent column says of each row: a plain yes; or neither yes nor no.
+pub(super) struct Consent {
+    pub yes: BooleanArray,
+    pub unclear: BooleanArray,
+}
+
+/// Reads a consent column. Only a plain yes is a yes: `true`, `yes`, `y`, `t`, `1`, in any case.
+pub(super) fn consent(
+    registration: &Registration,
+    column: &str,
+    cells: &ArrayRef,
+) -> Result<Consent, ScanError> {
+    if let Some(truths) = cells.as_boolean_opt() {
+        let unclear = BooleanArray::from(vec![false; truths.len()]);
+        return Ok(Consent { yes: or_false(truths), unclear });
+    }
+    let answers: Vec<Option<bool>> = if let Some(numbers) = cells.as_primitive_opt::<Int64Type>() {
+        let read = |number| match number {
+            1 => Some(true),
+            0 => Some(false),
+            _ => None,
+        };
+        numbers.iter().map(|cell| cell.map_or(Some(false), read)).collect()
+    } else if let Some(words) = cells.as_string_opt::<i32>() {
+        words.iter().map(|cell| cell.map_or(Some(false), answer)).collect()
+    } else {
+        let (dataset, column) = (registration.name.clone(), column.to_owned());
+        return Err(ScanError::ConsentUnclear { dataset, column });
+    };
+    let unclear: Vec<bool> = answers.iter().map(Option::is_none).collect();
+    let yes: Vec<bool> = answers.into_iter().map(|answer| answer == Some(true)).collect();
+    Ok(Consent { yes: BooleanArray::from(yes), unclear: BooleanArray::from(unclear) })
+}
+
+fn answer(word: &str) -> Option<bool> {
+    let word = word.trim();
+    let is_one_of = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
+    if is_one_of(&["true", "yes", "y", "t", "1"]) {
+        Some(true)
+    } else if word.is_empty() || is_one_of(&["false", "no", "n", "f", "0"]) {
+        Some(false)
+    } else {
+        None
+    }
+}

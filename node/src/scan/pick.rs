@@ -1,0 +1,155 @@
+//! The answer's rows, on a second pass over the same content.
+//!
+//! The exchange says which rows matched by their numbers alone. Between the two passes a file could have
+//! been replaced, and the numbers would then name other people; so the snapshot is checked before the first
+//! row and after the last, and an answer is not there until then.
+
+use std::{path::Path, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{ArrayRef, AsArray, RecordBatch, StringArray, UInt64Array},
+        compute::take,
+        datatypes::{DataType, Field, Schema, SchemaRef},
+    },
+    parquet::{arrow::ArrowWriter, basic::Compression, file::properties::WriterProperties},
+};
+use tacit_protocol::ids::SnapshotHash;
+
+use crate::scan::{
+    collect::Match,
+    dataset::Registration,
+    error::ScanError,
+    read::{Batch, read},
+    whole::WholeFile,
+};
+
+/// Rows that the writer holds before it writes them out.
+const ROW_GROUP: usize = 1 << 16;
+
+/// The column that names the customer, and the one that says by which key it matched.
+const CUSTOMER: &str = "customer";
+const MATCHED_BY: &str = "matched_by";
+
+/// Writes the rows of `matches` (sorted by row, as [`Customers::matched`](crate::scan::Customers::matched)
+/// gives them) to a Parquet file of mode 0600 that is there whole or not at all. Returns the rows written.
+///
+/// The columns are `customer` (the dataset's row id, or the row's number as text), `matched_by`, and those
+/// named in `own`, or the registered key columns, as they stand in the data; one called `customer` or
+/// `matched_by` itself becomes `own_customer` or `own_matched_by`. `watch` is told the rows read and the
+/// rows there are, and answers whether to go on.
+///
+/// # Errors
+///
+/// [`ScanError::Changed`] if the content is not that of `snapshot`; [`ScanError::RowMissing`] if a row is
+/// beyond the end or out of order.
+pub fn pick(
+    registration: &Registration,
+    snapshot: SnapshotHash,
+    matches: &[Match],
+    own: Option<&[String]>,
+    target: &Path,
+    watch: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<u64, ScanError> {
+    let dataset = || registration.name.clone();
+    if registration.snapshot_hash() != snapshot {
+        return Err(ScanError::Changed { dataset: dataset() });
+    }
+    let plan = Plan::new(registration, own)?;
+    let mut rows = read(registration, &plan.columns)?;
+    let schema = plan.schema(rows.schema());
+    let unwritable = |error: datafusion::parquet::errors::ParquetError| ScanError::FileUnwritable {
+        path: target.to_owned(),
+        source: std::io::Error::other(error),
+    };
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .build();
+    let mut writer = ArrowWriter::try_new(WholeFile::create(target)?, Arc::clone(&schema), Some(properties))
+        .map_err(unwritable)?;
+    let mut waiting = matches;
+    for batch in &mut rows {
+        let batch = batch?;
+        let read_rows = batch.first_row - 1 + batch.cells.num_rows() as u64;
+        let here = waiting.partition_point(|found| found.row <= read_rows);
+        let (found, later) = waiting.split_at(here);
+        waiting = later;
+        if !found.is_empty() {
+            let cells = plan
+                .take(&batch, found, &schema)
+                .ok_or_else(|| ScanError::RowMissing { dataset: dataset(), row: found[0].row })?;
+            writer.write(&cells).map_err(unwritable)?;
+        }
+        if !watch(read_rows, registration.snapshot.rows) {
+            return Err(ScanError::Stopped { dataset: dataset() });
+        }
+    }
+    if let Some(beyond) = waiting.first() {
+        return Err(ScanError::RowMissing { dataset: dataset(), row: beyond.row });
+    }
+    writer.into_inner().map_err(unwritable)?.finish()?;
+    Ok(matches.len() as u64)
+}
+
+/// Which columns are read, and what becomes of them.
+struct Plan<'a> {
+    /// The row id, if there is one, and then the owner's own columns.
+    columns: Vec<&'a str>,
+    has_row_id: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn new(registration: &'a Registration, own: Option<&'a [String]>) -> Result<Self, ScanError> {
+        let mut wanted: Vec<&str> = match own {
+            Some(own) => own.iter().map(String::as_str).collect(),
+            None => registration.ids.iter().map(|key| key.column.as_str()).collect(),
+        };
+        let mut seen = std::collections::HashSet::new();
+        wanted.retain(|column| seen.insert(*column));
+        for column in &wanted {
+            registration.known(column)?;
+        }
+        let row_id = registration.row_id.as_deref();
+        Ok(Self { columns: row_id.into_iter().chain(wanted).collect(), has_row_id: row_id.is_some() })
+    }
+
+    fn own_from(&self) -> usize {
+        usize::from(self.has_row_id)
+    }
+
+    fn schema(&self, found: &Schema) -> SchemaRef {
+        let named = [CUSTOMER, MATCHED_BY];
+        let own = found.fields()[self.own_from()..].iter().map(|field| match field.name().as_str() {
+            name if named.contains(&name) => field.as_ref().clone().with_name(format!("own_{name}")),
+            _ => field.as_ref().clone(),
+        });
+        let text = |name| Field::new(name, DataType::Utf8, true);
+        Arc::new(Schema::new(named.map(text).into_iter().chain(own).collect::<Vec<Field>>()))
+    }
+
+    /// The rows found in this batch; `None` if a row is not in it, or out of order.
+    fn take(&self, batch: &Batch, found: &[Match], schema: &SchemaRef) -> Option<RecordBatch> {
+        let mut places = Vec::with_capacity(found.len());
+        let mut after = batch.first_row;
+        for found in found {
+            places.push(found.row.checked_sub(after).map(|_| found.row - batch.first_row)?);
+            after = found.row + 1;
+        }
+        let places = UInt64Array::from(places);
+        let taken: Vec<ArrayRef> = batch
+            .cells
+            .columns()
+            .iter()
+            .map(|column| take(column, &places, None).ok())
+            .collect::<Option<_>>()?;
+        let (row_id, own) = taken.split_at(self.own_from());
+        let customer: ArrayRef = match row_id {
+            [row_id] => Arc::new(row_id.as_string_opt::<i32>()?.clone()),
+            _ => Arc::new(found.iter().map(|found| Some(found.row.to_string())).collect::<StringArray>()),
+        };
+        let matched_by = found.iter().map(|found| Some(found.kind.name())).collect::<StringArray>();
+        let columns = [customer, Arc::new(matched_by)].into_iter().chain(own.iter().cloned()).collect();
+        RecordBatch::try_new(Arc::clone(schema), columns).ok()
+    }
+}
