@@ -202,7 +202,9 @@ proptest! {
                 let shown: Vec<_> = report.findings.iter().flat_map(|finding| &finding.examples).collect();
                 for value in &values {
                     let bare = text::trim(value);
-                    prop_assume!(bare.len() > 4 && bare.chars().any(|c| c != '*'));
+                    if bare.len() <= 4 || bare.chars().all(|c| c == '*') {
+                        continue;
+                    }
                     prop_assert!(!shown.iter().any(|example| example.contains(bare)), "{:?}", shown);
                 }
                 for finding in &report.findings {
