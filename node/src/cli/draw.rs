@@ -35,39 +35,57 @@ fn steers(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
 }
 
-/// A drawn table, ending in a line break; as wide as it needs, or as the terminal where there is one.
-pub fn table(table: &Table) -> String {
-    let cells = |value: &Value| plain(&cell(value)).into_owned();
-    let rows = table.rows.iter().map(|row| row.iter().map(cells).collect()).collect();
-    let is_number = |column: usize| {
-        let mut values =
-            table.rows.iter().map(|row| &row[column]).filter(|value| **value != Value::Null).peekable();
-        values.peek().is_some() && values.all(|value| matches!(value, Value::Integer(_) | Value::Real(_)))
-    };
-    let numbers: Vec<bool> = (0..table.columns.len()).map(is_number).collect();
-    rows_of_text(&table.columns, rows, &numbers)
+/// Cells that are text already, on their way to be drawn.
+#[derive(Debug)]
+pub struct Grid {
+    /// The heading.
+    pub columns: Vec<String>,
+    /// Every row is as long as the heading.
+    pub rows: Vec<Vec<String>>,
+    /// Which columns hold numbers; they are set to the right.
+    pub numbers: Vec<bool>,
 }
 
-/// Draws cells that are text already; columns of numbers are set to the right.
-pub fn rows_of_text(columns: &[String], rows: Vec<Vec<String>>, numbers: &[bool]) -> String {
-    let mut drawn = comfy_table::Table::new();
-    drawn.load_preset(LINES);
-    if std::io::stdout().is_terminal() {
-        drawn.set_content_arrangement(ContentArrangement::Dynamic);
-    } else {
-        // A program reads this: no line is folded, and the terminal of stderr plays no part.
-        drawn.force_no_tty();
-    }
-    drawn.set_header(columns.iter().map(|name| plain(name).into_owned()));
-    drawn.add_rows(rows);
-    for (index, _) in numbers.iter().enumerate().filter(|&(_, &number)| number) {
-        if let Some(column) = drawn.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
+impl Grid {
+    /// The cells of a table, with nothing in them that steers a terminal.
+    pub fn of(table: &Table) -> Self {
+        let is_number = |column: usize| {
+            let mut known = table.rows.iter().map(|row| &row[column]).filter(|value| **value != Value::Null);
+            let number = |value: &Value| matches!(value, Value::Integer(_) | Value::Real(_));
+            known.next().is_some_and(number) && known.all(number)
+        };
+        Self {
+            columns: table.columns.clone(),
+            numbers: (0..table.columns.len()).map(is_number).collect(),
+            rows: table
+                .rows
+                .iter()
+                .map(|row| row.iter().map(|value| plain(&cell(value)).into_owned()).collect())
+                .collect(),
         }
     }
-    let mut text = drawn.trim_fmt();
-    text.push('\n');
-    text
+
+    /// The drawn table, ending in a line break; as wide as it needs, or as the terminal where there is one.
+    pub fn draw(self) -> String {
+        let mut drawn = comfy_table::Table::new();
+        drawn.load_preset(LINES);
+        if std::io::stdout().is_terminal() {
+            drawn.set_content_arrangement(ContentArrangement::Dynamic);
+        } else {
+            // A program reads this: no line is folded, and the terminal of stderr plays no part.
+            drawn.force_no_tty();
+        }
+        drawn.set_header(self.columns.iter().map(|name| plain(name).into_owned()));
+        drawn.add_rows(self.rows);
+        for (index, _) in self.numbers.iter().enumerate().filter(|&(_, &number)| number) {
+            if let Some(column) = drawn.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let mut text = drawn.trim_fmt();
+        text.push('\n');
+        text
+    }
 }
 
 /// One value as a person reads it.
@@ -111,12 +129,7 @@ mod tests {
         let mut shown = Table::new(&["dataset", "rows", "ok"]);
         shown.push(["customers".into(), Value::Integer(30_000), true.into()]);
         shown.push(["a\u{1b}c".into(), Value::Null, false.into()]);
-        let text = rows_of_text(
-            &shown.columns,
-            shown.rows.iter().map(|row| row.iter().map(|v| plain(&cell(v)).into_owned()).collect()).collect(),
-            &[false, true, false],
-        );
-        assert_eq!(text, table(&shown));
+        let text = Grid::of(&shown).draw();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 6, "{text}");
         assert_eq!(lines[1], " dataset      rows   ok");

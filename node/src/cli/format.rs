@@ -29,7 +29,10 @@ use datafusion::{
 };
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{draw, error::CliError};
+use super::{
+    draw::{self, Grid},
+    error::CliError,
+};
 use crate::data::{Table, Value};
 
 /// A format that programs read.
@@ -97,11 +100,8 @@ pub fn write_answer(path: &Path, format: Format, out: &mut (dyn Write + Send)) -
         .map_err(AnswerError::Write)
 }
 
-/// The first rows of a Parquet file, as text; tells whether there are more.
-pub fn first_rows(
-    path: &Path,
-    limit: usize,
-) -> Result<(Vec<String>, Vec<Vec<String>>, Vec<bool>), AnswerError> {
+/// The first rows of a Parquet file, for a person.
+pub fn first_rows(path: &Path, limit: usize) -> Result<Grid, AnswerError> {
     use datafusion::arrow::util::display::array_value_to_string;
     let reader = open_answer(path)?;
     let schema = datafusion::arrow::array::RecordBatchReader::schema(&reader);
@@ -121,7 +121,7 @@ pub fn first_rows(
             break;
         }
     }
-    Ok((columns, rows, numbers))
+    Ok(Grid { columns, rows, numbers })
 }
 
 /// Which end of a conversion failed.

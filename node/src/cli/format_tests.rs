@@ -74,7 +74,7 @@ fn an_answer_is_converted_without_a_change() {
     assert_eq!(rows[1]["name"], serde_json::Value::Null);
     assert_eq!(rows[1]["mixed"], "seven\nlines");
 
-    let (columns, rows, numbers) = first_rows(&path, 1).unwrap();
+    let Grid { columns, rows, numbers } = first_rows(&path, 1).unwrap();
     assert_eq!(columns, sample().columns);
     assert_eq!(rows.len(), 1);
     assert_eq!(numbers, [false, true, true, false, false]);

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::{
-    draw,
+    draw::{self, Grid},
     error::CliError,
     format::{self, AnswerError, Format},
 };
@@ -139,12 +139,12 @@ impl Printer {
             }
         }
         if let Some(table) = &reply.table {
-            put(&draw::table(table))?;
+            put(&Grid::of(table).draw())?;
         }
         if let Some(answer) = &reply.answer {
-            let (columns, rows, numbers) = format::first_rows(&answer.path, ROWS_SHOWN)?;
-            let shown = rows.len() as u64;
-            put(&draw::rows_of_text(&columns, rows, &numbers))?;
+            let grid = format::first_rows(&answer.path, ROWS_SHOWN)?;
+            let shown = grid.rows.len() as u64;
+            put(&grid.draw())?;
             let all = draw::count(answer.rows);
             if shown < answer.rows {
                 self.note(&format!("the first {shown} of {all} rows; all of them: -o csv, or --out FILE"));

@@ -81,7 +81,8 @@ fn an_empty_directory_is_taken_and_closed() {
 
 #[test]
 fn what_is_refused_leaves_nothing_behind() {
-    let cases: [(fn(&mut NewHome), &str); 7] = [
+    type Meddle = fn(&mut NewHome);
+    let cases: [(Meddle, &str); 7] = [
         (|n| n.name = "Brand".into(), "`NAME`"),
         (|n| n.listen = "nowhere".into(), "`--listen`"),
         (|n| n.listen = "0.0.0.0:0".into(), "`--listen`"),
