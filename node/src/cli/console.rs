@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{
     Global,
     error::{CliError, Failure},
-    printer::Printer,
+    printer::{Output, Printer},
     progress::{Progress, ProgressMode},
 };
 use crate::{
@@ -24,9 +24,15 @@ pub struct Console {
 }
 
 impl Console {
-    pub(super) fn new(global: Global) -> Self {
+    /// What the options say, and the environment where they say nothing.
+    pub(super) fn new(global: Global) -> Result<Self, CliError> {
         let progress = if global.quiet { ProgressMode::None } else { global.progress };
-        Self { printer: Printer::new(global.output, global.quiet), home: global.home, progress }
+        let output = match global.output {
+            Some(output) => output,
+            None => Output::of_environment()?,
+        };
+        let home = global.home.or_else(|| std::env::var_os("TACIT_HOME").map(PathBuf::from));
+        Ok(Self { printer: Printer::new(output, global.quiet), home, progress })
     }
 
     /// The home that was named, whether it is there or not.

@@ -149,6 +149,8 @@ pub enum Failure {
     Refused(Box<Report>),
     /// Whoever read our output has had enough (`| head`): nothing is left to do, and nobody to tell.
     PipeClosed,
+    /// The reply itself shows what is wrong, as a doctor's does.
+    Shown,
 }
 
 impl From<Report> for Failure {

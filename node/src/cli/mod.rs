@@ -33,9 +33,15 @@ mod sizing;
 
 use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use self::{console::Console, error::Failure, exit::ExitStatus, printer::Output, progress::ProgressMode};
+use self::{
+    console::Console,
+    error::Failure,
+    exit::ExitStatus,
+    printer::{Output, Printer},
+    progress::ProgressMode,
+};
 use crate::report::{Class, Detail, Report};
 
 const EXAMPLES: &str = "\
@@ -58,7 +64,7 @@ unreachable or misbehaving.";
 /// Joint answers over two organisations' data, without either showing its data.
 #[derive(Debug, Parser)]
 #[command(name = "tacit", version, after_help = EXAMPLES, max_term_width = 110, subcommand_required = true)]
-#[command(arg_required_else_help = true, infer_subcommands = false, disable_help_subcommand = true)]
+#[command(infer_subcommands = false, disable_help_subcommand = true)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -69,13 +75,13 @@ struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 struct Global {
-    /// The node's home [default: ~/.tacit]
-    #[arg(long, global = true, value_name = "DIR", env = "TACIT_HOME", hide_env_values = true)]
+    // The variables are read by hand: clap would print them into every usage line.
+    /// The node's home [env: TACIT_HOME] [default: ~/.tacit]
+    #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
-    /// The form of the data on stdout
-    #[arg(short, long, global = true, value_name = "FORM", env = "TACIT_OUTPUT", hide_env_values = true)]
-    #[arg(default_value = "table", help_heading = "Output")]
-    output: Output,
+    /// The form of the data on stdout [env: TACIT_OUTPUT] [default: table]
+    #[arg(short, long, global = true, value_name = "FORM", help_heading = "Output")]
+    output: Option<Output>,
     /// How long work shows how far it is, on stderr
     #[arg(long, global = true, value_name = "HOW", default_value = "auto", help_heading = "Output")]
     progress: ProgressMode,
@@ -152,13 +158,20 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> ExitStatus {
-    let console = Console::new(cli.global);
+    let console = match Console::new(cli.global) {
+        Ok(console) => console,
+        Err(error) => {
+            Printer::new(Output::Table, false).refuse(&error.into());
+            return ExitStatus::Usage;
+        }
+    };
     match dispatch(cli.command, &console) {
         Ok(()) | Err(Failure::PipeClosed) => ExitStatus::Done,
         Err(Failure::Refused(report)) => {
             console.printer.refuse(&report);
             report.class.into()
         }
+        Err(Failure::Shown) => ExitStatus::Failed,
     }
 }
 
@@ -206,10 +219,14 @@ fn misread(error: &clap::Error, words: &[OsString]) -> ExitStatus {
         let _ = error.print();
         return ExitStatus::Done;
     }
-    if wants_json(words) {
+    if words.len() < 2 {
+        // Typed alone to see what it is: all of the help, though nothing was done.
+        let _ = write!(std::io::stderr(), "{}", Cli::command().render_help());
+    } else if wants_json(words) {
         let text = error.to_string();
         let mut paragraphs = text.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
-        let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
         let report = Report {
             code: "E-USAGE".into(),

@@ -43,6 +43,17 @@ pub enum Output {
 }
 
 impl Output {
+    /// What `TACIT_OUTPUT` says; a table where it says nothing.
+    pub fn of_environment() -> Result<Self, CliError> {
+        match std::env::var("TACIT_OUTPUT") {
+            Ok(form) if !form.is_empty() => Self::from_str(&form, false).map_err(|_| CliError::Usage {
+                problem: format!("TACIT_OUTPUT cannot be {form:?}"),
+                mend: "table, json, csv, arrow or parquet".into(),
+            }),
+            _ => Ok(Self::Table),
+        }
+    }
+
     fn format(self) -> Option<Format> {
         match self {
             Self::Table => None,

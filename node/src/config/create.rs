@@ -15,7 +15,7 @@ use crate::config::{
     Config, ConfigError, FileError, Home, Identity, Unlock, UnlockChoice, UnlockMethod, check_name, files,
     prompt,
     settings::{check_address, check_listen, check_variable},
-    unlock::passphrase_variable,
+    unlock::{check_passphrase, passphrase_variable},
 };
 
 /// What a new home is to be.
@@ -66,7 +66,7 @@ pub fn create_home(home: &Home, new: &NewHome, now: Timestamp) -> Result<Created
     };
     if let UnlockChoice::Passphrase(text) = &chosen {
         // Refused here if too short, before anything is made.
-        Unlock::passphrase(text.clone())?;
+        check_passphrase(text)?;
     }
     let made = make(home, &name, listen, &addresses, &chosen, now);
     if made.is_err() && made_root {
@@ -134,7 +134,8 @@ fn choose_unlock() -> Result<UnlockChoice, ConfigError> {
         return Ok(UnlockChoice::KeyFileInHome);
     }
     let question = "A passphrase to encrypt this node's keys (empty: a key file in the home instead): ";
-    Ok(prompt::ask_new(question)?.map_or(UnlockChoice::KeyFileInHome, UnlockChoice::Passphrase))
+    Ok(prompt::ask_new(question, check_passphrase)?
+        .map_or(UnlockChoice::KeyFileInHome, UnlockChoice::Passphrase))
 }
 
 fn take_unlock(
@@ -142,7 +143,7 @@ fn take_unlock(
     choice: &UnlockChoice,
 ) -> Result<(UnlockMethod, Unlock, Option<String>), ConfigError> {
     Ok(match choice {
-        UnlockChoice::Passphrase(text) => (UnlockMethod::Passphrase, Unlock::passphrase(text.clone())?, None),
+        UnlockChoice::Passphrase(text) => (UnlockMethod::Passphrase, Unlock::passphrase(text.clone()), None),
         UnlockChoice::Environment(name) => {
             let name = check_variable(name).map_err(|wrong| on_command_line("--key-env", wrong))?;
             let unlock = Unlock::environment(&name)?;

@@ -19,7 +19,7 @@ fn raw(byte: u8) -> Unlock {
 }
 
 fn words(text: &str) -> Unlock {
-    Unlock::passphrase(Secret::new(text.to_owned())).unwrap()
+    Unlock::passphrase(Secret::new(text.to_owned()))
 }
 
 fn home() -> (tempfile::TempDir, Home) {

@@ -32,18 +32,26 @@ pub(super) fn ask(question: &str) -> Result<Secret<String>, ConfigError> {
     answer
 }
 
-/// Asks for a new passphrase, twice; an empty one is `None`.
-pub(super) fn ask_new(question: &str) -> Result<Option<Secret<String>>, ConfigError> {
+/// Asks for a new passphrase, twice, until both are the same and `check` is content; an empty one is `None`.
+pub(super) fn ask_new(
+    question: &str,
+    check: impl Fn(&Secret<String>) -> Result<(), ConfigError>,
+) -> Result<Option<Secret<String>>, ConfigError> {
+    // A closed stderr is no reason to panic; the next question shows that something was wrong.
+    let say = |text: &dyn std::fmt::Display| drop(writeln!(std::io::stderr(), "{text}; once again, please."));
     loop {
         let first = ask(question)?;
         if first.expose().is_empty() {
             return Ok(None);
         }
+        if let Err(error) = check(&first) {
+            say(&error);
+            continue;
+        }
         if first.expose() == ask("The same once more: ")?.expose() {
             return Ok(Some(first));
         }
-        // A closed stderr is no reason to panic; the next question shows what is wanted.
-        let _ = writeln!(std::io::stderr(), "The two differ; once again, please.");
+        say(&"the two differ");
     }
 }
 

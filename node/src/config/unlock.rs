@@ -39,15 +39,9 @@ enum Material {
 }
 
 impl Unlock {
-    /// A passphrase of at least 8 characters.
-    pub fn passphrase(text: Secret<String>) -> Result<Self, ConfigError> {
-        if text.expose().chars().count() < SHORTEST_PASSPHRASE {
-            return Err(ConfigError::KeysLocked {
-                problem: format!("a passphrase has at least {SHORTEST_PASSPHRASE} characters"),
-                mend: "a longer one, such as five random words".into(),
-            });
-        }
-        Ok(Self { material: Material::Text(text), origin: "the passphrase".into() })
+    /// A passphrase, right or wrong; [`check_passphrase`] says whether one may be chosen.
+    pub fn passphrase(text: Secret<String>) -> Self {
+        Self { material: Material::Text(text), origin: "the passphrase".into() }
     }
 
     /// 32 random bytes that the caller keeps.
@@ -59,14 +53,14 @@ impl Unlock {
     pub fn find(home: &Home, method: &UnlockMethod) -> Result<Self, ConfigError> {
         match method {
             UnlockMethod::Passphrase => match passphrase_variable()? {
-                Some(text) => Self::passphrase(text),
+                Some(text) => Ok(Self::passphrase(text)),
                 None if !std::io::stderr().is_terminal() => Err(ConfigError::KeysLocked {
                     problem: format!(
                         "they need a passphrase, and there is neither a terminal to ask at nor {PASSPHRASE_VARIABLE}"
                     ),
                     mend: format!("set {PASSPHRASE_VARIABLE}, or run the command at a terminal"),
                 }),
-                None => Self::passphrase(prompt::ask("Passphrase of this node: ")?),
+                None => Ok(Self::passphrase(prompt::ask("Passphrase of this node: ")?)),
             },
             UnlockMethod::KeyFile(path) => Self::key_file(&home.root().join(path)),
             UnlockMethod::Environment(name) => Self::environment(name),
@@ -154,6 +148,17 @@ impl Unlock {
                 .into(),
         }
     }
+}
+
+/// Whether a passphrase may be chosen: Argon2id makes guessing slow, not short ones long.
+pub(super) fn check_passphrase(text: &Secret<String>) -> Result<(), ConfigError> {
+    if text.expose().chars().count() >= SHORTEST_PASSPHRASE {
+        return Ok(());
+    }
+    Err(ConfigError::KeysLocked {
+        problem: format!("a passphrase has at least {SHORTEST_PASSPHRASE} characters"),
+        mend: "a longer one, such as five random words".into(),
+    })
 }
 
 /// `TACIT_PASSPHRASE`, where it is set.
