@@ -102,6 +102,12 @@ pub enum ConfigError {
         /// What was to be made.
         what: &'static str,
     },
+    /// A new passphrase that a machine would guess.
+    #[error("a passphrase has at least {least} characters")]
+    PassphraseTooShort {
+        /// How many.
+        least: usize,
+    },
     /// The person at the terminal pressed Ctrl-C or closed the input.
     #[error("no passphrase was given")]
     PromptCancelled,
@@ -118,6 +124,7 @@ impl Refusal for ConfigError {
             Self::UnknownSetting { .. } => "E-CONFIG-UNKNOWN",
             Self::BadSetting { .. } => "E-CONFIG-VALUE",
             Self::KeysLocked { .. } | Self::PromptCancelled => "E-KEYS-LOCKED",
+            Self::PassphraseTooShort { .. } => "E-KEYS-PASSPHRASE",
             Self::KeysDamaged { .. } => "E-KEYS-DAMAGED",
             Self::KeysNewer { .. } => "E-KEYS-NEWER",
             Self::KeyMaking { .. } => "E-KEYS-MAKING",
@@ -159,6 +166,7 @@ impl Refusal for ConfigError {
             ],
             Self::KeysNewer { .. } => would_do("use the Tacit version that wrote it, or a newer one"),
             Self::KeyMaking { .. } => Vec::new(),
+            Self::PassphraseTooShort { .. } => would_do("a longer one, such as five random words"),
             Self::PromptCancelled => would_do("type it, or set TACIT_PASSPHRASE"),
         }
     }

@@ -39,7 +39,7 @@ enum Material {
 }
 
 impl Unlock {
-    /// A passphrase, right or wrong; [`check_passphrase`] says whether one may be chosen.
+    /// A passphrase, right or wrong; how long a new one has to be is decided where a home is made.
     pub fn passphrase(text: Secret<String>) -> Self {
         Self { material: Material::Text(text), origin: "the passphrase".into() }
     }
@@ -155,10 +155,7 @@ pub(super) fn check_passphrase(text: &Secret<String>) -> Result<(), ConfigError>
     if text.expose().chars().count() >= SHORTEST_PASSPHRASE {
         return Ok(());
     }
-    Err(ConfigError::KeysLocked {
-        problem: format!("a passphrase has at least {SHORTEST_PASSPHRASE} characters"),
-        mend: "a longer one, such as five random words".into(),
-    })
+    Err(ConfigError::PassphraseTooShort { least: SHORTEST_PASSPHRASE })
 }
 
 /// `TACIT_PASSPHRASE`, where it is set.
