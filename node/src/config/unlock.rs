@@ -98,13 +98,17 @@ impl Unlock {
 
     /// Reads an environment variable: 64 hex digits are the key itself, anything else goes through Argon2id.
     pub fn environment(name: &str) -> Result<Self, ConfigError> {
+        Self::of_variable(name, variable(name)?)
+    }
+
+    fn of_variable(name: &str, value: Option<Secret<String>>) -> Result<Self, ConfigError> {
         let locked = |problem: String| ConfigError::KeysLocked {
             problem,
             mend: format!(
                 "set {name} to 64 hex digits (openssl rand -hex 32), or to a text of {SHORTEST_VARIABLE} characters or more"
             ),
         };
-        let Some(text) = variable(name)? else {
+        let Some(text) = value else {
             return Err(locked(format!("the environment variable {name} is not set")));
         };
         let material = match raw_key(text.expose()) {
@@ -195,4 +199,50 @@ pub enum UnlockChoice {
     Environment(String),
     /// A new key file in the home: convenient, and no protection against whoever copies the whole home.
     KeyFileInHome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::keys::Kind, report::Refusal};
+
+    fn of(value: &str) -> Result<Unlock, ConfigError> {
+        Unlock::of_variable("TACIT_KEY", Some(Secret::new(value.to_owned())))
+    }
+
+    #[test]
+    fn a_variable_is_a_key_or_a_long_enough_text() {
+        assert!(matches!(of(&"a7".repeat(32)).unwrap().material, Material::Raw(_)));
+        assert!(matches!(of("sixteen letters!").unwrap().material, Material::Text(_)));
+        for wrong in [of("fifteen letters"), of(""), Unlock::of_variable("TACIT_KEY", None)] {
+            let error = wrong.unwrap_err();
+            assert_eq!(error.code(), "E-KEYS-LOCKED");
+            assert!(error.to_string().contains("TACIT_KEY"));
+            assert!(!error.to_string().contains("letters"), "what it holds is never told");
+        }
+    }
+
+    #[test]
+    fn what_a_text_locked_the_same_text_unlocks_and_nothing_else() {
+        let wrapping = of("sixteen letters!").unwrap().fresh().unwrap();
+        let envelope = Envelope::seal(Kind::Signing, "brand", b"public", b"private", &wrapping).unwrap();
+        assert_eq!(&of("sixteen letters!").unwrap().open(&envelope).unwrap().1[..], b"private");
+        for other in [of("sixteen letters?").unwrap(), Unlock::raw(Secret::new([7; 32]))] {
+            assert_eq!(other.open(&envelope).err().map(|error| error.code()), Some("E-KEYS-LOCKED"));
+        }
+    }
+
+    #[test]
+    fn a_new_passphrase_is_not_short() {
+        let check = |text: &str| check_passphrase(&Secret::new(text.to_owned()));
+        assert_eq!(check("sevenly").unwrap_err().code(), "E-KEYS-PASSPHRASE");
+        assert!(check("eight ch").is_ok());
+        assert!(check("八个汉字也算数的").is_ok(), "characters count, not bytes");
+    }
+
+    #[test]
+    fn an_unlock_does_not_print_what_it_holds() {
+        let text = format!("{:?}", of("sixteen letters!").unwrap());
+        assert!(text.contains("Secret(..)") && !text.contains("letters"), "{text}");
+    }
 }
