@@ -11,7 +11,7 @@ use crate::{
     wire::{Limits, envelope, limits::LARGEST},
 };
 
-/// Items in a chunk unless said otherwise: 512 KiB of points, some 0.2 s of one core's work.
+/// Items in a chunk unless said otherwise: 512 KiB of points, well under a second of one core.
 pub const CHUNK_ITEMS: u32 = 16_384;
 
 /// Bytes of a chunk message beside its items: tag 4, index 4, length 8.
