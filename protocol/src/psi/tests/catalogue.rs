@@ -3,7 +3,10 @@
 use rayon::prelude::*;
 
 use super::{
-    super::order::{Draws, Own, scalar_from},
+    super::{
+        message::Record,
+        order::{Draws, Own, scalar_from},
+    },
     *,
 };
 use crate::{
@@ -335,6 +338,18 @@ fn a12_rounds_out_of_order_repeated_or_skipped() {
     assert_eq!(to_sender.iter().map(|run| kinds(run)).collect::<Vec<_>>(), ["Announce Blinded Finished"]);
 }
 
+/// A last word that fits what was said so far, but before all of it was said.
+#[test]
+fn a12_a_last_word_before_the_last_tags_is_refused() {
+    let params = params();
+    let mut record = Record::new(&params, Role::Receiver);
+    let first = record.say(announce(Role::Receiver, 0));
+    let (session, said) = hand(sender(&params, &items(0..3), 0), first).unwrap();
+    said.iter().for_each(|message| record.hear(message));
+    let expected = "nothing before the last Tags";
+    assert_eq!(refusal(session, record.finished()), Abort::OutOfTurn { expected, got: "Finished" });
+}
+
 /// Of all sequences of up to four of these messages, those that end a run with an answer.
 fn taken_to_the_end<S: Session<Message = Message>>(
     start: impl Fn() -> S,
@@ -443,6 +458,29 @@ fn a15_psi_13_our_own_messages_sent_back_are_refused() {
                 assert!(["E-PEER-ROLE-REFLECTED", "E-PEER-OUT-OF-TURN"].contains(&code), "{number}: {code}");
             }
         }
+    }
+}
+
+/// The hash of our own last word is not that of the peer's, even under the peer's role.
+#[test]
+fn a15_psi_13_our_own_last_word_relabelled_is_refused() {
+    let said = pair(&items(0..3), &items(2..5), (0, 0)).run().said;
+    let last = |end| said.iter().rfind(|said| said.by == end).unwrap();
+    for end in [End::Initiator, End::Responder] {
+        let Ok(Message::Finished { role, transcript }) =
+            Message::decode(&last(end).bytes, &params().limits())
+        else {
+            panic!("it ends with Finished")
+        };
+        let relabelled = Message::Finished { role: role.peer(), transcript }.encode();
+        let number = said.iter().filter(|said| said.by == end.peer()).count() - 1;
+        let mut meddler = Meddler::on_message(end.peer(), number, Tampering::Replace(relabelled));
+        let ended = pair(&items(0..3), &items(2..5), (0, 0)).run_past(&mut meddler);
+        let abort = match end {
+            End::Initiator => ended.initiator.unwrap_err(),
+            End::Responder => ended.responder.unwrap_err(),
+        };
+        assert_eq!(abort, PeerMisbehaved::TranscriptDiffers.into());
     }
 }
 
