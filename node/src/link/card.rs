@@ -266,3 +266,7 @@ fn is_address(text: &str) -> bool {
         });
     named && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
+
+#[cfg(test)]
+#[path = "tests/card.rs"]
+pub(super) mod tests;

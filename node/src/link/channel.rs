@@ -207,23 +207,30 @@ impl ChannelSender {
         if length > limit {
             return Err(LinkError::TooLong { length, limit });
         }
+        let message = Bytes::from(message);
         loop {
             if let Some(error) = self.shared.failure() {
                 return Err(error);
             }
-            let mut flow = self.shared.flow();
-            if flow.has_ended() {
-                return Err(LinkError::Closed);
-            }
-            if flow.has_room() {
-                flow.push(Bytes::from(message));
-                drop(flow);
+            if self.queue(&message)? {
                 self.shared.work.notify_one();
                 return Ok(());
             }
-            drop(flow);
             self.shared.room.notified().await;
         }
+    }
+
+    /// Whether there was room for it.
+    fn queue(&self, message: &Bytes) -> Result<bool, LinkError> {
+        let mut flow = self.shared.flow();
+        if flow.has_ended() {
+            return Err(LinkError::Closed);
+        }
+        let room = flow.has_room();
+        if room {
+            flow.push(message.clone());
+        }
+        Ok(room)
     }
 
     /// Ends this direction, and waits until the partner's application has taken everything.
@@ -274,16 +281,14 @@ impl ChannelReceiver {
     /// [`LinkError::Abandoned`], [`LinkError::Gone`].
     pub async fn recv(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
         loop {
-            let mut flow = self.shared.flow();
-            if let Some(message) = flow.take() {
-                drop(flow);
+            let taken = self.shared.flow().take();
+            if taken.is_some() {
                 self.shared.work.notify_one();
-                return Ok(Some(message));
+                return Ok(taken);
             }
-            if flow.is_over() {
+            if self.shared.flow().is_over() {
                 return Ok(None);
             }
-            drop(flow);
             if let Some(error) = self.shared.failure() {
                 return Err(error);
             }

@@ -8,8 +8,7 @@ use tacit_protocol::ids::PartnerId;
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
-    LinkError, Partner,
-    closing::{self, Closing},
+    LinkError, Partner, closing,
     core::{Core, random},
     endpoint,
     hello::{self, About},
@@ -109,13 +108,9 @@ impl Core {
             Ok(Err(reason)) => return Err(closing::meaning(&reason, name, &address.to_string())),
             Ok(Ok(connection)) => connection,
         };
-        let Some(key) = tls::shown_key(&connection) else {
-            Closing::Hello.close(&connection);
-            return Err(LinkError::Hello { partner: name.to_owned(), rule: "it showed no certificate" });
-        };
         let about = self.about(self.place(id).lost(), probe);
-        let greeted = hello::dial(self, &connection, (id, name), about).await?;
-        Ok(self.peer(partner, connection, key, true, greeted))
+        let greeted = hello::dial(self, &connection, partner.card(), about).await?;
+        Ok(Peer::new(connection, true, greeted))
     }
 
     /// What this node says of itself.
@@ -140,44 +135,37 @@ impl Core {
             };
             let core = Arc::clone(&self);
             tokio::spawn(async move {
-                core.answer(caller).await;
+                let address = caller.remote_address();
+                // One deadline for all of it: who is slow in the handshake has less time for the hello.
+                if timeout(core.settings.hello, core.answer(caller)).await.is_err() {
+                    tracing::warn!(%address, "a caller was too slow with its hello");
+                }
                 drop(permit);
             });
         }
     }
 
-    async fn answer(self: Arc<Self>, caller: Incoming) {
+    async fn answer(self: &Arc<Self>, caller: Incoming) {
         let address = caller.remote_address();
-        let refused = |reason: &dyn std::fmt::Display| {
-            tracing::warn!(%address, %reason, "a caller was refused before its hello");
+        let connection = match caller.accept() {
+            Ok(connecting) => connecting.await,
+            Err(reason) => Err(reason),
         };
-        let connecting = match caller.accept() {
-            Ok(connecting) => connecting,
-            Err(reason) => return refused(&reason),
+        let connection = match connection {
+            Ok(connection) => connection,
+            Err(reason) => {
+                tracing::warn!(%address, %reason, "a caller was refused before its hello");
+                return;
+            }
         };
-        let connection = match timeout(self.settings.hello, connecting).await {
-            Err(_) => return refused(&"the handshake took too long"),
-            Ok(Err(reason)) => return refused(&reason),
-            Ok(Ok(connection)) => connection,
-        };
-        let known = tls::shown_key(&connection).and_then(|key| {
-            let trusted = self.partners.trusted();
-            trusted.by_pin(&key, Timestamp::now()).map(|partner| (key, Arc::clone(partner)))
-        });
-        let Some((key, partner)) = known else {
-            Closing::Revoked.close(&connection);
-            return refused(&"its key was removed during the handshake");
-        };
-        let (id, name) = (partner.card().id(), partner.card().name());
         let about = self.about([0; 32], false);
-        let Ok(greeted) = hello::answer(&self, &connection, (id, name), about).await else { return };
+        let Ok(greeted) = hello::answer(self, &connection, about).await else { return };
         if greeted.about.probe {
             // The doctor closes it; nothing is accepted on it meanwhile.
-            let _ = timeout(self.settings.hello, connection.closed()).await;
+            connection.closed().await;
             return;
         }
-        let peer = self.peer(&partner, connection, key, false, greeted);
-        self.admit(peer);
+        self.admit(Peer::new(connection, false, greeted));
     }
 }
 

@@ -56,10 +56,10 @@ const UDP: Duration = Duration::from_millis(2_400);
 /// For TLS and the hello with one address.
 const HANDSHAKE: Duration = Duration::from_secs(4);
 
-/// Certificates are judged, and budgets run, by the clock.
-const SKEW: i64 = 60_000;
+/// Certificates are judged, and budgets run, by the clock: milliseconds.
+const SKEW: u64 = 60_000;
 
-/// A certificate that ends within this is worth a word.
+/// A certificate that ends within so many days is worth a word.
 const SOON: i64 = 14;
 
 impl Core {
@@ -144,7 +144,7 @@ impl Core {
                 vec![
                     Check::good("handshake", "both ends proved who they are"),
                     Check::good("versions", versions(&peer)),
-                    clock(&peer),
+                    clock(&peer.name, peer.skew),
                 ]
             }
         }
@@ -168,14 +168,15 @@ fn versions(peer: &Peer) -> String {
     format!("both speak version {version} of the protocol; {} runs {}", peer.name, peer.about.software)
 }
 
-fn clock(peer: &Peer) -> Check {
-    let seconds = peer.skew as f64 / 1000.0;
-    let found = match peer.skew {
-        -999..=999 => "the two clocks agree within a second".to_owned(),
-        1.. => format!("{}'s clock is {seconds:.0} s ahead", peer.name),
-        _ => format!("{}'s clock is {:.0} s behind", peer.name, -seconds),
+/// `skew` is their clock minus ours, milliseconds.
+fn clock(partner: &str, skew: i64) -> Check {
+    let seconds = skew.unsigned_abs() / 1000;
+    let found = match skew {
+        _ if seconds == 0 => "the two clocks agree within a second".to_owned(),
+        1.. => format!("{partner}'s clock is {seconds} s ahead"),
+        _ => format!("{partner}'s clock is {seconds} s behind"),
     };
-    if peer.skew.abs() <= SKEW {
+    if skew.unsigned_abs() <= SKEW {
         return Check::good("clock", found);
     }
     Check::bad("clock", found, "set the clock at whichever end is wrong (NTP)")
@@ -235,5 +236,28 @@ async fn ask_by_udp(address: SocketAddr) -> Udp {
             std::io::ErrorKind::TimedOut => Udp::Silent,
             _ => Udp::NoSocket(error),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_are_a_minute_apart_are_told() {
+        assert!(clock("bank", 900).ok && clock("bank", -60_000).ok);
+        let check = clock("bank", 61_000);
+        assert!(!check.ok && check.found == "bank's clock is 61 s ahead" && check.mend.is_some());
+        assert_eq!(clock("bank", i64::MIN).found, "bank's clock is 9223372036854775 s behind");
+    }
+
+    #[test]
+    fn a_certificate_is_told_before_it_ends() {
+        let now = Timestamp::UNIX_EPOCH;
+        let in_days = |days: i64| Timestamp::from_second(days * 86_400).unwrap();
+        let check = |days| certificate("own certificate", in_days(days), now, "rotate");
+        assert!(check(100).ok && check(100).mend.is_none());
+        assert!(check(10).ok && check(10).mend.is_some());
+        assert!(!check(-1).ok && check(-1).mend.is_some());
     }
 }

@@ -7,17 +7,17 @@
 use std::{io, net::UdpSocket, sync::Arc, time::Duration};
 
 use quinn::{
-    EndpointConfig, IdleTimeout, TokioRuntime, TransportConfig, VarInt,
+    ConnectionId, ConnectionIdGenerator, EndpointConfig, IdleTimeout, TokioRuntime, TransportConfig, VarInt,
     congestion::{BbrConfig, CubicConfig, NewRenoConfig},
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use ring::hmac;
-use sha2::{Digest, Sha256};
 use socket2::{Domain, Protocol, Socket, Type};
 use tacit_protocol::ids::PartnerId;
 
 use super::{
     LinkError, Partners, Settings,
+    core::random,
     tls::{self, OwnKey, OwnKeys},
 };
 use crate::config::{Congestion, Identity};
@@ -38,8 +38,8 @@ pub(super) fn bind(
         _ => LinkError::Socket { listen, source: Arc::new(source) },
     })?;
     let mut config = EndpointConfig::new(Arc::new(reset_key(identity)));
-    // One partner's flood of packets for connections that are gone is not answered packet for packet.
-    config.min_reset_interval(Duration::from_millis(20));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?);
+    config.cid_generator(move || Box::new(Ids { key: key.clone(), count: 0 }));
     let answering = answering(settings, keys, partners)?;
     quinn::Endpoint::new(config, Some(answering), socket, Arc::new(TokioRuntime))
         .map_err(|source| LinkError::Socket { listen, source: Arc::new(source) })
@@ -61,12 +61,35 @@ fn socket(settings: &Settings) -> io::Result<UdpSocket> {
 }
 
 /// The key of QUIC's stateless resets (RFC 9000 §10.3), the same after every start of the node: a partner
-/// whose connection died with the process hears so at once, instead of after a minute of silence.
+/// whose connection died with the process hears so with its next packet, instead of after a minute of silence.
 ///
 /// It comes from a signature (Ed25519 is deterministic, RFC 8032) over a text that is signed nowhere else.
 fn reset_key(identity: &Identity) -> hmac::Key {
-    let signature = identity.sign(b"tacit stateless reset key\0");
-    hmac::Key::new(hmac::HMAC_SHA256, &Sha256::digest(signature))
+    let secret = identity.sign(b"tacit stateless reset key\0");
+    hmac::Key::new(hmac::HMAC_SHA256, &secret)
+}
+
+/// Connection ids that nobody can guess or link (RFC 9000 §5.1). Any id may be one that the process before
+/// this one gave out, so none is turned away unanswered.
+struct Ids {
+    key: hmac::Key,
+    count: u64,
+}
+
+impl ConnectionIdGenerator for Ids {
+    fn generate_cid(&mut self) -> ConnectionId {
+        self.count += 1;
+        let tag = hmac::sign(&self.key, &self.count.to_le_bytes());
+        ConnectionId::new(&tag.as_ref()[..self.cid_len()])
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
 }
 
 fn transport(settings: &Settings) -> TransportConfig {

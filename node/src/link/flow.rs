@@ -261,3 +261,7 @@ impl Flow {
         self.ours.received + self.ours.taken + self.theirs.received + self.theirs.taken
     }
 }
+
+#[cfg(test)]
+#[path = "tests/flow.rs"]
+mod tests;

@@ -12,20 +12,20 @@
 //!   answerer          Welcome
 //! ```
 
+use std::{sync::Arc, time::Duration};
+
 use jiff::Timestamp;
-use tacit_protocol::{
-    ids::PartnerId,
-    wire::{
-        Limits, Role, Wire,
-        hello::{Connected, EXPORTER_LABEL, Greeting, Hello, HelloRefused, HelloSignature},
-    },
+use tacit_protocol::wire::{
+    Limits, Role, Wire,
+    hello::{Connected, EXPORTER_LABEL, Greeting, Hello, HelloRefused, HelloSignature},
 };
 
 use super::{
-    LinkError,
+    Card, LinkError, Partner,
     closing::{self, Closing},
     core::{Core, random},
     frame::{FrameError, FrameReader, FrameWriter, Kind, Pace},
+    tls,
 };
 
 /// What a node says of itself to a partner that it knows. Not under the signatures: by then each end knows
@@ -80,11 +80,17 @@ impl About {
 /// A connection whose two ends know each other.
 #[derive(Debug)]
 pub(super) struct Greeted {
+    pub partner: Arc<Partner>,
+    /// The TLS key that the other end showed.
+    pub key: [u8; 32],
     pub connected: Connected,
     pub about: About,
     /// Their clock minus ours, milliseconds, as well as one exchange tells.
     pub skew: i64,
 }
+
+/// For the reason of a broken connection to come in after the break itself.
+const REASON: Duration = Duration::from_secs(1);
 
 /// Why the hello ended the connection.
 #[derive(Debug)]
@@ -107,11 +113,11 @@ impl From<HelloRefused> for Failure {
     }
 }
 
-/// The dialler's half. `partner` is the one that was dialled, by id and name.
+/// The dialler's half.
 pub(super) async fn dial(
     core: &Core,
     connection: &quinn::Connection,
-    partner: (PartnerId, &str),
+    dialled: &Card,
     about: About,
 ) -> Result<Greeted, LinkError> {
     let greeted = async {
@@ -123,7 +129,10 @@ pub(super) async fn dial(
         let greeting = Greeting::new(Role::Initiator, &line.ours, theirs, &line.exporter)?;
         let ours = core.identity.sign(&greeting.bytes_to_sign());
         let connected = greeting.verify(&line.signature().await?)?;
-        check(core, &connected, partner.0)?;
+        if connected.peer() != dialled.id() {
+            return Err(Failure::Rule(OTHERS_KEY));
+        }
+        let (partner, key) = check(core, connection, &connected)?;
         let theirs = line.about().await?;
         let skew = skew(asked, Timestamp::now(), theirs.time);
         line.writer.small(Kind::Signature, &ours).await?;
@@ -131,16 +140,15 @@ pub(super) async fn dial(
         // Only now has the other end looked at our certificate and our signature.
         line.read(Kind::Welcome).await?;
         line.writer.finish();
-        Ok(Greeted { connected, about: theirs, skew })
+        Ok(Greeted { partner, key, connected, about: theirs, skew })
     };
-    end(core, connection, partner.1, greeted).await
+    end(core, connection, dialled.name(), greeted).await
 }
 
-/// The answerer's half. `caller` is whose TLS key was shown, by id and name.
+/// The answerer's half.
 pub(super) async fn answer(
     core: &Core,
     connection: &quinn::Connection,
-    caller: (PartnerId, &str),
     about: About,
 ) -> Result<Greeted, LinkError> {
     let greeted = async {
@@ -153,14 +161,14 @@ pub(super) async fn answer(
         line.writer.small(Kind::Signature, &core.identity.sign(&greeting.bytes_to_sign())).await?;
         line.writer.small(Kind::About, &about.encode()).await?;
         let connected = greeting.verify(&line.signature().await?)?;
-        check(core, &connected, caller.0)?;
+        let (partner, key) = check(core, connection, &connected)?;
         let theirs = line.about().await?;
         let skew = skew(asked, Timestamp::now(), theirs.time);
         line.writer.small(Kind::Welcome, &[]).await?;
         line.writer.finish();
-        Ok(Greeted { connected, about: theirs, skew })
+        Ok(Greeted { partner, key, connected, about: theirs, skew })
     };
-    end(core, connection, caller.1, greeted).await
+    end(core, connection, "the caller", greeted).await
 }
 
 /// The stream of the hello, with what both halves need.
@@ -216,14 +224,21 @@ impl Line {
     }
 }
 
-/// The node that signed must be the one whose TLS key was pinned, under the signing key on its card.
-fn check(core: &Core, connected: &Connected, partner: PartnerId) -> Result<(), Failure> {
+const OTHERS_KEY: &str = "its TLS key belongs to another node than its signature";
+
+/// The node that signed must be a partner, under the signing key and a TLS key that its card names.
+fn check(
+    core: &Core,
+    connection: &quinn::Connection,
+    connected: &Connected,
+) -> Result<(Arc<Partner>, [u8; 32]), Failure> {
+    let key = tls::shown_key(connection).ok_or(Failure::Rule("it showed no certificate"))?;
     let trusted = core.partners.trusted();
-    let known = trusted.by_id(partner).ok_or(Failure::Rule("it was removed during the hello"))?;
-    if connected.peer() != partner || connected.signing_key() != known.card().signing_key() {
-        return Err(Failure::Rule("its TLS key belongs to another node than its signature"));
+    let known = trusted.by_id(connected.peer()).ok_or(Failure::Rule("it is not a partner"))?;
+    if connected.signing_key() != known.card().signing_key() || !known.has_pin(&key, Timestamp::now()) {
+        return Err(Failure::Rule(OTHERS_KEY));
     }
-    Ok(())
+    Ok((Arc::clone(known), key))
 }
 
 /// Their clock minus ours: their time was written somewhere between our two readings.
@@ -248,7 +263,7 @@ async fn end(
     let (closing, error) = match failure {
         Failure::Frame(FrameError::Broken) => {
             // The stream ended with the connection: its reason says more.
-            let reason = tokio::time::timeout(core.settings.hello, connection.closed()).await;
+            let reason = tokio::time::timeout(REASON, connection.closed()).await;
             let address = connection.remote_address().to_string();
             let error = match reason {
                 Ok(reason) => closing::meaning(&reason, partner, &address),

@@ -371,9 +371,6 @@ async fn run(
                 Ok(false) => return Ended::Broken,
                 Err(error) => return ended(error, peer),
             }
-            if shared.flow().is_abandoned() {
-                shared.work.notify_one();
-            }
         }
     };
     let writing = async {

@@ -42,6 +42,10 @@ impl Partner {
         std::iter::once(&self.card).chain(before).map(Card::spki_hash)
     }
 
+    pub(super) fn has_pin(&self, spki_hash: &[u8; 32], now: Timestamp) -> bool {
+        self.pins(now).any(|pin| pin == spki_hash)
+    }
+
     /// A number that is another one after every removal: a connection made before it does not count.
     pub(super) const fn since(&self) -> u64 {
         self.since
@@ -61,9 +65,10 @@ impl Trusted {
         self.partners.get(&id)
     }
 
-    /// Whose TLS key this is, at `now`.
-    pub fn by_pin(&self, spki_hash: &[u8; 32], now: Timestamp) -> Option<&Arc<Partner>> {
-        self.partners.values().find(|partner| partner.pins(now).any(|pin| pin == spki_hash))
+    /// Whether any partner may show this TLS key at `now`. Which one is a matter of its hello: a card may
+    /// name a key that is somebody else's, and that must not turn the other one away.
+    pub(super) fn is_pinned(&self, spki_hash: &[u8; 32], now: Timestamp) -> bool {
+        self.partners.values().any(|partner| partner.has_pin(spki_hash, now))
     }
 
     fn by_name(&self, name: &str) -> Option<&Arc<Partner>> {
@@ -296,3 +301,7 @@ fn sync_directory(directory: &Path) -> Result<(), FileError> {
     let synced = fs::File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(|source| FileError::Unwritable { path: directory.to_owned(), source })
 }
+
+#[cfg(test)]
+#[path = "tests/partners.rs"]
+mod tests;

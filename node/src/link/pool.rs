@@ -18,7 +18,7 @@ use tacit_protocol::{ids::PartnerId, wire::hello::Connected};
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    LinkError, Partner,
+    LinkError,
     closing::Closing,
     core::Core,
     dispatch, endpoint,
@@ -51,12 +51,34 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// A connection whose hello is done, on its way into the pool.
+    pub(super) fn new(connection: quinn::Connection, dialled_here: bool, greeted: Greeted) -> Arc<Self> {
+        Arc::new(Self {
+            partner: greeted.partner.card().id(),
+            name: greeted.partner.card().name().to_owned(),
+            connection,
+            connected: greeted.connected,
+            about: greeted.about,
+            dialled_here,
+            began: Timestamp::now(),
+            skew: greeted.skew,
+            since: greeted.partner.since(),
+            key: greeted.key,
+            users: AtomicUsize::new(0),
+        })
+    }
+
     pub(super) fn is_live(&self) -> bool {
         self.connection.close_reason().is_none()
     }
 
     pub(super) const fn binding(&self) -> &[u8; 32] {
         self.connected.hash()
+    }
+
+    /// The TLS key that the other end showed.
+    pub(super) const fn key(&self) -> &[u8; 32] {
+        &self.key
     }
 
     /// Channels and calls that run on it.
@@ -136,10 +158,8 @@ impl Place {
     fn admit(&self, core: &Core, new: &Arc<Peer>) -> Vec<Arc<Peer>> {
         let mut state = self.lock();
         state.live.retain(|peer| peer.is_live());
-        let mut restarted = false;
         state.live.retain(|old| {
             if old.about.instance != new.about.instance {
-                restarted = true;
                 Closing::Superseded.close(&old.connection);
                 return false;
             }
@@ -150,9 +170,8 @@ impl Place {
             }
             !lost
         });
-        if restarted {
-            core.channels.fail_run(new.partner, &new.about.instance, false);
-        }
+        // What another run of the partner's node held is gone with it.
+        core.channels.fail_run(new.partner, &new.about.instance, false);
         if state.live.len() >= MOST_CONNECTIONS {
             Closing::Superseded.close(&state.live.remove(0).connection);
         }
@@ -230,30 +249,6 @@ impl Core {
         }
     }
 
-    /// A connection whose hello is done, on its way into the pool.
-    pub(super) fn peer(
-        &self,
-        partner: &Partner,
-        connection: quinn::Connection,
-        key: [u8; 32],
-        dialled_here: bool,
-        greeted: Greeted,
-    ) -> Arc<Peer> {
-        Arc::new(Peer {
-            partner: partner.card().id(),
-            name: partner.card().name().to_owned(),
-            connection,
-            connected: greeted.connected,
-            about: greeted.about,
-            dialled_here,
-            began: Timestamp::now(),
-            skew: greeted.skew,
-            since: partner.since(),
-            key,
-            users: AtomicUsize::new(0),
-        })
-    }
-
     /// Lets a known partner's connection carry everything.
     pub(super) fn admit(self: &Arc<Self>, peer: Arc<Peer>) {
         let place = self.place(peer.partner);
@@ -305,13 +300,6 @@ impl Core {
                 }
             }
         }
-    }
-}
-
-impl Peer {
-    /// The TLS key that the other end showed.
-    pub(super) const fn key(&self) -> &[u8; 32] {
-        &self.key
     }
 }
 

@@ -105,6 +105,10 @@ pub(super) async fn taken(
     using: Using,
     head: Head,
 ) -> Result<(), FrameError> {
+    // One at a time with the calls: each card costs the disk a flush.
+    let Ok(_one) = Arc::clone(&core.place(using.0.partner).calls).try_acquire_owned() else {
+        return writer.refuse(Refused::Busy).await;
+    };
     let body = reader.body(&head).await?;
     let text = String::from_utf8(body).map_err(|_| FrameError::Rule("a card that is not text"))?;
     let (partners, partner) = (Arc::clone(&core.partners), using.0.partner);

@@ -1,11 +1,19 @@
 //! Nodes on real loopback sockets, honest and otherwise.
 
 mod channels;
+mod doctor;
+mod hello;
+mod hostile;
+mod mending;
+mod pool;
+mod raw;
+mod relay;
+mod rotation;
+mod trust;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::path::Path;
 
-use jiff::Timestamp;
-use tacit_protocol::{ids::PartnerId, secret::Secret};
+use tacit_protocol::secret::Secret;
 use tempfile::TempDir;
 
 use super::*;
@@ -26,7 +34,7 @@ struct Node {
     link: Link,
 }
 
-fn identity_in(home: &Path, name: &str, now: Timestamp) -> Identity {
+pub(super) fn identity_in(home: &Path, name: &str, now: Timestamp) -> Identity {
     let home = Home::at(home);
     files::make_private_dir(&home.keys_dir()).unwrap();
     Identity::create(&home, name, &Unlock::raw(Secret::new([7; 32])), now).unwrap()
@@ -35,6 +43,17 @@ fn identity_in(home: &Path, name: &str, now: Timestamp) -> Identity {
 /// A UDP port that nobody had a moment ago.
 fn free_port() -> SocketAddr {
     std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Binds, and waits for the port if a node that was there has only just gone.
+fn bind(settings: &Settings, identity: &Arc<Identity>, partners: &Arc<Partners>) -> Link {
+    for _ in 0..500 {
+        match Link::bind(settings.clone(), Arc::clone(identity), Arc::clone(partners)) {
+            Err(LinkError::PortTaken { .. }) => std::thread::sleep(Duration::from_millis(10)),
+            bound => return bound.unwrap(),
+        }
+    }
+    panic!("the port stays taken")
 }
 
 impl Node {
@@ -46,7 +65,7 @@ impl Node {
         let listen = free_port();
         let mut settings = Settings::new(listen, vec![listen.to_string()]);
         change(&mut settings);
-        let link = Link::bind(settings.clone(), Arc::clone(&identity), Arc::clone(&partners)).unwrap();
+        let link = bind(&settings, &identity, &partners);
         Self { _home: home, identity, partners, settings, link }
     }
 
@@ -101,17 +120,17 @@ async fn channel(from: &Node, to: &Node) -> (Channel, Channel) {
     (here.unwrap(), there.channel)
 }
 
-fn logs() {
-    use std::sync::Once;
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-    });
-}
-
+/// Waits for something that must not hang.
 async fn within<T>(time: Duration, what: impl Future<Output = T>) -> T {
     tokio::time::timeout(time, what).await.expect("it took too long")
+}
+
+/// Waits until something is so.
+async fn until(what: impl Fn() -> bool) {
+    within(FAR, async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }

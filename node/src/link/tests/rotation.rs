@@ -1,0 +1,104 @@
+//! A new TLS key while everything runs.
+
+use super::{
+    raw::{Caller, alert, name_of, read_frame, stream_with, tls_of},
+    *,
+};
+use crate::link::{
+    card::tests::{renewed, signed},
+    frame::Kind,
+};
+
+fn new_key(node: &Node) -> TlsIdentity {
+    TlsIdentity::generate(node.identity.name(), Timestamp::now()).unwrap()
+}
+
+fn pins(node: &Node, partner: &Node) -> Vec<[u8; 32]> {
+    let partner = node.partners.find(&partner.id().to_string()).unwrap();
+    partner.pins(Timestamp::now()).copied().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_is_changed_under_a_running_channel() {
+    for rotating in ["opener", "other"] {
+        let (brand, bank) = pair();
+        let (mut here, mut there) = channel(&brand, &bank).await;
+        here.send(b"before".to_vec()).await.unwrap();
+        assert_eq!(there.recv().await.unwrap().unwrap(), b"before");
+        let (node, partner) = if rotating == "opener" { (&brand, &bank) } else { (&bank, &brand) };
+        let old = node.identity.tls();
+        let rotation = node.link.rotate(new_key(node)).await.unwrap();
+        let new = node.identity.tls().spki_hash;
+        assert!(matches!(&rotation.told[..], [(told, Ok(()))] if *told == partner.id()));
+        assert_eq!(rotation.card.spki_hash(), &new);
+        assert_eq!(pins(partner, node), [new, old.spki_hash], "both, until the new one is seen");
+        // The connection that stands goes on.
+        here.send(b"during".to_vec()).await.unwrap();
+        assert_eq!(there.recv().await.unwrap().unwrap(), b"during");
+        // The next one is made with the new key, and ends the old one.
+        brand.link.disconnect(bank.id());
+        here.send(b"after".to_vec()).await.unwrap();
+        assert_eq!(within(FAR, there.recv()).await.unwrap().unwrap(), b"after");
+        until(|| pins(partner, node) == [new]).await;
+        let error = Caller::new().refused(tls_of(&old), partner, &name_of(partner)).await;
+        assert_eq!(alert(&error), Some(48), "the old key is retired: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_that_was_away_is_told_when_it_comes_back() {
+    for dialler in ["the one that changed", "the other"] {
+        let (brand, bank) = pair();
+        let old = brand.identity.tls().spki_hash;
+        let rotation = brand.link.rotate(new_key(&brand)).await.unwrap();
+        assert!(rotation.told.is_empty());
+        let new = brand.identity.tls().spki_hash;
+        assert_eq!(pins(&bank, &brand), [old]);
+        let (from, to) = if dialler == "the other" { (&bank, &brand) } else { (&brand, &bank) };
+        drop(within(FAR, channel(from, to)).await);
+        until(|| pins(&bank, &brand) == [new, old]).await;
+        from.link.disconnect(to.id());
+        until(|| from.link.status().is_empty()).await;
+        drop(within(FAR, channel(from, to)).await);
+        until(|| pins(&bank, &brand) == [new]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_can_be_changed_again_and_again() {
+    let (brand, bank) = pair();
+    for _ in 0..3 {
+        for node in [&brand, &bank] {
+            drop(channel(&brand, &bank).await);
+            node.link.rotate(new_key(node)).await.unwrap();
+            brand.link.disconnect(bank.id());
+            until(|| brand.link.status().is_empty()).await;
+        }
+    }
+    drop(within(FAR, channel(&bank, &brand)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_is_not_the_partners_own_newer_one_is_refused() {
+    let (brand, bank) = pair();
+    let shop = Node::new("shop");
+    bank.trusts(&shop);
+    let known = pins(&bank, &brand);
+    let hour = jiff::SignedDuration::from_hours(1);
+    let cards = [
+        ("an older one", renewed(&brand.identity, -hour, [1; 32]).to_text()),
+        ("another partner's", renewed(&shop.identity, hour, [2; 32]).to_text()),
+        ("a stranger's", signed(&Node::new("stranger").identity, |_| {}).to_text()),
+        ("the bank's own", signed(&bank.identity, |_| {}).to_text()),
+        ("an altered one", renewed(&brand.identity, hour, [3; 32]).to_text().replace("4433", "4434")),
+    ];
+    let peer = brand.link.core().dial(bank.id(), false).await.unwrap();
+    for (what, card) in cards {
+        let frame = raw::frame(Kind::Card, card.as_bytes());
+        let (_send, mut recv) = stream_with(&peer.connection, &frame).await;
+        let answer = within(FAR, read_frame(&mut recv)).await.unwrap();
+        assert_eq!(answer, (Kind::Refused as u8, vec![frame::Refused::Card as u8]), "{what}");
+    }
+    assert_eq!(pins(&bank, &brand), known);
+    assert_eq!(pins(&bank, &shop).len(), 1);
+}
