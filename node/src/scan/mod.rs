@@ -28,8 +28,10 @@ mod datasets;
 mod error;
 mod files;
 mod filter;
+mod lint;
 mod ndjson;
 mod pick;
+mod quality;
 mod read;
 mod records;
 mod snapshot;
@@ -40,7 +42,9 @@ pub use collect::{CollectPlan, Counts, Customer, Customers, KeyCounts, LocalInpu
 pub use dataset::{Column, ColumnClass, ColumnType, Format, MatchKey, Registration, Thresholds};
 pub use datasets::{Datasets, NewDataset};
 pub use error::ScanError;
+pub use lint::{Lint, lint};
 pub use pick::pick;
+pub use quality::{ColumnQuality, Distinct, Quality, quality};
 pub use read::{Batch, Rows, read};
 pub use snapshot::Snapshot;
 

@@ -23,7 +23,7 @@ use crate::scan::{
     cells::typed,
     columnar::ParquetRows,
     csv::CsvRows,
-    dataset::{Column, Format, Registration},
+    dataset::{Column, ColumnType, Format, Registration},
     error::ScanError,
     files::DataFile,
     ndjson::JsonRows,
@@ -61,8 +61,18 @@ pub struct Rows {
 
 /// Starts to read these columns of a dataset, from the files that its snapshot was taken of.
 pub fn read(registration: &Registration, columns: &[&str]) -> Result<Rows, ScanError> {
-    let columns: Vec<Column> =
-        columns.iter().map(|name| registration.known(name).cloned()).collect::<Result<_, _>>()?;
+    let columns = columns.iter().map(|name| registration.known(name).cloned());
+    start(registration, columns.collect::<Result<_, _>>()?)
+}
+
+/// As [`read`], with every cell as the text that stands there, whether or not it reads as its type.
+pub(super) fn read_text(registration: &Registration, columns: &[&str]) -> Result<Rows, ScanError> {
+    let as_text = |column: &Column| Column { kind: ColumnType::Text, ..column.clone() };
+    let columns = columns.iter().map(|name| registration.known(name).map(as_text));
+    start(registration, columns.collect::<Result<_, _>>()?)
+}
+
+fn start(registration: &Registration, columns: Vec<Column>) -> Result<Rows, ScanError> {
     let files = snapshot::unchanged(
         &registration.name,
         &registration.path,

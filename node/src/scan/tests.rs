@@ -2,6 +2,7 @@
 
 mod collecting;
 mod faults;
+mod looking;
 mod picking;
 mod reading;
 
