@@ -20,7 +20,7 @@ use datafusion::{
 
 use crate::scan::{
     cells::cast,
-    csv::BATCH_ROWS,
+    csv::batch_rows,
     dataset::{Column, ColumnType},
     error::{ScanError, close_names},
     files::DataFile,
@@ -86,8 +86,9 @@ impl ParquetRows {
             })?);
         }
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let reader =
-            decode(&file.path, || builder.with_projection(mask).with_batch_size(BATCH_ROWS).build())?;
+        let reader = decode(&file.path, || {
+            builder.with_projection(mask).with_batch_size(batch_rows(columns.len())).build()
+        })?;
         let fields: Vec<Field> =
             columns.iter().map(|column| Field::new(&column.name, column.kind.arrow(), true)).collect();
         Ok(Self {

@@ -25,14 +25,22 @@ use crate::scan::{
     records::{self, Tokens},
 };
 
-/// Rows in a batch.
-pub(super) const BATCH_ROWS: usize = 8192;
+/// Rows in a batch of few columns, and in one of very many.
+const BATCH_ROWS: std::ops::RangeInclusive<usize> = 64..=8192;
+/// Cells in a batch: decoders keep some tens of bytes for each.
+const BATCH_CELLS: usize = 1 << 19;
 /// Bytes after which a batch is handed on, however few rows it has.
 const BATCH_BYTES: usize = 8 << 20;
 /// No row of a table is longer; a forgotten quote is.
 pub(super) const LONGEST_RECORD: usize = 4 << 20;
 /// Columns, at most.
 pub(super) const MOST_COLUMNS: usize = 10_000;
+
+/// How many rows of so many columns make a batch.
+pub(super) fn batch_rows(columns: usize) -> usize {
+    (BATCH_CELLS / columns.max(1)).clamp(*BATCH_ROWS.start(), *BATCH_ROWS.end())
+}
+
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 18;
 
@@ -127,7 +135,7 @@ impl CsvRows {
         let decoder = ReaderBuilder::new(Arc::new(Schema::new(fields)))
             .with_header(false)
             .with_delimiter(header.delimiter)
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(batch_rows(header.names.len()))
             .with_projection(projection)
             .build_decoder();
         Ok(Self {

@@ -42,6 +42,9 @@ pub enum ScanError {
     /// The system refused to open or read it.
     #[error("{} cannot be read", path.display())]
     FileUnreadable { path: PathBuf, source: io::Error },
+    /// A pipe, a socket or a device.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile { path: PathBuf },
     /// The system refused to write it.
     #[error("{} cannot be written", path.display())]
     FileUnwritable { path: PathBuf, source: io::Error },
@@ -137,7 +140,7 @@ impl Refusal for ScanError {
             RegistrationBroken { .. } | SettingUnusable { .. } => "E-DATASET-SETTING",
             Home(error) => error.code(),
             FileMissing { .. } => "E-DATA-MISSING",
-            FileUnreadable { .. } => "E-DATA-UNREADABLE",
+            FileUnreadable { .. } | NotAFile { .. } => "E-DATA-UNREADABLE",
             FileUnwritable { .. } => "E-DATA-UNWRITABLE",
             NoFiles { .. } | DirectoryWithin { .. } => "E-DATA-NO-FILES",
             FormatsMixed { .. } | FormatUnknown { .. } | FormatDiffers { .. } => "E-DATA-FORMAT",
@@ -192,6 +195,9 @@ impl Refusal for ScanError {
             }
             FileUnreadable { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
                 would_do(format!("give this account the right to read it: chmod u+r {}", path.display()))
+            }
+            NotAFile { .. } => {
+                would_do("write the rows to a file first: they are read more than once".into())
             }
             NoFiles { format: None, .. } => {
                 would_do("files that end in .csv, .parquet or .ndjson, or --format".into())

@@ -68,6 +68,7 @@ impl DataFile {
 pub(super) fn list(path: &Path, wanted: Option<Format>) -> Result<(Vec<DataFile>, Format), ScanError> {
     let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
     if !metadata.is_dir() {
+        check_regular(path, &metadata)?;
         let format = wanted
             .or_else(|| of_path(path))
             .ok_or_else(|| ScanError::FormatUnknown { path: path.to_owned() })?;
@@ -88,6 +89,7 @@ pub(super) fn list(path: &Path, wanted: Option<Format>) -> Result<(Vec<DataFile>
             return Err(ScanError::DirectoryWithin { path: path.to_owned(), inside });
         }
         if let Some(format) = of_path(&entry.path()) {
+            check_regular(&entry.path(), &metadata)?;
             found.push((DataFile::new(entry.path(), &metadata), format));
         }
     }
@@ -124,6 +126,11 @@ pub(super) fn unreadable(path: &Path, source: io::Error) -> ScanError {
         io::ErrorKind::NotFound => ScanError::FileMissing { path: path.to_owned() },
         _ => ScanError::FileUnreadable { path: path.to_owned(), source },
     }
+}
+
+/// A pipe gives its content once, and datasets are read many times.
+fn check_regular(path: &Path, metadata: &Metadata) -> Result<(), ScanError> {
+    if metadata.is_file() { Ok(()) } else { Err(ScanError::NotAFile { path: path.to_owned() }) }
 }
 
 fn of_path(path: &Path) -> Option<Format> {
@@ -217,6 +224,14 @@ mod tests {
             fs::write(&path, content).unwrap();
             assert_eq!(code(&path, None), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_pipe_or_a_device_is_no_file() {
+        assert_eq!(code(Path::new("/dev/null"), Some(Format::Csv)), "E-DATA-UNREADABLE");
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::net::UnixListener::bind(dir.path().join("a.csv")).unwrap();
+        assert_eq!(code(dir.path(), None), "E-DATA-UNREADABLE");
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod pick;
 mod quality;
 mod read;
 mod records;
+mod show;
 mod snapshot;
 mod survey;
 mod whole;
@@ -46,6 +47,7 @@ pub use lint::{Lint, lint};
 pub use pick::pick;
 pub use quality::{ColumnQuality, Distinct, Quality, quality};
 pub use read::{Batch, Rows, read};
+pub use show::datasets_table;
 pub use snapshot::Snapshot;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 
 use crate::scan::{
     cells::plain,
-    csv::{BATCH_ROWS, LONGEST_RECORD},
+    csv::{LONGEST_RECORD, batch_rows},
     dataset::Format,
     error::ScanError,
     files::{DataFile, unreadable},
@@ -135,7 +135,7 @@ impl JsonRows {
             self.schema.fields().iter().map(|_| StringBuilder::new()).collect();
         let mut row: Vec<Option<String>> = vec![None; builders.len()];
         let (mut rows, mut bytes) = (0, 0);
-        while rows < BATCH_ROWS && bytes < BATCH_BYTES {
+        while rows < batch_rows(row.len()) && bytes < BATCH_BYTES {
             let index = &self.index;
             // Of a key that occurs twice in an object, the last one counts, as everywhere.
             let more = self.lines.next_row(&mut |name, cell| {

@@ -2,7 +2,9 @@
 
 mod collecting;
 mod faults;
+mod large;
 mod looking;
+
 mod picking;
 mod reading;
 

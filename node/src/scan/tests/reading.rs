@@ -85,6 +85,26 @@ fn heavy_rows_are_read_in_small_batches_and_none_is_lost() {
 }
 
 #[test]
+fn a_table_of_thousands_of_columns_is_read_in_batches_of_few_rows() {
+    let place = Place::new();
+    let line = |cell: &dyn Fn(usize) -> String| (0..5000).map(cell).collect::<Vec<_>>().join(",") + "\n";
+    let mut text = line(&|column| format!("c{column}"));
+    for row in 0..300 {
+        text.push_str(&line(&|column| if column == 4999 { format!("n{row}") } else { String::new() }));
+    }
+    let registration = place.add(&place.write("a.csv", &text), &[("loyalty", "c4999")]).unwrap();
+    assert_eq!((registration.columns.len(), registration.snapshot.rows), (5000, 300));
+    let batches: Vec<Batch> = read(&registration, &["c4999"]).unwrap().map(Result::unwrap).collect();
+    assert!(batches.len() > 1);
+    assert_eq!(column(&registration, "c4999")[299].as_deref(), Some("n299"));
+    let wide =
+        format!("{}\n", (0..=csv::MOST_COLUMNS).map(|n| format!("c{n}")).collect::<Vec<_>>().join(","));
+    place.datasets.remove("d").unwrap();
+    let error = place.add(&place.write("a.csv", wide), &[]).unwrap_err();
+    assert!(matches!(error, ScanError::TooManyColumns { .. }), "{error}");
+}
+
+#[test]
 fn json_cells_of_any_spelling_are_one_text() {
     let place = Place::new();
     let path = place.write(
@@ -189,6 +209,11 @@ fn a_registration_reads_back_as_it_was_written() {
     assert_eq!(place.datasets.list().unwrap(), [added.clone()]);
     assert_eq!((added.class("balance"), added.class("tel")), (ColumnClass::Core, ColumnClass::General));
     assert_eq!(added.delimiter, Some(';'));
+    let table = serde_json::to_string(&added.columns_table()).unwrap();
+    assert!(table.contains("[\"nr\",\"text\",\"general\",\"row id\"]"), "{table}");
+    assert!(table.contains("[\"balance\",\"real\",\"core\",null]"), "{table}");
+    let table = datasets_table(&[added]);
+    assert_eq!(table.rows[0][5], "phone=tel email=mail".into());
 }
 
 #[test]
