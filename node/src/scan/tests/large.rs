@@ -93,7 +93,7 @@ fn a_large_file_is_registered_collected_and_picked_in_bounded_memory() {
         consent: None,
         withdrawn: &nobody,
     };
-    let most = 100 + (rows * 2 * 75 >> 20);
+    let most = 100 + ((rows * 2 * 75) >> 20);
     let (input, rise) = measured("collect", rows, || collect(&plan, &mut |_, _| true).unwrap());
     println!("{:?}", input.counts());
     assert!(rise < most, "{rise} MiB, not {most}");

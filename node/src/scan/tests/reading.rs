@@ -206,7 +206,7 @@ fn a_registration_reads_back_as_it_was_written() {
         })
         .unwrap();
     assert_eq!(place.datasets.show("d").unwrap(), added);
-    assert_eq!(place.datasets.list().unwrap(), [added.clone()]);
+    assert_eq!(place.datasets.list().unwrap(), std::slice::from_ref(&added));
     assert_eq!((added.class("balance"), added.class("tel")), (ColumnClass::Core, ColumnClass::General));
     assert_eq!(added.delimiter, Some(';'));
     let table = serde_json::to_string(&added.columns_table()).unwrap();
