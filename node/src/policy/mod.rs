@@ -1,3 +1,5 @@
 //! (under construction)
 
 pub mod consent;
+mod decimal;
+pub use decimal::Decimal;

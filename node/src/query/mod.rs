@@ -1,5 +1,39 @@
-//! (under construction)
+//! From SQL text to a typed question, with no data touched.
+//!
+//! A question that a partner sends is hostile text. So it is measured before it is read (length, tokens,
+//! nesting), read by a parser into a tree, and from that tree a much smaller one is built ([`Expr`]) that can
+//! only say what a node is willing to run: comparisons and total functions, each over the columns of one
+//! side. What is kept is printed again from the small tree; nothing of the original text reaches a query
+//! engine. An expression that could fail on one row's value is refused here, because whether it failed would
+//! be an answer that nobody has permitted (hostile.md, B12).
+//!
+//! ```text
+//!   text ─► lex (limits, BigQuery's options) ─► sqlparser ─► statement (shape) ─┬─► select   what is asked for
+//!                                                                               ├─► scope    whose column is it
+//!                                                                               └─► convert ─► expr, filter, kind
+//! ```
 
+mod convert;
+mod error;
+mod expr;
+mod filter;
+mod kind;
+mod lex;
+mod name;
+mod parse;
 mod request;
+mod scope;
+mod select;
+mod statement;
+#[cfg(test)]
+mod tests;
 
+pub use error::QueryError;
+pub use expr::{Comparison, Expr, Function, Literal};
+pub use filter::Filter;
+pub use kind::Kind;
+pub use name::{ColumnName, TableName};
+pub use parse::{Parsed, parse};
 pub use request::{QueryRequest, default_wait};
+pub use scope::{Columns, NoColumns};
+pub use select::{Aggregate, Aggregates, Ask, Output, Reveal, Usage};

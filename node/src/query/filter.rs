@@ -1,0 +1,99 @@
+//! One side's condition.
+
+use std::collections::BTreeSet;
+
+use super::{Expr, Kind, Literal, QueryError, TableName, expr::Comparison, kind};
+
+/// What one side's rows must satisfy: conditions joined by AND, each over that side's columns alone.
+///
+/// They are sorted and none stands twice, so that two ways of writing one filter are one filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    conditions: Vec<Expr>,
+    columns: BTreeSet<String>,
+}
+
+impl Filter {
+    /// Takes the conditions of one side; none when there are none.
+    pub(super) fn new(mut conditions: Vec<Expr>) -> Option<Self> {
+        if conditions.is_empty() {
+            return None;
+        }
+        conditions.sort_by_cached_key(|condition| condition.sql(None));
+        conditions.dedup();
+        let mut columns = BTreeSet::new();
+        conditions.iter().for_each(|condition| collect(condition, &mut columns));
+        Some(Self { conditions, columns })
+    }
+
+    /// The condition as SQL over bare, quoted column names, for an engine that reads this one table.
+    pub fn sql(&self) -> String {
+        self.links(None).join(" AND ")
+    }
+
+    /// Its conditions as SQL, ready to be joined by AND; `table` is put before every column.
+    pub(super) fn links(&self, table: Option<&TableName>) -> Vec<String> {
+        let table = table.map(TableName::sql);
+        let link = |condition: &Expr| match (condition, condition.sql(table.as_deref())) {
+            (Expr::Or(_), sql) => format!("({sql})"),
+            (_, sql) => sql,
+        };
+        self.conditions.iter().map(link).collect()
+    }
+
+    /// The conditions.
+    pub fn conditions(&self) -> &[Expr] {
+        &self.conditions
+    }
+
+    /// The columns that it looks at.
+    pub const fn columns(&self) -> &BTreeSet<String> {
+        &self.columns
+    }
+
+    /// The constants that `column` is tested against for equality, wherever they stand.
+    pub fn tested(&self, column: &str) -> Vec<&Literal> {
+        let mut found = Vec::new();
+        self.conditions.iter().for_each(|condition| tested(condition, column, &mut found));
+        found
+    }
+
+    /// Checks that everything in it compares like with like, given the kinds of the columns.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::KindsDiffer`]; a column that `kind_of` does not know is [`QueryError::UnknownColumn`].
+    pub fn check(&self, table: &TableName, kind_of: &dyn Fn(&str) -> Option<Kind>) -> Result<(), QueryError> {
+        self.conditions.iter().try_for_each(|condition| kind::check(condition, table, kind_of))
+    }
+}
+
+fn collect(expr: &Expr, columns: &mut BTreeSet<String>) {
+    if let Expr::Column(name) = expr {
+        columns.insert(name.clone());
+    }
+    expr.parts().into_iter().for_each(|part| collect(part, columns));
+}
+
+fn tested<'a>(expr: &'a Expr, column: &str, found: &mut Vec<&'a Literal>) {
+    let is_column = |expr: &Expr| matches!(expr, Expr::Column(name) if name == column);
+    match expr {
+        Expr::Compare { op: Comparison::Equal | Comparison::Different, left, right } => {
+            match (left.as_ref(), right.as_ref()) {
+                (one, Expr::Literal(literal)) | (Expr::Literal(literal), one) if is_column(one) => {
+                    found.push(literal);
+                }
+                _ => {}
+            }
+        }
+        Expr::In { operand, list, .. } if is_column(operand) => found.extend(list),
+        Expr::Case { operand: Some(operand), branches, .. } if is_column(operand) => {
+            found.extend(branches.iter().filter_map(|(when, _)| match when {
+                Expr::Literal(literal) => Some(literal),
+                _ => None,
+            }));
+        }
+        _ => {}
+    }
+    expr.parts().into_iter().for_each(|part| tested(part, column, found));
+}

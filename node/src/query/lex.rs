@@ -1,0 +1,157 @@
+//! Measuring the text before anything recursive touches it, and BigQuery's options.
+//!
+//! A parser that tries one reading, gives up and tries the next takes exponential time on deeply nested
+//! brackets; a tree as deep as the text is long overflows the stack when it is dropped. Both are closed here:
+//! tokens are counted, brackets are counted, and tokens that no question needs are refused, so that the exotic
+//! corners of the grammar cannot be reached at all.
+
+use datafusion::sql::sqlparser::{
+    dialect::GenericDialect,
+    tokenizer::{Token, TokenWithSpan, Tokenizer, Word},
+};
+
+use crate::policy::Decimal;
+
+use super::QueryError;
+
+/// The longest question in bytes.
+const BYTES: usize = 64 << 10;
+/// The most words, numbers, strings and signs.
+const TOKENS: usize = 8192;
+/// The deepest nesting: brackets and CASE … END together.
+const DEPTH: usize = 16;
+
+/// A question as tokens, with the differential-privacy clause taken out.
+pub(super) struct Tokens {
+    /// What is left, with positions.
+    pub tokens: Vec<TokenWithSpan>,
+    /// Whether `WITH DIFFERENTIAL_PRIVACY` stood there.
+    pub private: bool,
+    /// ε in millionths, if `OPTIONS` set it.
+    pub epsilon: Option<u64>,
+}
+
+/// Cuts a question into tokens.
+pub(super) fn lex(sql: &str) -> Result<Tokens, QueryError> {
+    if sql.len() > BYTES {
+        return Err(QueryError::TooLong { what: "bytes", limit: BYTES });
+    }
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
+        // The message may quote the text, and with it a literal; the place is enough.
+        QueryError::Syntax {
+            expected: "a word or a sign was expected, and a string or a name may not be closed".to_owned(),
+            line: error.location.line,
+            column: error.location.column,
+        }
+    })?;
+    let tokens: Vec<_> =
+        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    if tokens.len() > TOKENS {
+        return Err(QueryError::TooLong { what: "words and signs", limit: TOKENS });
+    }
+    measure(&tokens)?;
+    cut_options(tokens)
+}
+
+/// Counts the nesting and refuses tokens that no question needs.
+fn measure(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
+    let mut depth = 0_usize;
+    for token in tokens {
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if keyword(word, "CASE") => depth += 1,
+            Token::Word(word) if keyword(word, "END") => depth = depth.saturating_sub(1),
+            Token::EOF
+            | Token::Word(_)
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::Comma
+            | Token::Period
+            | Token::SemiColon
+            | Token::Eq
+            | Token::Neq
+            | Token::Lt
+            | Token::Gt
+            | Token::LtEq
+            | Token::GtEq
+            | Token::Plus
+            | Token::Minus
+            | Token::Mul
+            | Token::Div
+            | Token::Mod
+            | Token::DoubleColon
+            | Token::StringConcat => {}
+            _ => {
+                return Err(QueryError::Syntax {
+                    expected: "a sign stands here that no question needs".to_owned(),
+                    line: token.span.start.line,
+                    column: token.span.start.column,
+                });
+            }
+        }
+        if depth > DEPTH {
+            return Err(QueryError::TooDeep { limit: DEPTH });
+        }
+    }
+    Ok(())
+}
+
+fn keyword(word: &Word, keyword: &str) -> bool {
+    word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword)
+}
+
+fn is_keyword(token: Option<&TokenWithSpan>, expected: &str) -> bool {
+    matches!(token.map(|token| &token.token), Some(Token::Word(word)) if keyword(word, expected))
+}
+
+/// Takes `WITH DIFFERENTIAL_PRIVACY [OPTIONS (epsilon = …)]` out from behind the first SELECT.
+///
+/// It is BigQuery's clause, which the parser does not know. It is found among tokens, not in the text, so a
+/// string or a comment that spells it is left alone.
+fn cut_options(tokens: Vec<TokenWithSpan>) -> Result<Tokens, QueryError> {
+    let found = is_keyword(tokens.first(), "SELECT")
+        && is_keyword(tokens.get(1), "WITH")
+        && is_keyword(tokens.get(2), "DIFFERENTIAL_PRIVACY");
+    if !found {
+        return Ok(Tokens { tokens, private: false, epsilon: None });
+    }
+    let (mut end, mut epsilon) = (3, None);
+    if is_keyword(tokens.get(3), "OPTIONS") {
+        let close = tokens
+            .iter()
+            .position(|token| token.token == Token::RParen)
+            .filter(|_| tokens.get(4).is_some_and(|token| token.token == Token::LParen))
+            .ok_or(QueryError::Epsilon)?;
+        epsilon = options(&tokens[5..close])?;
+        end = close + 1;
+    }
+    let mut tokens = tokens;
+    tokens.drain(1..end);
+    Ok(Tokens { tokens, private: true, epsilon })
+}
+
+/// Reads `epsilon = 0.5`; everything else is the contract's to set.
+fn options(tokens: &[TokenWithSpan]) -> Result<Option<u64>, QueryError> {
+    let mut epsilon = None;
+    for option in tokens.split(|token| token.token == Token::Comma) {
+        match option {
+            [] => {}
+            [name, equals, value] if equals.token == Token::Eq && is_keyword(Some(name), "epsilon") => {
+                let Token::Number(digits, false) = &value.token else { return Err(QueryError::Epsilon) };
+                let micro = digits.parse::<Decimal>().ok().and_then(|decimal| decimal.micro());
+                let micro = micro.filter(|micro| (1..=100_000_000).contains(micro)).ok_or(QueryError::Epsilon)?;
+                if epsilon.replace(micro).is_some() {
+                    return Err(QueryError::Epsilon);
+                }
+            }
+            _ => {
+                return Err(QueryError::unsupported(
+                    "an option other than epsilon",
+                    "leave it out: the contract sets delta, the privacy unit and the contribution bounds",
+                ));
+            }
+        }
+    }
+    Ok(epsilon)
+}

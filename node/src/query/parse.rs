@@ -1,0 +1,165 @@
+//! The typed question, which only [`parse`] can build.
+
+use std::collections::BTreeSet;
+
+use tacit_protocol::transcript::Transcript;
+
+use super::{
+    Ask, ColumnName, Columns, Filter, QueryError, TableName, Usage, convert, lex::lex, scope::Scope, select,
+    statement,
+};
+
+/// A question that has been understood. Whether it may be asked is for `policy::permit` to say.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    ask: Ask,
+    tables: Vec<(TableName, Option<Filter>)>,
+    epsilon: Option<u64>,
+}
+
+/// Reads a question.
+///
+/// `known` completes names that come without their table; for a question that a partner sends, use
+/// [`NoColumns`](super::NoColumns).
+///
+/// # Errors
+///
+/// Everything that [`QueryError`] names. The text can be hostile: it is bounded before it is parsed.
+pub fn parse(sql: &str, known: &dyn Columns) -> Result<Parsed, QueryError> {
+    let tokens = lex(sql)?;
+    let (private, epsilon) = (tokens.private, tokens.epsilon);
+    let shape = statement::shape(tokens)?;
+    let scope = Scope::new(shape.tables, known);
+    let ask = select::ask(&shape.items, &shape.groups, shape.distinct, &scope)?;
+    if private && matches!(ask, Ask::Reveal(_)) {
+        return Err(QueryError::unsupported(
+            "a reveal WITH DIFFERENTIAL_PRIVACY: it names customers, and no noise hides a name",
+            "leave the clause out if a reveal is meant, or SELECT COUNT(*)",
+        ));
+    }
+    let sides = match &shape.conditions {
+        Some(clause) => convert::conditions(clause, &scope)?,
+        None => vec![Vec::new(); scope.tables().len()],
+    };
+    let mut tables: Vec<_> = scope.tables().into_iter().zip(sides.into_iter().map(Filter::new)).collect();
+    // An inner join is the same from either side, so there is one order: the alphabet's.
+    tables.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(Parsed { ask, tables, epsilon })
+}
+
+impl Parsed {
+    /// What is asked for.
+    pub const fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// The one or two tables.
+    pub fn tables(&self) -> impl Iterator<Item = &TableName> {
+        self.tables.iter().map(|(table, _)| table)
+    }
+
+    /// The table of this owner, if it is part of the question.
+    pub fn table_of(&self, owner: &str) -> Option<&TableName> {
+        self.tables().find(|table| table.owner == owner)
+    }
+
+    /// The condition on this owner's rows.
+    pub fn filter_of(&self, owner: &str) -> Option<&Filter> {
+        self.tables.iter().find(|(table, _)| table.owner == owner).and_then(|(_, filter)| filter.as_ref())
+    }
+
+    /// ε in millionths, if the question sets it.
+    pub const fn epsilon(&self) -> Option<u64> {
+        self.epsilon
+    }
+
+    /// Every column, with what the question does with it.
+    pub fn uses(&self) -> BTreeSet<(ColumnName, Usage)> {
+        let mut uses = self.ask.uses();
+        for (table, filter) in &self.tables {
+            let columns = filter.iter().flat_map(Filter::columns);
+            uses.extend(
+                columns.map(|c| (ColumnName { table: table.clone(), column: c.clone() }, Usage::Filter)),
+            );
+        }
+        uses
+    }
+
+    /// The question in its one canonical form: full quoted names, sorted tables and conditions.
+    ///
+    /// Parsing it again gives the same question.
+    pub fn sql(&self) -> String {
+        self.print(None)
+    }
+
+    /// SHA-256 over the canonical form.
+    pub fn hash(&self) -> [u8; 32] {
+        let mut transcript = Transcript::new("tacit query/1");
+        transcript.absorb("sql", self.sql().as_bytes());
+        transcript.hash()
+    }
+
+    /// The question as the partner `owner` gets to see it.
+    ///
+    /// Of a reveal, the asker's own condition and own columns are gone: they are applied at home, and what an
+    /// asker looks for among its own customers is nobody else's business. The partner parses this text with
+    /// the same parser and holds it against the contract itself.
+    pub fn for_partner(&self, owner: &str) -> String {
+        self.print(Some(owner))
+    }
+
+    /// For everybody, or for the eyes of one owner.
+    fn print(&self, reader: Option<&str>) -> String {
+        let shown = |table: &TableName| reader.is_none_or(|reader| table.owner == reader);
+        let mut sql = "SELECT ".to_owned();
+        if let Some(micro) = self.epsilon {
+            let epsilon = crate::policy::Decimal::of_micro(micro);
+            sql.push_str(&format!("WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = {epsilon}) "));
+        }
+        sql.push_str(&self.ask.list(reader));
+        let tables: Vec<String> = self.tables().map(TableName::sql).collect();
+        sql.push_str(" FROM ");
+        sql.push_str(&tables.join(" JOIN "));
+        if tables.len() > 1 {
+            sql.push_str(" USING (customer)");
+        }
+        let conditions: Vec<String> = self
+            .tables
+            .iter()
+            .filter(|(table, _)| shown(table))
+            .filter_map(|(table, filter)| Some((table, filter.as_ref()?)))
+            .flat_map(|(table, filter)| filter.links(Some(table)))
+            .collect();
+        if !conditions.is_empty() {
+            sql.push_str(" WHERE ");
+            sql.push_str(&conditions.join(" AND "));
+        }
+        if let Ask::Aggregate(aggregates) | Ask::Join(aggregates) = &self.ask
+            && !aggregates.groups.is_empty()
+        {
+            let groups: Vec<String> = aggregates.groups.iter().map(ColumnName::sql).collect();
+            sql.push_str(" GROUP BY ");
+            sql.push_str(&groups.join(", "));
+        }
+        sql
+    }
+
+    /// Says no to what this version cannot run yet. Called after the contract has been asked.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::NotInThisVersion`] for everything but a reveal.
+    pub fn offered(&self) -> Result<&super::Reveal, QueryError> {
+        match &self.ask {
+            Ask::Reveal(reveal) => Ok(reveal),
+            Ask::Aggregate(_) => Err(QueryError::NotInThisVersion {
+                what: "noisy figures over one partner's table",
+                instead: "SELECT customer FROM us.ours JOIN them.theirs USING (customer), if the contract allows a reveal",
+            }),
+            Ask::Join(_) => Err(QueryError::NotInThisVersion {
+                what: "noisy figures over the overlap",
+                instead: "SELECT customer FROM us.ours JOIN them.theirs USING (customer), if the contract allows a reveal",
+            }),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What is asked for: a reveal, or an aggregate.
+
+use std::collections::BTreeSet;
+
+use datafusion::sql::sqlparser::ast::{
+    self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
+};
+
+use super::{
+    ColumnName, QueryError,
+    name::quoted,
+    scope::{CUSTOMER, Named, Scope},
+};
+
+/// The kind of question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Which of the asker's own customers are at the partner too.
+    Reveal(Reveal),
+    /// Noisy figures over one partner's table.
+    Aggregate(Aggregates),
+    /// Noisy figures over the overlap.
+    Join(Aggregates),
+}
+
+/// The columns of a reveal's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reveal {
+    /// In the order asked; `customer` is among them.
+    pub outputs: Vec<Output>,
+}
+
+/// One column of a reveal's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The column; `None` is the asker's own name for the customer.
+    pub column: Option<ColumnName>,
+    /// What it is called in the answer.
+    pub label: String,
+}
+
+/// The figures of an aggregate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aggregates {
+    /// The columns it is grouped by.
+    pub groups: Vec<ColumnName>,
+    /// In the order asked.
+    pub figures: Vec<(Aggregate, String)>,
+}
+
+/// One figure per group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Aggregate {
+    /// The value of a column that the answer is grouped by.
+    Group(ColumnName),
+    /// `COUNT(*)` or `COUNT(DISTINCT customer)`: the privacy unit makes them one.
+    Count,
+    /// The clamped sum.
+    Sum(ColumnName),
+    /// Noisy sum over noisy count.
+    Average(ColumnName),
+    /// From Σ, Σ² and n.
+    StandardDeviation(ColumnName),
+}
+
+/// What a question does with a column. A contract lists these per column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Usage {
+    /// A condition looks at it.
+    Filter,
+    /// The answer has a row per value.
+    Group,
+    /// It is summed.
+    Measure,
+    /// Its values stand in the answer of a reveal.
+    Show,
+}
+
+impl Aggregate {
+    fn sql(&self) -> String {
+        match self {
+            Self::Group(column) => column.sql(),
+            Self::Count => "COUNT(*)".to_owned(),
+            Self::Sum(column) => format!("SUM({})", column.sql()),
+            Self::Average(column) => format!("AVG({})", column.sql()),
+            Self::StandardDeviation(column) => format!("STDDEV({})", column.sql()),
+        }
+    }
+}
+
+impl Ask {
+    /// The columns outside the conditions, with what is done with them.
+    pub(super) fn uses(&self) -> BTreeSet<(ColumnName, Usage)> {
+        match self {
+            Self::Reveal(reveal) => {
+                reveal.outputs.iter().filter_map(|o| Some((o.column.clone()?, Usage::Show))).collect()
+            }
+            Self::Aggregate(aggregates) | Self::Join(aggregates) => aggregates
+                .groups
+                .iter()
+                .map(|column| (column.clone(), Usage::Group))
+                .chain(aggregates.figures.iter().filter_map(|(figure, _)| match figure {
+                    Aggregate::Group(_) | Aggregate::Count => None,
+                    Aggregate::Sum(column)
+                    | Aggregate::Average(column)
+                    | Aggregate::StandardDeviation(column) => Some((column.clone(), Usage::Measure)),
+                }))
+                .collect(),
+        }
+    }
+
+    /// The SELECT list. For a `reader`, a reveal lists nothing of the asker's own, not even its labels.
+    pub(super) fn list(&self, reader: Option<&str>) -> String {
+        let labelled = |sql: String, label: &str| format!("{sql} AS {}", quoted(label));
+        let items: Vec<String> = match (self, reader) {
+            (Self::Reveal(reveal), Some(reader)) => {
+                let theirs = reveal.outputs.iter().filter_map(|output| output.column.as_ref());
+                let theirs = theirs.filter(|column| column.table.owner == reader).map(ColumnName::sql);
+                [CUSTOMER.to_owned()].into_iter().chain(theirs).collect()
+            }
+            (Self::Reveal(reveal), None) => reveal
+                .outputs
+                .iter()
+                .map(|output| {
+                    let sql = output.column.as_ref().map_or(CUSTOMER.to_owned(), ColumnName::sql);
+                    labelled(sql, &output.label)
+                })
+                .collect(),
+            (Self::Aggregate(aggregates) | Self::Join(aggregates), _) => {
+                aggregates.figures.iter().map(|(figure, label)| labelled(figure.sql(), label)).collect()
+            }
+        };
+        items.join(", ")
+    }
+}
+
+/// Reads the SELECT list and the GROUP BY.
+pub(super) fn ask(
+    items: &[SelectItem],
+    group_by: &[ast::Expr],
+    distinct: bool,
+    scope: &Scope,
+) -> Result<Ask, QueryError> {
+    let groups = group_by.iter().map(|group| grouped(group, scope)).collect::<Result<Vec<_>, _>>()?;
+    let items = items.iter().map(|item| figure(item, scope)).collect::<Result<Vec<_>, _>>()?;
+    let joined = scope.tables().len() > 1;
+    let aggregated = |item: &Item| matches!(item, Item::Figure(..));
+    if groups.is_empty() && !items.iter().any(aggregated) {
+        return reveal(items, joined);
+    }
+    if distinct {
+        return Err(QueryError::unsupported("SELECT DISTINCT with aggregates", "GROUP BY, which already does it"));
+    }
+    let mut figures = Vec::new();
+    for item in items {
+        figures.push(match item {
+            Item::Figure(figure, label) => (figure, label),
+            Item::Column(column, label) if groups.contains(&column) => (Aggregate::Group(column), label),
+            Item::Column(column, _) => return Err(QueryError::NotGrouped { column }),
+            Item::Customer(_) => {
+                return Err(QueryError::unsupported(
+                    "customer beside an aggregate",
+                    "COUNT(DISTINCT customer), or SELECT customer alone",
+                ));
+            }
+        });
+    }
+    let aggregates = Aggregates { groups, figures };
+    Ok(if joined { Ask::Join(aggregates) } else { Ask::Aggregate(aggregates) })
+}
+
+fn reveal(items: Vec<Item>, joined: bool) -> Result<Ask, QueryError> {
+    let mut outputs: Vec<Output> = Vec::new();
+    for item in items {
+        let output = match item {
+            Item::Customer(label) => Output { column: None, label },
+            Item::Column(column, label) => Output { column: Some(column), label },
+            // A figure makes the question an aggregate; `ask` has sorted that out.
+            Item::Figure(..) => continue,
+        };
+        if outputs.iter().any(|other| other.label == output.label) {
+            return Err(QueryError::unsupported("two columns of one name in the answer", "column AS another_name"));
+        }
+        outputs.push(output);
+    }
+    if !joined {
+        return Err(QueryError::unsupported(
+            "the rows of one table",
+            "SELECT customer FROM us.ours JOIN them.theirs USING (customer): which of our customers they know",
+        ));
+    }
+    if !outputs.iter().any(|output| output.column.is_none()) {
+        return Err(QueryError::unsupported(
+            "columns without customer",
+            "SELECT customer, and then columns of your own dataset",
+        ));
+    }
+    Ok(Ask::Reveal(Reveal { outputs }))
+}
+
+/// One item of the SELECT list with its label.
+enum Item {
+    Customer(String),
+    Column(ColumnName, String),
+    Figure(Aggregate, String),
+}
+
+fn figure(item: &SelectItem, scope: &Scope) -> Result<Item, QueryError> {
+    let (expr, alias) = match item {
+        SelectItem::UnnamedExpr(expr) => (expr, None),
+        SelectItem::ExprWithAlias { expr, alias } => (expr, Some(super::statement::name(alias)?)),
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
+            return Err(QueryError::unsupported(
+                "every column (*)",
+                "customer, and the columns of your own dataset by name",
+            ));
+        }
+        SelectItem::ExprWithAliases { .. } => {
+            return Err(QueryError::unsupported("several names for one column", "column AS name"));
+        }
+    };
+    let label = |own: &str| alias.clone().unwrap_or_else(|| own.to_owned());
+    match expr {
+        ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_) => Ok(match named(expr, scope)? {
+            Named::Customer => Item::Customer(label(CUSTOMER)),
+            Named::Column(at, column) => Item::Column(scope.column(at, column.clone()), label(&column)),
+        }),
+        ast::Expr::Function(call) => {
+            let figure = aggregate(call, scope)?;
+            let own = match &figure {
+                Aggregate::Group(column) => column.column.clone(),
+                Aggregate::Count => "count".to_owned(),
+                Aggregate::Sum(column) => format!("sum_{}", column.column),
+                Aggregate::Average(column) => format!("avg_{}", column.column),
+                Aggregate::StandardDeviation(column) => format!("stddev_{}", column.column),
+            };
+            Ok(Item::Figure(figure, label(&own)))
+        }
+        _ => Err(QueryError::unsupported(
+            "an expression in the SELECT list",
+            "customer, columns, COUNT(*), SUM(column), AVG(column), STDDEV(column)",
+        )),
+    }
+}
+
+fn aggregate(call: &ast::Function, scope: &Scope) -> Result<Aggregate, QueryError> {
+    let unknown = || {
+        QueryError::unsupported(
+            "this function in the SELECT list",
+            "COUNT(*), COUNT(DISTINCT customer), SUM(column), AVG(column), STDDEV(column)",
+        )
+    };
+    let FunctionArguments::List(list) = &call.args else { return Err(unknown()) };
+    let plain = matches!(call.parameters, FunctionArguments::None)
+        && call.filter.is_none()
+        && call.over.is_none()
+        && call.null_treatment.is_none()
+        && call.within_group.is_empty()
+        && list.clauses.is_empty();
+    let [FunctionArg::Unnamed(argument)] = list.args.as_slice() else { return Err(unknown()) };
+    if !plain {
+        return Err(unknown());
+    }
+    let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+    let name = call.name.to_string().to_ascii_lowercase();
+    let argument = match argument {
+        FunctionArgExpr::Wildcard if name == "count" && !distinct => return Ok(Aggregate::Count),
+        FunctionArgExpr::Expr(argument) => named(argument, scope)?,
+        _ => return Err(unknown()),
+    };
+    match (name.as_str(), argument, distinct) {
+        ("count", Named::Customer, _) => Ok(Aggregate::Count),
+        ("sum", Named::Column(at, column), false) => Ok(Aggregate::Sum(scope.column(at, column))),
+        ("avg", Named::Column(at, column), false) => Ok(Aggregate::Average(scope.column(at, column))),
+        ("stddev" | "stddev_samp", Named::Column(at, column), false) => {
+            Ok(Aggregate::StandardDeviation(scope.column(at, column)))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+fn grouped(group: &ast::Expr, scope: &Scope) -> Result<ColumnName, QueryError> {
+    match named(group, scope)? {
+        Named::Column(at, column) => Ok(scope.column(at, column)),
+        Named::Customer => Err(QueryError::unsupported(
+            "GROUP BY customer: a group of one person is no aggregate",
+            "SELECT customer without aggregates, if the contract allows a reveal",
+        )),
+    }
+}
+
+fn named(expr: &ast::Expr, scope: &Scope) -> Result<Named, QueryError> {
+    match expr {
+        ast::Expr::Identifier(name) => scope.resolve(std::slice::from_ref(name)),
+        ast::Expr::CompoundIdentifier(parts) => scope.resolve(parts),
+        _ => Err(QueryError::unsupported(
+            "an expression in this place",
+            "a column by its name; give the dataset a column that holds what you need",
+        )),
+    }
+}
