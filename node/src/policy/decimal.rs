@@ -33,6 +33,11 @@ impl Decimal {
         Self(i128::from(micro) * MICRO)
     }
 
+    /// This many units of 10⁻¹⁵.
+    pub fn of_femto(femto: u64) -> Self {
+        Self(i128::from(femto))
+    }
+
     /// In millionths; `None` if it is negative or finer than that.
     pub fn micro(self) -> Option<u64> {
         (self.0 % MICRO == 0).then(|| u64::try_from(self.0 / MICRO).ok()).flatten()
@@ -122,9 +127,22 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in
-            ["", "-", ".", "e5", "nan", "inf", "-inf", "1e20", "1e-16", "1e99999999999", "0x10", "1,5", "1e", "--1"]
-        {
+        for text in [
+            "",
+            "-",
+            ".",
+            "e5",
+            "nan",
+            "inf",
+            "-inf",
+            "1e20",
+            "1e-16",
+            "1e99999999999",
+            "0x10",
+            "1,5",
+            "1e",
+            "--1",
+        ] {
             assert_eq!(text.parse::<Decimal>(), Err(NotADecimal), "{text}");
         }
     }

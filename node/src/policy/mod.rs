@@ -1,5 +1,48 @@
-//! (under construction)
+//! What has been agreed, and whether a question keeps to it.
+//!
+//! The attack this stops is a partner that asks for more than was agreed, an analyst at one's own side who
+//! does, and a contract that somebody has changed since it was signed. A question that passes becomes a
+//! [`Permitted`], which nothing but [`permit`] can build; one that does not is refused with the rule, the
+//! contract, and the smallest change that would allow it.
+//!
+//! ```text
+//!   TOML ─► contract (terms, rules, canonical form, id) ─► document (signatures) ─► contracts (the store)
+//!                                                                                     │
+//!   Parsed ─────────────────────────────────────────────────► permit ◄── own (registrations)
+//!                                                                │
+//!                                                                ├─► explain    what it will do and tell
+//!                                                                └─► approvals  a person says yes, for one run
+//!
+//!   consent   customers who take no part, whatever is permitted
+//! ```
 
+mod approvals;
 pub mod consent;
+mod contract;
+mod contracts;
 mod decimal;
+mod document;
+mod error;
+mod explain;
+mod own;
+mod permit;
+mod show;
+mod signer;
+#[cfg(test)]
+mod tests;
+
+pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
+pub use contract::{
+    Allow, ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, ContractError, DatasetTerms,
+    IdentityTerms, Partner, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
+    what_you_agree_to,
+};
+pub use contracts::{Contracts, day};
 pub use decimal::Decimal;
+pub use document::{Document, No, Says, State, Statement};
+pub use error::{PolicyError, Under};
+pub use explain::Plan;
+pub use own::{DatasetFacts, Datasets, KnownColumns, before_signing};
+pub use permit::{Circumstances, OwnSide, Permitted, Role, permit};
+pub use show::{approvals_table, contract_text, contracts_table};
+pub use signer::{Directory, Signer};

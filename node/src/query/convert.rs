@@ -251,7 +251,10 @@ impl Converter<'_> {
 /// A constant, with its sign.
 fn literal(expr: &ast::Expr) -> Result<Literal, QueryError> {
     let constant = || {
-        QueryError::unsupported("something other than a constant in this place", "'text', 12, 1.5, TRUE or DATE '2026-12-01'")
+        QueryError::unsupported(
+            "something other than a constant in this place",
+            "'text', 12, 1.5, TRUE or DATE '2026-12-01'",
+        )
     };
     match expr {
         ast::Expr::Nested(inner) if !matches!(**inner, ast::Expr::Nested(_)) => literal(inner),
@@ -265,7 +268,9 @@ fn literal(expr: &ast::Expr) -> Result<Literal, QueryError> {
             Value::SingleQuotedString(text) if text.len() <= TEXT && !text.contains('\0') => {
                 Ok(Literal::Text(text.clone()))
             }
-            Value::SingleQuotedString(_) => Err(QueryError::TooLong { what: "bytes in one constant", limit: TEXT }),
+            Value::SingleQuotedString(_) => {
+                Err(QueryError::TooLong { what: "bytes in one constant", limit: TEXT })
+            }
             Value::Boolean(truth) => Ok(Literal::Boolean(*truth)),
             Value::Null => Err(QueryError::unsupported(
                 "NULL as a value: a comparison with it is never true",
@@ -274,7 +279,9 @@ fn literal(expr: &ast::Expr) -> Result<Literal, QueryError> {
             _ => Err(constant()),
         },
         ast::Expr::TypedString(typed) => match (&typed.data_type, &typed.value.value) {
-            (DataType::Date, Value::SingleQuotedString(day)) if is_date(day) => Ok(Literal::Date(day.clone())),
+            (DataType::Date, Value::SingleQuotedString(day)) if is_date(day) => {
+                Ok(Literal::Date(day.clone()))
+            }
             (DataType::Timestamp(None, TimezoneInfo::None), Value::SingleQuotedString(moment))
                 if is_timestamp(moment) =>
             {
@@ -326,7 +333,11 @@ fn refused_function(name: &str) -> QueryError {
     // The name comes from the text: it is shown only if it looks like a name.
     let shown = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     QueryError::unsupported(
-        if shown { format!("the function {}", name.to_ascii_lowercase()) } else { "this function".to_owned() },
+        if shown {
+            format!("the function {}", name.to_ascii_lowercase())
+        } else {
+            "this function".to_owned()
+        },
         "lower, upper, length, trim, substr, starts_with, ends_with, coalesce, nullif or CASE",
     )
 }
@@ -339,7 +350,10 @@ fn refused(expr: &ast::Expr) -> QueryError {
             "compare the column in its own type; give the dataset a column of the type you need",
         ),
         ast::Expr::Subquery(_) | ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. } => {
-            QueryError::unsupported("a subquery", "one SELECT over one join, with constants in its conditions")
+            QueryError::unsupported(
+                "a subquery",
+                "one SELECT over one join, with constants in its conditions",
+            )
         }
         ast::Expr::Extract { .. } | ast::Expr::AtTimeZone { .. } | ast::Expr::Interval(_) => {
             QueryError::unsupported(

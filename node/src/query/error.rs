@@ -103,6 +103,12 @@ pub enum QueryError {
     /// An ε that is not a positive decimal number of at most six places.
     #[error("epsilon in OPTIONS must be a positive number with at most six decimals, at most 100")]
     Epsilon,
+    /// The machine has no thread to spare.
+    #[error("no thread could be started to read the question")]
+    NoThread,
+    /// The reader itself went wrong on this text.
+    #[error("reading the question failed, which is a fault of Tacit, not of the question")]
+    ReaderFailed,
     /// Known, wanted, not built yet.
     #[error("{what} come in a later version of Tacit")]
     NotInThisVersion {
@@ -142,12 +148,18 @@ impl Refusal for QueryError {
             Self::NotGrouped { .. } => "E-QUERY-NOT-GROUPED",
             Self::KindsDiffer { .. } => "E-QUERY-TYPES",
             Self::Epsilon => "E-QUERY-EPSILON",
+            Self::NoThread => "E-QUERY-NO-THREAD",
+            Self::ReaderFailed => "E-QUERY-READER-FAILED",
             Self::NotInThisVersion { .. } => "E-NOT-IN-THIS-VERSION",
         }
     }
 
     fn class(&self) -> Class {
-        Class::Usage
+        if matches!(self, Self::NoThread | Self::ReaderFailed) { Class::Failed } else { Class::Usage }
+    }
+
+    fn retry_helps(&self) -> bool {
+        *self == Self::NoThread
     }
 
     fn details(&self) -> Vec<Detail> {
@@ -164,7 +176,10 @@ impl Refusal for QueryError {
             | Self::NotInThisVersion { instead, .. } => would_do(instead),
             Self::BothSides { left, right } => vec![
                 Detail::new("rule", "each side filters its own rows at home; conditions are joined by AND"),
-                Detail::new("would do", format!("one condition on {left} AND another on {right}, or two questions")),
+                Detail::new(
+                    "would do",
+                    format!("one condition on {left} AND another on {right}, or two questions"),
+                ),
             ],
             Self::UnknownQualifier { tables, .. } => vec![Detail::new("tables", list(tables))],
             Self::AmbiguousColumn { column, tables } => vec![Detail::new(
@@ -174,7 +189,10 @@ impl Refusal for QueryError {
             Self::UnknownColumn { tables, double_quoted, .. } => {
                 let mut details = vec![Detail::new("tables", list(tables))];
                 if *double_quoted {
-                    details.push(Detail::new("would do", "values stand in 'single quotes', names in \"double quotes\""));
+                    details.push(Detail::new(
+                        "would do",
+                        "values stand in 'single quotes', names in \"double quotes\"",
+                    ));
                 }
                 details
             }
@@ -183,6 +201,10 @@ impl Refusal for QueryError {
             }
             Self::KindsDiffer { .. } => {
                 would_do("compare text with 'text', numbers with numbers, dates with DATE '2026-12-01'")
+            }
+            Self::NoThread => Vec::new(),
+            Self::ReaderFailed => {
+                would_do("write it more simply, and report the question's form (without its values)")
             }
             Self::Epsilon => would_do("SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 0.5) …"),
         }

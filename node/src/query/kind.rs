@@ -1,6 +1,9 @@
 //! The few kinds of value that a condition can compare.
 
-use super::{Expr, Literal, QueryError, TableName, expr::{Comparison, Function}};
+use super::{
+    Expr, Literal, QueryError, TableName,
+    expr::{Comparison, Function},
+};
 
 /// What a column or a value is, as far as comparing goes.
 ///
@@ -54,11 +57,17 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn kind(&self, expr: &Expr) -> Result<Kind, QueryError> {
         Ok(match expr {
-            Expr::Column(name) => (self.kind_of)(name).ok_or_else(|| QueryError::UnknownColumn {
-                column: name.clone(),
-                tables: vec![self.table.clone()],
-                double_quoted: false,
-            })?,
+            Expr::Column(name) => match (self.kind_of)(name) {
+                None => {
+                    return Err(QueryError::UnknownColumn {
+                        column: name.clone(),
+                        tables: vec![self.table.clone()],
+                        double_quoted: false,
+                    });
+                }
+                Some(Kind::Other) => return Err(differ("a condition", Kind::Other, Kind::Text)),
+                Some(kind) => kind,
+            },
             Expr::Literal(literal) => literal.kind(),
             Expr::Compare { op, left, right } => {
                 let kind = self.alike(left, right, "a comparison")?;
@@ -186,7 +195,8 @@ fn fits(kind: Kind, literal: &Literal) -> bool {
 
 /// `2026-12-01`, and nothing looser: an engine must read it as we do.
 pub(super) fn is_date(text: &str) -> bool {
-    let shaped = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    let shaped =
+        |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
     text.len() == 10 && text.bytes().enumerate().all(shaped) && text.parse::<jiff::civil::Date>().is_ok()
 }
 

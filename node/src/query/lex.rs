@@ -17,7 +17,7 @@ use super::QueryError;
 /// The longest question in bytes.
 const BYTES: usize = 64 << 10;
 /// The most words, numbers, strings and signs.
-const TOKENS: usize = 8192;
+const TOKENS: usize = 4096;
 /// The deepest nesting: brackets and CASE … END together.
 const DEPTH: usize = 16;
 
@@ -55,20 +55,46 @@ pub(super) fn lex(sql: &str) -> Result<Tokens, QueryError> {
 
 /// Counts the nesting and refuses tokens that no question needs.
 fn measure(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
+    match tokens.first().map(|token| &token.token) {
+        Some(Token::Word(word)) if keyword(word, "SELECT") => {}
+        Some(Token::Word(word)) if keyword(word, "WITH") => {
+            return Err(QueryError::unsupported("WITH (a named subquery)", "one SELECT over one join"));
+        }
+        // EXPLAIN EXPLAIN EXPLAIN … recurses in the parser without a limit.
+        Some(Token::Word(_)) => {
+            return Err(QueryError::unsupported(
+                "a statement that is not a SELECT",
+                "SELECT …: a question never changes anything",
+            ));
+        }
+        _ => {
+            return Err(QueryError::Syntax {
+                expected: "a SELECT was expected".to_owned(),
+                line: 1,
+                column: 1,
+            });
+        }
+    }
     let mut depth = 0_usize;
-    for token in tokens {
+    for (at, token) in tokens.iter().enumerate() {
         match &token.token {
             Token::LParen => depth += 1,
             Token::RParen => depth = depth.saturating_sub(1),
             Token::Word(word) if keyword(word, "CASE") => depth += 1,
             Token::Word(word) if keyword(word, "END") => depth = depth.saturating_sub(1),
+            // So does INTERVAL INTERVAL INTERVAL …
+            Token::Word(word) if keyword(word, "INTERVAL") && !after_period(tokens, at) => {
+                return Err(QueryError::unsupported(
+                    "arithmetic with dates",
+                    "day BETWEEN DATE '2026-01-01' AND DATE '2026-12-31'",
+                ));
+            }
             Token::EOF
             | Token::Word(_)
             | Token::Number(..)
             | Token::SingleQuotedString(_)
             | Token::Comma
             | Token::Period
-            | Token::SemiColon
             | Token::Eq
             | Token::Neq
             | Token::Lt
@@ -80,8 +106,15 @@ fn measure(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
             | Token::Mul
             | Token::Div
             | Token::Mod
-            | Token::DoubleColon
             | Token::StringConcat => {}
+            // One at the end is a habit; more would be statements, each with a grammar of its own.
+            Token::SemiColon if at + 1 == tokens.len() => {}
+            Token::SemiColon => {
+                return Err(QueryError::unsupported("several statements at once", "one SELECT at a time"));
+            }
+            Token::DoubleColon => {
+                return Err(QueryError::can_fail("a cast (::)", "compare the column in its own type"));
+            }
             _ => {
                 return Err(QueryError::Syntax {
                     expected: "a sign stands here that no question needs".to_owned(),
@@ -95,6 +128,10 @@ fn measure(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
         }
     }
     Ok(())
+}
+
+fn after_period(tokens: &[TokenWithSpan], at: usize) -> bool {
+    at > 0 && tokens[at - 1].token == Token::Period
 }
 
 fn keyword(word: &Word, keyword: &str) -> bool {
@@ -140,7 +177,8 @@ fn options(tokens: &[TokenWithSpan]) -> Result<Option<u64>, QueryError> {
             [name, equals, value] if equals.token == Token::Eq && is_keyword(Some(name), "epsilon") => {
                 let Token::Number(digits, false) = &value.token else { return Err(QueryError::Epsilon) };
                 let micro = digits.parse::<Decimal>().ok().and_then(|decimal| decimal.micro());
-                let micro = micro.filter(|micro| (1..=100_000_000).contains(micro)).ok_or(QueryError::Epsilon)?;
+                let micro =
+                    micro.filter(|micro| (1..=100_000_000).contains(micro)).ok_or(QueryError::Epsilon)?;
                 if epsilon.replace(micro).is_some() {
                     return Err(QueryError::Epsilon);
                 }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use tacit_protocol::transcript::Transcript;
 
 use super::{
-    Ask, ColumnName, Columns, Filter, QueryError, TableName, Usage, convert, lex::lex, scope::Scope, select,
-    statement,
+    Ask, ColumnName, Columns, Filter, QueryError, TableName, Usage, convert,
+    lex::{Tokens, lex},
+    scope::Scope,
+    select, statement,
 };
 
 /// A question that has been understood. Whether it may be asked is for `policy::permit` to say.
@@ -25,8 +27,23 @@ pub struct Parsed {
 /// # Errors
 ///
 /// Everything that [`QueryError`] names. The text can be hostile: it is bounded before it is parsed.
-pub fn parse(sql: &str, known: &dyn Columns) -> Result<Parsed, QueryError> {
+pub fn parse(sql: &str, known: &(dyn Columns + Sync)) -> Result<Parsed, QueryError> {
     let tokens = lex(sql)?;
+    // The parser has corners that recurse once per word, past its own limit. `lex` closes those we know; this
+    // stack has room for the others: 16 KiB for each word that `lex` lets through. Untouched, it costs nothing.
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, || read(tokens, known))
+            .map_err(|_| QueryError::NoThread)?
+            .join()
+            .unwrap_or(Err(QueryError::ReaderFailed))
+    })
+}
+
+const STACK: usize = 16 << 10 << 12;
+
+fn read(tokens: Tokens, known: &dyn Columns) -> Result<Parsed, QueryError> {
     let (private, epsilon) = (tokens.private, tokens.epsilon);
     let shape = statement::shape(tokens)?;
     let scope = Scope::new(shape.tables, known);

@@ -86,7 +86,10 @@ impl<'a> Scope<'a> {
         let found: Vec<usize> = (0..self.tables.len()).filter(|&at| fits(&self.tables[at])).collect();
         let [at] = found[..] else {
             let qualifier: Vec<&str> = qualifier.iter().map(|part| part.value.as_str()).collect();
-            return Err(QueryError::UnknownQualifier { qualifier: qualifier.join("."), tables: self.tables() });
+            return Err(QueryError::UnknownQualifier {
+                qualifier: qualifier.join("."),
+                tables: self.tables(),
+            });
         };
         Ok(at)
     }
@@ -121,9 +124,9 @@ impl<'a> Scope<'a> {
         if known.contains(&column.value) {
             return Some(column.value.clone());
         }
-        let mut alike = known
-            .into_iter()
-            .filter(|name| column.quote_style.is_none() && name.to_lowercase() == column.value.to_lowercase());
+        let mut alike = known.into_iter().filter(|name| {
+            column.quote_style.is_none() && name.to_lowercase() == column.value.to_lowercase()
+        });
         alike.next().filter(|_| alike.next().is_none())
     }
 }

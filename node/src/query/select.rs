@@ -149,7 +149,10 @@ pub(super) fn ask(
         return reveal(items, joined);
     }
     if distinct {
-        return Err(QueryError::unsupported("SELECT DISTINCT with aggregates", "GROUP BY, which already does it"));
+        return Err(QueryError::unsupported(
+            "SELECT DISTINCT with aggregates",
+            "GROUP BY, which already does it",
+        ));
     }
     let mut figures = Vec::new();
     for item in items {
@@ -179,7 +182,10 @@ fn reveal(items: Vec<Item>, joined: bool) -> Result<Ask, QueryError> {
             Item::Figure(..) => continue,
         };
         if outputs.iter().any(|other| other.label == output.label) {
-            return Err(QueryError::unsupported("two columns of one name in the answer", "column AS another_name"));
+            return Err(QueryError::unsupported(
+                "two columns of one name in the answer",
+                "column AS another_name",
+            ));
         }
         outputs.push(output);
     }

@@ -2,8 +2,8 @@
 
 use datafusion::sql::sqlparser::{
     ast::{
-        self, Distinct, GroupByExpr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectFlavor, SetExpr,
-        Statement, TableFactor, TableWithJoins,
+        self, Distinct, GroupByExpr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectFlavor,
+        SetExpr, Statement, TableFactor, TableWithJoins,
     },
     dialect::GenericDialect,
     parser::{Parser, ParserError},
@@ -33,8 +33,12 @@ pub(super) fn shape(tokens: Tokens) -> Result<Shape, QueryError> {
         .map_err(|error| syntax(&error))?;
     match (statements.pop(), statements.is_empty()) {
         (Some(Statement::Query(query)), true) => select(*query),
-        (None, _) => Err(QueryError::Syntax { expected: "a SELECT was expected".to_owned(), line: 0, column: 0 }),
-        (Some(_), false) => Err(QueryError::unsupported("several statements at once", "one SELECT at a time")),
+        (None, _) => {
+            Err(QueryError::Syntax { expected: "a SELECT was expected".to_owned(), line: 0, column: 0 })
+        }
+        (Some(_), false) => {
+            Err(QueryError::unsupported("several statements at once", "one SELECT at a time"))
+        }
         (Some(_), true) => Err(QueryError::unsupported(
             "a statement that is not a SELECT",
             "SELECT …: a question never changes anything",
@@ -49,14 +53,15 @@ fn syntax(error: &ParserError) -> QueryError {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
     };
     let place = message.rsplit_once(" at Line: ").and_then(|(_, place)| place.split_once(", Column: "));
-    let (line, column) = place
-        .and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?)))
-        .unwrap_or((0, 0));
+    let (line, column) =
+        place.and_then(|(line, column)| Some((line.parse().ok()?, column.parse().ok()?))).unwrap_or((0, 0));
     let expected = message
         .strip_prefix("Expected: ")
         .and_then(|rest| rest.split_once(", found: "))
         .map(|(expected, _)| expected)
-        .filter(|expected| expected.bytes().all(|byte| byte.is_ascii_alphabetic() || b" ,_()".contains(&byte)));
+        .filter(|expected| {
+            expected.bytes().all(|byte| byte.is_ascii_alphabetic() || b" ,_()".contains(&byte))
+        });
     let expected = match expected {
         Some(expected) => format!("{expected} was expected"),
         None => "something else was expected".to_owned(),
@@ -259,7 +264,10 @@ fn table(factor: TableFactor) -> Result<(TableName, Option<String>), QueryError>
     };
     let parts: Vec<&Ident> = full.0.iter().filter_map(|part| part.as_ident()).collect();
     let [owner, dataset] = parts[..] else {
-        return Err(QueryError::unsupported("a table without its owner", "owner.dataset, as in bank.accounts"));
+        return Err(QueryError::unsupported(
+            "a table without its owner",
+            "owner.dataset, as in bank.accounts",
+        ));
     };
     let alias = match alias {
         None => None,
@@ -275,7 +283,8 @@ fn table(factor: TableFactor) -> Result<(TableName, Option<String>), QueryError>
 /// A name as written. A string in single quotes is a value: where SQL lets it stand for a name, we do not.
 pub(super) fn name(ident: &Ident) -> Result<String, QueryError> {
     let quoted = ident.quote_style;
-    let fits = !ident.value.is_empty() && ident.value.len() <= 128 && !ident.value.chars().any(char::is_control);
+    let fits =
+        !ident.value.is_empty() && ident.value.len() <= 128 && !ident.value.chars().any(char::is_control);
     if fits && matches!(quoted, None | Some('"' | '`')) {
         Ok(ident.value.clone())
     } else {

@@ -120,8 +120,14 @@ fn conditions_keep_their_meaning_when_printed() {
         ("category IS NOT NULL", "\"category\" IS NOT NULL"),
         ("NOT category = 'a'", "NOT (\"category\" = 'a')"),
         ("(category = 'a' OR spend = 1) IS NOT TRUE", "(\"category\" = 'a' OR \"spend\" = 1) IS NOT TRUE"),
-        ("category = 'a' OR spend = 1 OR spend = 2", "(\"category\" = 'a' OR \"spend\" = 1 OR \"spend\" = 2)"),
-        ("category = 'a' OR (spend = 1 AND spend = 2)", "(\"category\" = 'a' OR (\"spend\" = 1 AND \"spend\" = 2))"),
+        (
+            "category = 'a' OR spend = 1 OR spend = 2",
+            "(\"category\" = 'a' OR \"spend\" = 1 OR \"spend\" = 2)",
+        ),
+        (
+            "category = 'a' OR (spend = 1 AND spend = 2)",
+            "(\"category\" = 'a' OR (\"spend\" = 1 AND \"spend\" = 2))",
+        ),
         ("lower(trim(category)) = 'a'", "lower(btrim(\"category\")) = 'a'"),
         ("TRIM(LEADING '0' FROM category) = 'a'", "ltrim(\"category\", '0') = 'a'"),
         ("SUBSTRING(category FROM 1 FOR 3) = 'mat'", "substr(\"category\", 1, 3) = 'mat'"),
@@ -205,16 +211,23 @@ fn shapes_that_are_no_question_are_refused() {
         ("SELECT customer FORM brand.customers", "E-QUERY-SYNTAX"),
         ("SELECT customer FROM brand.customers JOIN", "E-QUERY-SYNTAX"),
         ("SELECT 'unclosed", "E-QUERY-SYNTAX"),
-        ("SELECT @@version", "E-QUERY-SYNTAX"),
+        ("SELECT @@version", "E-QUERY-UNSUPPORTED"),
+        ("SELECT {a}", "E-QUERY-SYNTAX"),
         ("SELECT customer FROM brand.customers; DROP TABLE x", "E-QUERY-UNSUPPORTED"),
         ("DROP TABLE brand.customers", "E-QUERY-UNSUPPORTED"),
         ("COPY brand.customers TO '/etc/passwd'", "E-QUERY-UNSUPPORTED"),
         ("CREATE EXTERNAL TABLE x (a INT) STORED AS CSV LOCATION '/etc'", "E-QUERY-UNSUPPORTED"),
         ("WITH x AS (SELECT 1) SELECT customer FROM brand.customers", "E-QUERY-UNSUPPORTED"),
-        ("SELECT customer FROM brand.customers UNION SELECT customer FROM bank.accounts", "E-QUERY-UNSUPPORTED"),
+        (
+            "SELECT customer FROM brand.customers UNION SELECT customer FROM bank.accounts",
+            "E-QUERY-UNSUPPORTED",
+        ),
         ("SELECT customer FROM (SELECT * FROM brand.customers) x", "E-QUERY-UNSUPPORTED"),
         ("SELECT customer FROM brand.customers, bank.accounts", "E-QUERY-UNSUPPORTED"),
-        ("SELECT customer FROM brand.customers LEFT JOIN bank.accounts USING (customer)", "E-QUERY-UNSUPPORTED"),
+        (
+            "SELECT customer FROM brand.customers LEFT JOIN bank.accounts USING (customer)",
+            "E-QUERY-UNSUPPORTED",
+        ),
         ("SELECT customer FROM brand.customers JOIN bank.accounts USING (tel)", "E-QUERY-UNSUPPORTED"),
         ("SELECT customer FROM brand.customers JOIN bank.accounts ON 1 = 1", "E-QUERY-UNSUPPORTED"),
         ("SELECT customer FROM brand.customers NATURAL JOIN bank.accounts", "E-QUERY-UNSUPPORTED"),
@@ -222,7 +235,10 @@ fn shapes_that_are_no_question_are_refused() {
         ("SELECT customer FROM brand.customers JOIN brand.orders USING (customer)", "E-QUERY-UNSUPPORTED"),
         ("SELECT customer FROM customers JOIN accounts USING (customer)", "E-QUERY-UNSUPPORTED"),
         ("SELECT customer FROM brand.customers", "E-QUERY-UNSUPPORTED"),
-        ("SELECT customer FROM read_csv('/etc/passwd') JOIN bank.accounts USING (customer)", "E-QUERY-UNSUPPORTED"),
+        (
+            "SELECT customer FROM read_csv('/etc/passwd') JOIN bank.accounts USING (customer)",
+            "E-QUERY-UNSUPPORTED",
+        ),
         (&format!("SELECT * {from}"), "E-QUERY-UNSUPPORTED"),
         (&format!("SELECT c.* {from}"), "E-QUERY-UNSUPPORTED"),
         (&format!("SELECT spend {from}"), "E-QUERY-UNSUPPORTED"),
@@ -366,7 +382,6 @@ fn a10_deep_and_long_questions_end_quickly_on_a_small_stack() {
     ];
     let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
         for (at, sql) in worst.iter().enumerate() {
-            if std::env::var("SHOW").is_ok() { eprintln!("{at}"); }
             let started = std::time::Instant::now();
             let result = parse(sql, &known());
             // Not a speed test: an exponential parser would not come back within the test's lifetime.
@@ -419,7 +434,6 @@ fn kinds_that_do_not_compare_are_refused() {
         "CASE category WHEN 'a' THEN vip ELSE FALSE END",
         "coalesce(category, region, 'x') = 'x'",
         "lower(category) LIKE 'a%'",
-        "blob IS NULL",
         "category || region = 'ab'",
     ] {
         assert_eq!(check(fits), Ok(()), "{fits}");
@@ -436,6 +450,7 @@ fn kinds_that_do_not_compare_are_refused() {
         "day = TIMESTAMP '2026-12-01 08:00:00'",
         "moment = DATE '2026-12-01'",
         "blob = blob",
+        "blob IS NULL",
         "category",
         "NOT spend",
         "lower(spend) = 'a'",
@@ -451,15 +466,156 @@ fn kinds_that_do_not_compare_are_refused() {
     }
 }
 
+#[test]
+fn everything_that_a_condition_can_say_runs_in_the_engine_and_fails_on_no_row() {
+    use std::sync::Arc;
+
+    use datafusion::{
+        arrow::{
+            array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+            datatypes::Schema,
+        },
+        common::DFSchema,
+        execution::session_state::SessionStateBuilder,
+    };
+
+    // Rows that break careless expressions: empty, null, the ends of every type, signs that engines escape.
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("category", Arc::new(StringArray::from(vec![Some(""), None, Some("\\%_'\""), Some("\u{1F600}é"), Some("12x")]))),
+        ("spend", Arc::new(Int64Array::from(vec![Some(0), None, Some(i64::MIN), Some(i64::MAX), Some(-1)]))),
+        ("vip", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), Some(true), Some(false)]))),
+        ("day", Arc::new(Date32Array::from(vec![Some(0), None, Some(i32::MIN), Some(i32::MAX), Some(-1)]))),
+        (
+            "moment",
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(0), None, Some(i64::MIN), Some(i64::MAX), Some(-1)])),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
+    .unwrap();
+    let schema: &Schema = batch.schema_ref();
+    let schema = DFSchema::try_from(schema.clone()).unwrap();
+    let state = SessionStateBuilder::new().with_default_features().build();
+    let kinds = |name: &str| match name {
+        "category" => Some(Kind::Text),
+        "spend" => Some(Kind::Number),
+        "vip" => Some(Kind::Boolean),
+        "day" => Some(Kind::Date),
+        "moment" => Some(Kind::Timestamp),
+        _ => None,
+    };
+    for condition in [
+        "spend <> -1.5 AND spend < 9223372036854775807 AND spend > -9223372036854775808",
+        "spend IN (1, 2.5, -3) OR spend NOT BETWEEN -1 AND 99999999999999.25",
+        "category NOT IN ('a', '') AND category LIKE '%\\' AND category NOT ILIKE '%''_%'",
+        "NOT vip OR vip = TRUE OR vip IS NOT FALSE OR vip IN (TRUE)",
+        "(spend = 1 AND vip) IS NOT TRUE",
+        "category IS NOT NULL AND spend IS NULL",
+        "day > '2026-12-01' AND day IN (DATE '2026-12-01') AND day BETWEEN '0001-01-01' AND '9999-12-31'",
+        "moment <= '2026-12-01 08:00:00' OR moment = TIMESTAMP '2261-12-31 23:59:59'",
+        "lower(category) = upper(category) AND length(category) > 3",
+        "trim(category) = ltrim(category, 'x') || rtrim(category)",
+        "TRIM(BOTH 'x' FROM category) = 'a'",
+        "substr(category, 0) = 'a' OR substr(category, 1, 0) = '' OR SUBSTRING(category FROM 1000000 FOR 1000000) = 'x'",
+        "starts_with(category, '') AND ends_with(category, category)",
+        "coalesce(category, 'a') = nullif(category, '')",
+        "coalesce(spend, 0) >= nullif(spend, 1)",
+        "CASE WHEN vip THEN category ELSE 'none' END = 'a' OR CASE spend WHEN 1 THEN vip ELSE FALSE END",
+    ] {
+        let sql = condition.replace("vip", "brand.customers.vip").replace("spend", "brand.customers.spend");
+        let sql = sql.replace("category", "brand.customers.category").replace("moment", "brand.customers.moment");
+        let parsed = parse(&asked(&sql.replace("day", "brand.customers.day")), &NoColumns)
+            .unwrap_or_else(|error| panic!("{condition}: {error}"));
+        let filter = parsed.filter_of("brand").unwrap();
+        filter.check(parsed.table_of("brand").unwrap(), &kinds).unwrap();
+        let expr = state.create_logical_expr(&filter.sql(), &schema).unwrap_or_else(|e| panic!("{condition}: {e}"));
+        let expr = datafusion::optimizer::simplify_expressions::ExprSimplifier::new(
+            datafusion::optimizer::simplify_expressions::SimplifyContext::builder()
+                .with_schema(Arc::new(schema.clone()))
+                .build(),
+        )
+        .simplify(expr)
+        .unwrap_or_else(|e| panic!("{condition}: {e}"));
+        let physical = state.create_physical_expr(expr, &schema).unwrap_or_else(|e| panic!("{condition}: {e}"));
+        physical.evaluate(&batch).unwrap_or_else(|e| panic!("{condition}: {e}"));
+    }
+}
+
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec![
-            "SELECT", "customer", "FROM", "brand.customers", "bank.accounts", "JOIN", "USING", "(", ")", ",",
-            "(customer)", "WHERE", "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "IS", "NULL", "CASE", "WHEN", "THEN",
-            "ELSE", "END", "=", "<", ">", "<>", "*", "/", "'a'", "'", "\"", "`", "1", "1.5", "-", "--", "/*", "*/", ";",
-            "spend", "category", "COUNT(*)", "SUM(spend)", "GROUP BY", "WITH DIFFERENTIAL_PRIVACY", "OPTIONS",
-            "(epsilon = 0.5)", "DISTINCT", "AS", "lower(", "DATE", "INTERVAL", "::", "CAST(", "UNION", "[", "{", "$1", "?",
-            "@", "#", "\0", "é", "中文", "\u{202e}", "E'\\x'", "$$", "X'00'",
+            "SELECT",
+            "customer",
+            "FROM",
+            "brand.customers",
+            "bank.accounts",
+            "JOIN",
+            "USING",
+            "(",
+            ")",
+            ",",
+            "(customer)",
+            "WHERE",
+            "AND",
+            "OR",
+            "NOT",
+            "IN",
+            "BETWEEN",
+            "LIKE",
+            "IS",
+            "NULL",
+            "CASE",
+            "WHEN",
+            "THEN",
+            "ELSE",
+            "END",
+            "=",
+            "<",
+            ">",
+            "<>",
+            "*",
+            "/",
+            "'a'",
+            "'",
+            "\"",
+            "`",
+            "1",
+            "1.5",
+            "-",
+            "--",
+            "/*",
+            "*/",
+            ";",
+            "spend",
+            "category",
+            "COUNT(*)",
+            "SUM(spend)",
+            "GROUP BY",
+            "WITH DIFFERENTIAL_PRIVACY",
+            "OPTIONS",
+            "(epsilon = 0.5)",
+            "DISTINCT",
+            "AS",
+            "lower(",
+            "DATE",
+            "INTERVAL",
+            "::",
+            "CAST(",
+            "UNION",
+            "[",
+            "{",
+            "$1",
+            "?",
+            "@",
+            "#",
+            "\0",
+            "é",
+            "中文",
+            "\u{202e}",
+            "E'\\x'",
+            "$$",
+            "X'00'",
         ])
         .prop_map(str::to_owned),
         "[ -~]{0,12}",
@@ -505,10 +661,40 @@ proptest! {
 
 fn condition_fragment() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
-        "spend", "category", "tel", "=", "<>", "1", "-2", "'a'", "'it''s'", "AND", "OR", "NOT", "(", ")", "IN (1, 2)",
-        "NOT IN ('a')", "BETWEEN 1 AND 2", "LIKE 'a%'", "IS NULL", "IS NOT TRUE", "spend = 1", "category = 'a'",
-        "tel <> 'b'", "lower(category)", "|| 'x'", "CASE WHEN spend = 1 THEN", "ELSE", "END", "TRUE",
-        "DATE '2026-01-01'", "spend = 1 AND", "category = 'a' OR", "NOT (", "coalesce(category, 'b')",
+        "spend",
+        "category",
+        "tel",
+        "=",
+        "<>",
+        "1",
+        "-2",
+        "'a'",
+        "'it''s'",
+        "AND",
+        "OR",
+        "NOT",
+        "(",
+        ")",
+        "IN (1, 2)",
+        "NOT IN ('a')",
+        "BETWEEN 1 AND 2",
+        "LIKE 'a%'",
+        "IS NULL",
+        "IS NOT TRUE",
+        "spend = 1",
+        "category = 'a'",
+        "tel <> 'b'",
+        "lower(category)",
+        "|| 'x'",
+        "CASE WHEN spend = 1 THEN",
+        "ELSE",
+        "END",
+        "TRUE",
+        "DATE '2026-01-01'",
+        "spend = 1 AND",
+        "category = 'a' OR",
+        "NOT (",
+        "coalesce(category, 'b')",
     ])
     .prop_map(str::to_owned)
 }

@@ -1,0 +1,118 @@
+//! What signing means, in plain sentences.
+//!
+//! The attack this stops needs no code: a contract whose consequences nobody has read. A filter in a reveal
+//! looks like any other filter, and tells a fact about named people.
+
+use tacit_protocol::ids::PartnerId;
+
+use crate::policy::Decimal;
+
+use super::{ColumnUse, Consent, Contract, DatasetTerms, Terms, list};
+
+/// The sentence that goes with every filter on a partner's column in a reveal.
+pub(in crate::policy) fn filter_tells(column: &str, receiver: &str) -> String {
+    format!("A filter on {column} tells {receiver} the {column} of every match.")
+}
+
+/// Everything that the partner `me` agrees to by signing, a sentence a line.
+pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
+    let terms = contract.terms();
+    let Some(me) = contract.partner(me).map(|partner| partner.name.as_str()) else {
+        return vec!["This node is not a partner in this contract.".to_owned()];
+    };
+    let others: Vec<&str> = terms.partners.iter().map(String::as_str).filter(|name| *name != me).collect();
+    let others = list(&others);
+    let mut sentences = vec![format!(
+        "From {} to {}, {others} may put questions to your node for the purpose {}, and you to theirs.",
+        terms.starts, terms.ends, terms.purpose
+    )];
+    for dataset in terms.datasets.iter().filter(|dataset| dataset.owner == me) {
+        own_dataset(&mut sentences, dataset, terms, &others);
+    }
+    reveal(&mut sentences, terms, me);
+    if terms.allow.aggregate || terms.allow.join {
+        sentences.push(format!(
+            "Noisy figures cost privacy budget: each partner that asks may spend ε {} in all and ε {} for one \
+             question (δ {}), and groups below {} are suppressed.",
+            Decimal::of_micro(terms.privacy.epsilon_micro),
+            Decimal::of_micro(terms.privacy.per_query_epsilon_micro),
+            Decimal::of_femto(terms.privacy.delta_femto),
+            terms.privacy.min_group
+        ));
+    }
+    if let Some(train) = &terms.allow.train {
+        let models: Vec<&String> = train.models.iter().collect();
+        sentences.push(format!("Models may be trained on the joined data: {}.", list(&models)));
+    }
+    if terms.allow.quality {
+        sentences.push(format!("{others} may see figures about the quality of your data."));
+    }
+    if terms.allow.cross_region {
+        sentences.push("Rows of datasets of different regions may meet.".to_owned());
+    }
+    sentences.push(
+        "Any partner can end this contract on any day; what was learned before then stays learned."
+            .to_owned(),
+    );
+    sentences
+}
+
+fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Terms, others: &str) {
+    let name = &dataset.name;
+    sentences.push(match &dataset.consent {
+        Consent::Column(column) => format!(
+            "Your dataset {name} takes part with the rows in which {column} is true and whose customer is not on \
+             your withdrawal list."
+        ),
+        Consent::WithdrawalList => format!(
+            "Your dataset {name} takes part with all rows whose customer is not on your withdrawal list."
+        ),
+    });
+    for (column, terms) in &dataset.columns {
+        let mut may: Vec<String> = Vec::new();
+        for usage in &terms.uses {
+            may.push(match usage {
+                ColumnUse::Filter => "set conditions on it".to_owned(),
+                ColumnUse::Group => "see figures for each of its values".to_owned(),
+                ColumnUse::Measure => match terms.bounds {
+                    Some((low, high)) => format!("have it summed, clamped to {low}–{high}"),
+                    None => "have it summed".to_owned(),
+                },
+                ColumnUse::Match => "match customers by it".to_owned(),
+                ColumnUse::RevealFilter => "set conditions on it in a reveal".to_owned(),
+            });
+        }
+        sentences.push(format!("{name}.{column}: {others} may {}.", list(&may)));
+    }
+    sentences.push(format!("Every other column of {name} does not exist for {others}."));
+    if let Some(reveal) = &terms.allow.reveal
+        && reveal.to != dataset.owner
+    {
+        let revealing =
+            dataset.columns.iter().filter(|(_, terms)| terms.uses.contains(&ColumnUse::RevealFilter));
+        sentences.extend(revealing.map(|(column, _)| filter_tells(column, &reveal.to)));
+    }
+}
+
+fn reveal(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
+    let Some(reveal) = &terms.allow.reveal else {
+        sentences.push("Nobody learns which single customers match.".to_owned());
+        return;
+    };
+    if reveal.to == me {
+        sentences.push(
+            "You learn which of your own customers match; the other side learns no more than padded sizes."
+                .to_owned(),
+        );
+    } else {
+        sentences.push(format!(
+            "{} learns which of its own customers are in your data. No noise hides this.",
+            reveal.to
+        ));
+    }
+    sentences.push(if reveal.approval.contains(me) {
+        "Somebody at your side approves each such run, or it does not happen.".to_owned()
+    } else {
+        "Nobody at your side is asked before such a run.".to_owned()
+    });
+}

@@ -1,0 +1,140 @@
+//! The one form of a contract that is hashed and signed.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use tacit_protocol::ids::ContractId;
+
+use crate::policy::Decimal;
+
+use super::{Allow, ColumnTerms, Consent, DatasetTerms, Partner, Terms, Values};
+
+/// The contract as JSON values, ready to be written by [`text`].
+pub(super) fn json(terms: &Terms, partners: &[Partner]) -> Value {
+    let partners: Vec<Value> =
+        partners.iter().map(|partner| json!({ "name": partner.name, "key": hex(&partner.key) })).collect();
+    let mut root = json!({
+        "name": terms.name,
+        "partners": partners,
+        "purpose": terms.purpose,
+        "starts": terms.starts.to_string(),
+        "ends": terms.ends.to_string(),
+        "identity": { "profile": terms.identity.profile, "keys": terms.identity.keys },
+        "privacy": {
+            "unit": "customer",
+            "epsilon": Decimal::of_micro(terms.privacy.epsilon_micro).to_string(),
+            "delta": Decimal::of_femto(terms.privacy.delta_femto).to_string(),
+            "per_query_epsilon": Decimal::of_micro(terms.privacy.per_query_epsilon_micro).to_string(),
+            "min_group": terms.privacy.min_group.to_string(),
+            "receiver": terms.privacy.receiver.name(),
+        },
+        "dataset": terms.datasets.iter().map(dataset).collect::<Vec<_>>(),
+        "allow": allow(&terms.allow),
+    });
+    set(&mut root, "legal_basis", terms.legal_basis.clone());
+    set(
+        &mut root["identity"],
+        "default_region",
+        terms.identity.default_region.map(|region| region.to_string()),
+    );
+    root
+}
+
+/// Sets an optional field; one that is not set is left out.
+fn set(object: &mut Value, name: &str, value: Option<String>) {
+    if let (Some(object), Some(value)) = (object.as_object_mut(), value) {
+        object.insert(name.to_owned(), Value::String(value));
+    }
+}
+
+fn dataset(dataset: &DatasetTerms) -> Value {
+    let consent = match &dataset.consent {
+        Consent::Column(column) => column,
+        Consent::WithdrawalList => "withdrawal-list",
+    };
+    let columns: Map<String, Value> =
+        dataset.columns.iter().map(|(name, terms)| (name.clone(), column(terms))).collect();
+    let mut object =
+        json!({ "owner": dataset.owner, "name": dataset.name, "consent": consent, "columns": columns });
+    set(&mut object, "region", dataset.region.clone());
+    object
+}
+
+fn column(terms: &ColumnTerms) -> Value {
+    // The names, not the enum's order, are sorted: a later version may add uses anywhere.
+    let mut uses: Vec<&str> = terms.uses.iter().map(|usage| usage.name()).collect();
+    uses.sort_unstable();
+    let mut object = json!({ "use": uses, "class": terms.class.name() });
+    match &terms.values {
+        Values::Unlisted => {}
+        Values::Public => object["values"] = json!("public"),
+        Values::Listed(values) => object["values"] = json!(values),
+    }
+    if let Some((low, high)) = terms.bounds {
+        object["bounds"] = json!([low.to_string(), high.to_string()]);
+    }
+    object
+}
+
+fn allow(allow: &Allow) -> Value {
+    let mut object = json!({
+        "aggregate": allow.aggregate,
+        "join": allow.join,
+        "quality": allow.quality,
+        "cross_region": allow.cross_region,
+    });
+    if let Some(reveal) = &allow.reveal {
+        object["reveal"] = json!({ "to": reveal.to, "columns": [], "approval": reveal.approval });
+    }
+    if let Some(train) = &allow.train {
+        object["train"] = json!({ "models": train.models, "approval": train.approval });
+    }
+    object
+}
+
+/// Writes JSON without white space and with sorted keys, whatever order the map of the JSON crate keeps.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(",")),
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| key.as_bytes());
+            let entries: Vec<_> = entries
+                .into_iter()
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), text(value)))
+                .collect();
+            format!("{{{}}}", entries.join(","))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+/// SHA-256 over the domain, a line feed and the canonical form.
+pub(super) fn id(value: &Value) -> ContractId {
+    let mut hash = Sha256::new();
+    hash.update(b"tacit contract/1\n");
+    hash.update(text(value));
+    ContractId::new(hash.finalize().into())
+}
+
+/// Lower-case hex.
+pub(in crate::policy) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads exactly `N` bytes of lower-case hex.
+pub(in crate::policy) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    if digits.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,108 @@
+//! What a permitted question will do, before it does anything.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Permitted, Role, contract::list};
+use crate::query::Ask;
+
+/// The plan of a question, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The contract: name and short id.
+    pub contract: String,
+    /// What the answer is for.
+    pub purpose: String,
+    /// The partner.
+    pub partner: String,
+    /// What happens, in order: (where, what).
+    pub stages: Vec<(String, String)>,
+    /// Who learns what: (who, what), a sentence each.
+    pub learns: Vec<(String, String)>,
+    /// At whose side a person has to approve.
+    pub approvals: Vec<String>,
+    /// The question as the partner gets it.
+    pub sent: String,
+}
+
+impl Plan {
+    /// The plan of a permitted question. It is made of the question and the contract alone: no data is looked
+    /// at, and nothing is sent.
+    pub fn of(permitted: &Permitted) -> Self {
+        let (me, partner) = (permitted.me(), permitted.partner().name.as_str());
+        let (asker, owner) = match permitted.role() {
+            Role::Asker => (me, partner),
+            Role::Answerer { .. } => (partner, me),
+        };
+        let terms = permitted.terms();
+        let mut stages = Vec::new();
+        let mut stage = |place: &str, what: String| stages.push((place.to_owned(), what));
+        for name in [asker, owner] {
+            let Some(table) = permitted.parsed().table_of(name) else { continue };
+            let filter = permitted.parsed().filter_of(name);
+            // At the answerer, the asker's condition is not known: it was never sent.
+            let filter = match filter {
+                Some(filter) => format!("keep rows with {}", filter.sql()),
+                None if name == asker && asker != me => "keep the rows it asks about".to_owned(),
+                None => "keep all rows".to_owned(),
+            };
+            stage(name, format!("read {}, {filter}; leave out rows without consent", table.dataset));
+        }
+        let keys: Vec<String> = terms.identity.keys.iter().map(ToString::to_string).collect();
+        stage(
+            "both",
+            format!(
+                "bring {} to one spelling ({}), hash, drop duplicates",
+                keys.join(", then "),
+                terms.identity.profile
+            ),
+        );
+        let mut learns = Vec::new();
+        let mut learn = |who: &str, what: String| learns.push((who.to_owned(), what));
+        match permitted.parsed().ask() {
+            Ask::Reveal(_) => {
+                if !permitted.approvals().is_empty() {
+                    stage(&list(permitted.approvals()), "a person approves this run".to_owned());
+                }
+                stage("both", "compare the sets blinded (Ristretto255 OPRF); sizes are padded".to_owned());
+                stage(asker, "write the matching customers to a file".to_owned());
+                stage("both", "record the run".to_owned());
+                learn(asker, format!("which of its own customers match {owner}'s; no noise hides this"));
+                for sentence in permitted.tells() {
+                    learn(asker, sentence.clone());
+                }
+                learn(asker, format!("the padded size of {owner}'s set"));
+                learn(owner, format!("the padded size of {asker}'s set, and nothing about who is in it"));
+            }
+            Ask::Aggregate(_) | Ask::Join(_) => {
+                stage("both", "figures with noise: not in this version of Tacit".to_owned());
+            }
+        }
+        Self {
+            contract: permitted.contract().title(),
+            purpose: permitted.purpose().to_owned(),
+            partner: partner.to_owned(),
+            stages,
+            learns,
+            approvals: permitted.approvals().to_vec(),
+            sent: permitted.question_for_partner(),
+        }
+    }
+
+    /// The plan as text.
+    pub fn text(&self) -> String {
+        let mut text =
+            format!("contract  {}\npurpose   {}\npartner   {}\n", self.contract, self.purpose, self.partner);
+        let width =
+            self.stages.iter().chain(&self.learns).map(|(who, _)| who.chars().count()).max().unwrap_or(0);
+        text.push_str("\nwhat happens\n");
+        for (at, (place, what)) in self.stages.iter().enumerate() {
+            text.push_str(&format!("  {}  {place:<width$}  {what}\n", at + 1));
+        }
+        text.push_str("\nwho learns what\n");
+        for (who, what) in &self.learns {
+            text.push_str(&format!("  {who:<width$}  {what}\n"));
+        }
+        text.push_str(&format!("\nsent to {}\n  {}\n", self.partner, self.sent));
+        text
+    }
+}
