@@ -22,6 +22,7 @@ pub mod policy;
 pub mod query;
 pub mod release;
 pub mod report;
+pub mod rooms;
 pub mod run;
 pub mod scan;
 pub mod telemetry;

@@ -1,0 +1,214 @@
+//! Runs a session over a channel.
+//!
+//! Two pumps move messages between the channel and small queues; one compute thread turns the session. It
+//! makes messages while there is room and takes the next one in between, so both directions of the wire and
+//! all cores stay busy while memory stays at a few chunks. The session's own work fans out over rayon; the
+//! I/O threads never compute.
+
+use tacit_protocol::{
+    session::{Abort, Produced, Session, Step},
+    wire::{Inbox, Limits, Outbox},
+};
+use tokio::sync::mpsc;
+
+use super::{
+    error::ExchangeError,
+    question::{Aside, Spoken, protocol_message, take_apart},
+};
+use crate::{
+    link::{ChannelReceiver, ChannelSender},
+    report::Refusal,
+};
+
+/// Messages that may wait in each direction between the channel and the compute thread.
+const QUEUE: usize = 2;
+
+/// Hears how far a session is: (items done, items in all).
+pub type Watch = Box<dyn FnMut(u64, u64) + Send>;
+
+/// What the compute thread finds in its inbox.
+enum Incoming {
+    Message(Vec<u8>),
+    /// The partner ended the session, or the channel did.
+    Over(ExchangeError),
+}
+
+/// The session's ends on the wire.
+pub(super) struct Ends {
+    pub sender: ChannelSender,
+    pub receiver: ChannelReceiver,
+    pub partner: String,
+}
+
+/// Runs `session` to its end.
+///
+/// On an abort the partner is told the code, and nothing else.
+pub(super) async fn drive<S>(
+    session: S,
+    (outbox, inbox): (Outbox, Inbox),
+    limits: Limits,
+    ends: &mut Ends,
+    watch: Watch,
+) -> Result<S::Output, ExchangeError>
+where
+    S: Session + 'static,
+    S::Message: 'static,
+{
+    let (to_wire, mut outgoing) = mpsc::channel::<Vec<u8>>(QUEUE);
+    let (incoming, from_wire) = mpsc::channel::<Incoming>(QUEUE);
+    let handle = tokio::runtime::Handle::current();
+    let mut turning = Turning { outbox, inbox, limits, to_wire, from_wire, watch, partner: ends.partner.clone() };
+    let compute = tokio::task::spawn_blocking(move || handle.block_on(turning.run(session)));
+
+    let Ends { sender, receiver, partner } = ends;
+    let pump_out = async {
+        while let Some(message) = outgoing.recv().await {
+            sender.send(message).await?;
+        }
+        Ok(())
+    };
+    let pump_in = async {
+        loop {
+            let next = match receiver.recv().await {
+                Ok(Some(message)) => match take_apart(message) {
+                    Some(Spoken::Protocol(envelope)) => Incoming::Message(envelope),
+                    Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code })) => {
+                        Incoming::Over(ExchangeError::Ended { partner: partner.clone(), code })
+                    }
+                    _ => Incoming::Over(ExchangeError::OutOfPlace {
+                        partner: partner.clone(),
+                        expected: "a protocol message",
+                    }),
+                },
+                // The partner finished its half: nothing more will come, which only matters if more was due.
+                Ok(None) => Incoming::Over(ExchangeError::OutOfPlace {
+                    partner: partner.clone(),
+                    expected: "the rest of the protocol",
+                }),
+                Err(source) => {
+                    Incoming::Over(ExchangeError::Link { partner: partner.clone(), source })
+                }
+            };
+            let over = matches!(next, Incoming::Over(_));
+            if incoming.send(next).await.is_err() || over {
+                return std::future::pending::<()>().await;
+            }
+        }
+    };
+    let outcome = {
+        tokio::pin!(compute, pump_out, pump_in);
+        let mut draining = None;
+        loop {
+            tokio::select! {
+                biased;
+                // Ends when the compute thread has dropped its queue and all of it is on the wire.
+                sent = &mut pump_out, if draining != Some(true) => {
+                    if let Err(source) = sent {
+                        break Err(ExchangeError::Link { partner: partner.clone(), source });
+                    }
+                    draining = Some(true);
+                }
+                turned = &mut compute => match turned {
+                    Ok(Ok(output)) => {
+                        if draining != Some(true) {
+                            if let Err(source) = (&mut pump_out).await {
+                                break Err(ExchangeError::Link { partner: partner.clone(), source });
+                            }
+                        }
+                        break Ok(output);
+                    }
+                    Ok(Err(error)) => break Err(error),
+                    Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+                },
+                () = &mut pump_in => {}
+            }
+        }
+    };
+    if let Err(error) = &outcome {
+        if !matches!(error, ExchangeError::Ended { .. } | ExchangeError::Link { .. }) {
+            let last = Aside::Ended { code: error.code().to_owned() };
+            // The partner may be gone; it will find out by itself.
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), sender.send(last.encode())).await;
+        }
+    }
+    outcome
+}
+
+/// The compute thread's belongings.
+struct Turning {
+    outbox: Outbox,
+    inbox: Inbox,
+    limits: Limits,
+    to_wire: mpsc::Sender<Vec<u8>>,
+    from_wire: mpsc::Receiver<Incoming>,
+    watch: Watch,
+    partner: String,
+}
+
+impl Turning {
+    async fn run<S: Session>(&mut self, mut session: S) -> Result<S::Output, ExchangeError> {
+        let mut idle = false;
+        loop {
+            let progress = session.progress();
+            (self.watch)(progress.done, progress.total);
+            if !idle {
+                if let Ok(room) = self.to_wire.try_reserve() {
+                    match session.produce().map_err(|abort| self.aborted(abort))? {
+                        Produced::Message { state, message } => {
+                            room.send(protocol_message(self.outbox.seal(&message)));
+                            session = state;
+                        }
+                        Produced::Idle(state) => {
+                            session = state;
+                            idle = true;
+                        }
+                    }
+                }
+            }
+            let Some(incoming) = self.next(idle).await else { continue };
+            let message = match incoming {
+                Incoming::Message(envelope) => {
+                    self.inbox.open::<S::Message>(&envelope, &self.limits).map_err(|error| self.aborted(error.into()))?
+                }
+                Incoming::Over(error) => return Err(error),
+            };
+            idle = false;
+            match session.handle(message).map_err(|abort| self.aborted(abort))? {
+                Step::Wait { state, send } => {
+                    session = state;
+                    self.say(send).await;
+                }
+                Step::Done { output, send } => {
+                    self.say(send).await;
+                    return Ok(output);
+                }
+            }
+        }
+    }
+
+    /// The next message, if there is one now; waits when there is nothing else to do.
+    async fn next(&mut self, idle: bool) -> Option<Incoming> {
+        if let Ok(incoming) = self.from_wire.try_recv() {
+            return Some(incoming);
+        }
+        if !idle && self.to_wire.capacity() > 0 {
+            return None;
+        }
+        tokio::select! {
+            incoming = self.from_wire.recv() => incoming,
+            // Room to send: back to producing.
+            _ = self.to_wire.reserve(), if !idle => None,
+        }
+    }
+
+    async fn say<M: tacit_protocol::wire::Wire>(&mut self, messages: Vec<M>) {
+        for message in messages {
+            // The receiving half lives as long as this thread; when it is gone the outcome is decided anyway.
+            let _ = self.to_wire.send(protocol_message(self.outbox.seal(&message))).await;
+        }
+    }
+
+    fn aborted(&self, source: Abort) -> ExchangeError {
+        ExchangeError::Protocol { partner: self.partner.clone(), source }
+    }
+}

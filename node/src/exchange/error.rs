@@ -1,0 +1,137 @@
+//! What can go wrong between two nodes in the middle of a question.
+
+use tacit_protocol::session::Abort;
+
+use crate::{
+    link::LinkError,
+    report::{Class, Detail, Refusal},
+};
+
+/// An exchange that did not come to its end. What was reserved stays reserved or spent; nothing is shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The connection failed for good.
+    #[error("the exchange with {partner} broke off")]
+    Link {
+        /// The partner, by name.
+        partner: String,
+        /// What the link says.
+        #[source]
+        source: LinkError,
+    },
+    /// The partner's node said no; it gives its code and nothing else.
+    #[error("{partner} refused the question with {code}")]
+    Refused {
+        /// The partner, by name.
+        partner: String,
+        /// Its stable code.
+        code: String,
+    },
+    /// The partner ended the session with a code of its own.
+    #[error("{partner} ended the exchange with {code}")]
+    Ended {
+        /// The partner, by name.
+        partner: String,
+        /// Its stable code.
+        code: String,
+    },
+    /// The protocol's rules were broken.
+    #[error("the protocol with {partner} was aborted")]
+    Protocol {
+        /// The partner, by name.
+        partner: String,
+        /// Which rule.
+        #[source]
+        source: Abort,
+    },
+    /// A message outside the protocol's grammar.
+    #[error("{partner} sent a message that does not belong here ({expected} was due)")]
+    OutOfPlace {
+        /// The partner, by name.
+        partner: String,
+        /// What was due.
+        expected: &'static str,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    NoRandomness,
+    /// More items than the limit allows on this node.
+    #[error("{items} match keys are more than this node's limit of {limit}")]
+    TooManyItems {
+        /// What the dataset would bring.
+        items: u64,
+        /// `limits.max_items`.
+        limit: u64,
+    },
+}
+
+impl ExchangeError {
+    /// The only thing the partner is told.
+    pub fn code_for_partner(&self) -> &'static str {
+        self.code()
+    }
+}
+
+impl Refusal for ExchangeError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Link { source, .. } => source.code(),
+            Self::Refused { .. } => "E-PEER-REFUSED",
+            Self::Ended { .. } => "E-PEER-ENDED",
+            Self::Protocol { source, .. } => source.code(),
+            Self::OutOfPlace { .. } => "E-PEER-OUT-OF-PLACE",
+            Self::NoRandomness => "E-NO-RANDOMNESS",
+            Self::TooManyItems { .. } => "E-LIMIT-ITEMS",
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Refused { code, .. } if code.starts_with("E-APPROVAL") || code.starts_with("E-POLICY") => {
+                Class::Policy
+            }
+            Self::Refused { code, .. } if code.starts_with("E-BUDGET") => Class::Budget,
+            Self::Link { source, .. } => source.class(),
+            Self::NoRandomness | Self::TooManyItems { .. } => Class::Failed,
+            _ => Class::Peer,
+        }
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        match self {
+            Self::Link { source, .. } => source.details(),
+            Self::Refused { partner, code } => {
+                let mut lines = vec![Detail::new("who", format!("the people at {partner}"))];
+                let mend = match code.as_str() {
+                    "E-APPROVAL-DENIED" => "talk to them: a person there said no",
+                    "E-APPROVAL-EXPIRED" => "ask again when somebody there can approve, or give --wait longer",
+                    code if code.starts_with("E-POLICY") => {
+                        "compare `tacit contract show` on both sides: theirs says no"
+                    }
+                    _ => "ask them to look up this code in their `tacit audit log`",
+                };
+                lines.push(Detail::new("would do", mend));
+                lines
+            }
+            Self::Ended { partner, .. } => {
+                vec![Detail::new("would do", format!("ask {partner} to look up the code in `tacit audit log`"))]
+            }
+            Self::Protocol { partner, .. } | Self::OutOfPlace { partner, .. } => vec![
+                Detail::new("who", format!("the operator at {partner}")),
+                Detail::new("would do", "compare versions with `tacit doctor`; if they agree, their node misbehaves"),
+            ],
+            Self::NoRandomness => Vec::new(),
+            Self::TooManyItems { .. } => {
+                vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]
+            }
+        }
+    }
+
+    fn retry_helps(&self) -> bool {
+        match self {
+            Self::Link { source, .. } => source.retry_helps(),
+            Self::Refused { code, .. } => code == "E-APPROVAL-EXPIRED",
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Contracts on their way between partners.
+//!
+//! A signed document is offered to every partner in it until that partner has it in the same state. The
+//! document proves itself (signatures over its id), so carrying it by file is just as good.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tacit_protocol::ids::PartnerId;
+
+use crate::{
+    link::IncomingCall,
+    policy::day,
+    report::Report,
+    rooms::Rooms,
+};
+
+/// What is called over the link, besides questions.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Call {
+    /// A contract's document, as far as it is signed.
+    Contract {
+        /// JSON, as `tacit contract export` writes it.
+        document: String,
+    },
+}
+
+/// What is said to a call.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Said {
+    /// Taken; here is how the document stands on this side.
+    Contract {
+        /// JSON.
+        document: String,
+    },
+    /// Not taken.
+    Refused {
+        /// Stable code.
+        code: String,
+    },
+}
+
+/// Offers one contract to one partner and takes in how it stands there.
+///
+/// # Errors
+/// The link's, if the partner cannot be reached; a refusal by the partner's node.
+pub async fn offer(rooms: &Rooms, partner: PartnerId, contract: &str) -> Result<(), Report> {
+    let document = export(rooms, contract)?;
+    let call = Call::Contract { document };
+    // Invariant: an enum of strings always has a JSON form.
+    let body = serde_json::to_vec(&call).unwrap_or_default();
+    let answer = rooms.link.call(partner, body).await?;
+    let name = rooms.partner_name(partner).unwrap_or_default();
+    match serde_json::from_slice(&answer) {
+        Ok(Said::Contract { document }) => {
+            rooms.take_contract(&document, Some(partner)).await?;
+            rooms.delivered(partner, contract, fingerprint(&document));
+            Ok(())
+        }
+        Ok(Said::Refused { code }) => Err(super::ExchangeError::Refused { partner: name, code }.into()),
+        Err(_) => Err(super::ExchangeError::OutOfPlace { partner: name, expected: "a contract" }.into()),
+    }
+}
+
+/// Offers whatever a partner has not got yet, as it stands here. Partners out of reach are left for later.
+pub async fn offer_all(rooms: &Rooms) {
+    for (partner, contract) in rooms.papers_due(fingerprint) {
+        if let Err(report) = offer(rooms, partner, &contract).await {
+            tracing::debug!(code = %report.code, "a contract waits for its partner");
+        }
+    }
+}
+
+/// Answers a partner's call.
+pub async fn receive(rooms: &Rooms, call: IncomingCall) {
+    let from = call.partner;
+    let said = match serde_json::from_slice(&call.body) {
+        Ok(Call::Contract { document }) => match rooms.take_contract(&document, Some(from)).await {
+            Ok(id) => match export(rooms, &id.to_string()) {
+                Ok(document) => {
+                    rooms.delivered(from, &id.to_string(), fingerprint(&document));
+                    Said::Contract { document }
+                }
+                Err(report) => Said::Refused { code: report.code.into_owned() },
+            },
+            Err(report) => Said::Refused { code: report.code.into_owned() },
+        },
+        Err(_) => Said::Refused { code: "E-PEER-OUT-OF-PLACE".to_owned() },
+    };
+    // Invariant: an enum of strings always has a JSON form.
+    // A caller that is gone asks again.
+    let _ = call.answer(serde_json::to_vec(&said).unwrap_or_default());
+}
+
+fn export(rooms: &Rooms, contract: &str) -> Result<String, Report> {
+    Ok(rooms.contracts.find(contract, day(Timestamp::now()))?.to_json())
+}
+
+fn fingerprint(document: &str) -> [u8; 32] {
+    Sha256::digest(document.as_bytes()).into()
+}

@@ -1,0 +1,144 @@
+//! What is said before the protocol speaks.
+//!
+//! The opening of a channel is the [`Question`]. The answering node comments with [`Aside`]s while people
+//! and policies make up their minds; after `Ready`, both sides speak the protocol.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tacit_protocol::ids::{ContractId, QueryId};
+
+use crate::{ledger::Reserved, query::QueryRequest};
+
+/// The question as the partner sees it: the asker's own filter and columns are not in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The same on both nodes.
+    pub query: QueryId,
+    /// Under which contract.
+    pub contract: ContractId,
+    /// The SQL text, stripped to what concerns the partner (`Parsed::for_partner`).
+    pub sql: String,
+    /// What for.
+    pub purpose: String,
+    /// How long the asker waits for a person.
+    pub wait: Duration,
+}
+
+/// The answering node's words before the protocol, and either side's last word if it ends early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Aside {
+    /// A person has to approve.
+    WaitingForApproval,
+    /// Approved, or nobody needed to; data is being read.
+    Preparing,
+    /// The protocol may begin.
+    Ready,
+    /// No; the code and nothing else.
+    Refused {
+        /// Stable code.
+        code: String,
+    },
+    /// The session ends here.
+    Ended {
+        /// Stable code.
+        code: String,
+    },
+}
+
+/// Marks the two kinds of message on a channel.
+const ASIDE: u8 = 0;
+const PROTOCOL: u8 = 1;
+
+/// The longest aside.
+const ASIDE_LIMIT: usize = 1024;
+
+/// A message on the channel, taken apart.
+pub(super) enum Spoken {
+    Aside(Aside),
+    /// An envelope of the protocol.
+    Protocol(Vec<u8>),
+}
+
+impl Aside {
+    /// As a message for the channel.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut message = vec![ASIDE];
+        // Invariant: an enum of strings always has a JSON form.
+        message.extend(serde_json::to_vec(self).unwrap_or_default());
+        message
+    }
+}
+
+/// Puts the mark before a protocol message.
+pub(super) fn protocol_message(envelope: Vec<u8>) -> Vec<u8> {
+    let mut message = Vec::with_capacity(envelope.len() + 1);
+    message.push(PROTOCOL);
+    message.extend(envelope);
+    message
+}
+
+/// Takes a message of the channel apart; `None` if it is neither.
+pub(super) fn take_apart(mut message: Vec<u8>) -> Option<Spoken> {
+    match *message.first()? {
+        ASIDE if message.len() <= ASIDE_LIMIT => {
+            serde_json::from_slice(&message[1..]).ok().map(Spoken::Aside)
+        }
+        PROTOCOL => {
+            message.remove(0);
+            Some(Spoken::Protocol(message))
+        }
+        _ => None,
+    }
+}
+
+impl Question {
+    /// The question of a reservation, as the partner gets it.
+    pub fn about(reserved: &Reserved, wait: Duration) -> Self {
+        let permitted = reserved.permitted();
+        Self {
+            query: reserved.query(),
+            contract: permitted.contract_id(),
+            sql: permitted.question_for_partner(),
+            purpose: permitted.purpose().to_owned(),
+            wait,
+        }
+    }
+
+    /// As if it had been typed here.
+    pub fn request(&self) -> QueryRequest {
+        QueryRequest {
+            sql: self.sql.clone(),
+            contract: Some(self.contract.to_string()),
+            purpose: Some(self.purpose.clone()),
+            wait: self.wait,
+        }
+    }
+
+    /// As the opening of a channel.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        // Invariant: a struct of strings and numbers always has a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads an opening; `None` if it is not a question this version understands.
+    pub fn decode(opening: &[u8]) -> Option<Self> {
+        serde_json::from_slice(opening).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a10_an_oversized_or_unknown_aside_is_not_understood() {
+        let code = "E".repeat(ASIDE_LIMIT);
+        assert!(take_apart(Aside::Refused { code }.encode()).is_none());
+        assert!(take_apart(vec![7, 1, 2]).is_none());
+        assert!(take_apart(Vec::new()).is_none());
+        assert!(matches!(take_apart(Aside::Ready.encode()), Some(Spoken::Aside(Aside::Ready))));
+    }
+}

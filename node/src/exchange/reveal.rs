@@ -1,0 +1,274 @@
+//! Which of the asker's own customers match: the two ends of one revelation.
+
+use ring::rand::{SecureRandom, SystemRandom};
+use tacit_protocol::{
+    ids::SessionId,
+    noise::{DummyCount, Rational},
+    psi,
+    secret::Secret,
+    wire::{Inbox, Outbox, Role, hello::session_id},
+};
+
+use super::{
+    drive::{Ends, Watch, drive},
+    error::ExchangeError,
+    question::{Aside, Question, Spoken, take_apart},
+};
+use crate::{
+    ledger::Reserved,
+    link::{Channel, Link, LinkError, Traffic},
+    report::Refusal,
+};
+
+/// The match keys of one customer that its absence would take out of a set.
+const MOST_KEYS: u32 = 4;
+
+/// What a revelation shares: the asker's matches and what both saw.
+#[derive(Debug)]
+pub struct Joint {
+    /// For each of our items whether the partner has it.
+    pub matches: Vec<bool>,
+    /// Sizes and the transcript, as both sides record them.
+    pub seen: Served,
+}
+
+/// What either side saw of the other.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// Our padded size.
+    pub own_size: u64,
+    /// The partner's padded size.
+    pub partner_size: u64,
+    /// The hash of what was said.
+    pub transcript: [u8; 32],
+    /// Bytes on the wire.
+    pub traffic: Traffic,
+}
+
+/// An asked question, before the protocol.
+pub struct Asking {
+    ends: Ends,
+    session: SessionId,
+}
+
+impl Asking {
+    /// Sends the question. The partner's node starts to walk its own rooms while we read our data.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Link`] if the partner cannot be reached.
+    pub async fn open(link: &Link, reserved: &Reserved, question: &Question) -> Result<Self, ExchangeError> {
+        let permitted = reserved.permitted();
+        let partner = permitted.partner().name.clone();
+        let channel = link
+            .open(permitted.partner().id(), question.encode())
+            .await
+            .map_err(|source| ExchangeError::Link { partner: partner.clone(), source })?;
+        Ok(Self { session: bind(&channel, reserved), ends: Ends::of(channel, partner) })
+    }
+
+    /// Waits until the partner's people and policies have said yes.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Refused`] with the partner's code.
+    pub async fn granted(&mut self, mut hear: impl FnMut(&Aside)) -> Result<(), ExchangeError> {
+        let partner = &self.ends.partner;
+        loop {
+            let out_of_place =
+                || ExchangeError::OutOfPlace { partner: partner.clone(), expected: "an answer to the question" };
+            let message = self
+                .ends
+                .receiver
+                .recv()
+                .await
+                .map_err(|source| ExchangeError::Link { partner: partner.clone(), source })?
+                .ok_or_else(out_of_place)?;
+            match take_apart(message) {
+                Some(Spoken::Aside(Aside::Ready)) => return Ok(()),
+                Some(Spoken::Aside(Aside::Refused { code })) => {
+                    return Err(ExchangeError::Refused { partner: partner.clone(), code });
+                }
+                Some(Spoken::Aside(Aside::Ended { code })) => {
+                    return Err(ExchangeError::Ended { partner: partner.clone(), code });
+                }
+                Some(Spoken::Aside(aside)) => hear(&aside),
+                Some(Spoken::Protocol(_)) | None => return Err(out_of_place()),
+            }
+        }
+    }
+
+    /// Tells the partner that nothing will come of it.
+    pub async fn give_up(mut self, code: &str) {
+        // The partner may be gone already.
+        let _ = self.ends.sender.send(Aside::Ended { code: code.to_owned() }.encode()).await;
+    }
+
+    /// Runs the protocol as its receiver.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn run(
+        mut self,
+        reserved: &Reserved,
+        items: Vec<[u8; 32]>,
+        limit: u64,
+        watch: Watch,
+    ) -> Result<Joint, ExchangeError> {
+        let params = params(reserved, self.session, items.len(), limit)?;
+        let (seed, dummies) = (seed()?, dummies()?);
+        let partner = self.ends.partner.clone();
+        let limits = params.limits();
+        // Sorting and shuffling a few million items is no work for an I/O thread.
+        let started = tokio::task::spawn_blocking(move || psi::Receiver::start(params, items, dummies, seed)).await;
+        let session = joined(started).map_err(|source| ExchangeError::Protocol { partner, source })?;
+        let role = Role::Initiator;
+        let mail = (Outbox::new(self.session, role), Inbox::new(self.session, role));
+        let output = drive(session, mail, limits, &mut self.ends, watch).await?;
+        let traffic = self.ends.finish().await;
+        Ok(Joint {
+            matches: output.matched,
+            seen: Served {
+                own_size: output.own_count.into(),
+                partner_size: output.peer_count.into(),
+                transcript: output.transcript,
+                traffic,
+            },
+        })
+    }
+}
+
+/// The answering end.
+pub struct Answering {
+    ends: Ends,
+    channel_binding: [u8; 32],
+}
+
+impl Answering {
+    /// Takes a channel on which a partner asks.
+    pub fn new(channel: Channel, partner: String) -> Self {
+        Self { channel_binding: *channel.binding(), ends: Ends::of(channel, partner) }
+    }
+
+    /// Says something before the protocol.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Link`] if nobody hears it.
+    pub async fn say(&mut self, aside: Aside) -> Result<(), ExchangeError> {
+        let partner = self.ends.partner.clone();
+        self.ends
+            .sender
+            .send(aside.encode())
+            .await
+            .map_err(|source| ExchangeError::Link { partner, source })
+    }
+
+    /// Completes when the asker goes away, or speaks before its turn; for use beside a wait.
+    pub async fn asker_left(&mut self) -> ExchangeError {
+        let partner = self.ends.partner.clone();
+        match self.ends.receiver.recv().await {
+            Err(source) => ExchangeError::Link { partner, source },
+            Ok(Some(message)) => match take_apart(message) {
+                Some(Spoken::Aside(Aside::Ended { code })) => ExchangeError::Ended { partner, code },
+                _ => ExchangeError::OutOfPlace { partner, expected: "silence until the question is answered" },
+            },
+            Ok(None) => ExchangeError::Ended { partner, code: "E-ASKER-LEFT".to_owned() },
+        }
+    }
+
+    /// Runs the protocol as its sender.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn run(
+        &mut self,
+        reserved: &Reserved,
+        items: Vec<[u8; 32]>,
+        limit: u64,
+        watch: Watch,
+    ) -> Result<Served, ExchangeError> {
+        let session_id = session_of(self.channel_binding, reserved);
+        let params = params(reserved, session_id, items.len(), limit)?;
+        let (seed, dummies) = (seed()?, dummies()?);
+        let partner = self.ends.partner.clone();
+        let limits = params.limits();
+        let started = tokio::task::spawn_blocking(move || psi::Sender::start(params, items, dummies, seed)).await;
+        let session = joined(started).map_err(|source| ExchangeError::Protocol { partner, source })?;
+        self.say(Aside::Ready).await?;
+        let role = Role::Responder;
+        let mail = (Outbox::new(session_id, role), Inbox::new(session_id, role));
+        let output = drive(session, mail, limits, &mut self.ends, watch).await?;
+        let traffic = self.ends.finish().await;
+        Ok(Served {
+            own_size: output.own_count.into(),
+            partner_size: output.peer_count.into(),
+            transcript: output.transcript,
+            traffic,
+        })
+    }
+}
+
+impl Ends {
+    fn of(channel: Channel, partner: String) -> Self {
+        let (sender, receiver) = channel.split();
+        Self { sender, receiver, partner }
+    }
+
+    /// Closes our half in good order; what was learned does not depend on it.
+    async fn finish(&mut self) -> Traffic {
+        let closed: Result<(), LinkError> = self.sender.finish().await;
+        if let Err(error) = closed {
+            tracing::debug!(code = error.code(), "the channel was not closed in good order");
+        }
+        self.sender.traffic()
+    }
+}
+
+fn bind(channel: &Channel, reserved: &Reserved) -> SessionId {
+    session_of(*channel.binding(), reserved)
+}
+
+/// The session's id binds both hellos, the TLS exporter, the question and the contract: nothing said in one
+/// session means anything in another (A13, A14).
+fn session_of(binding: [u8; 32], reserved: &Reserved) -> SessionId {
+    session_id(&binding, reserved.query(), reserved.permitted().contract_id(), 0)
+}
+
+fn params(reserved: &Reserved, session: SessionId, items: usize, limit: u64) -> Result<psi::Params, ExchangeError> {
+    if items as u64 > limit {
+        return Err(ExchangeError::TooManyItems { items: items as u64, limit });
+    }
+    // Counts on the wire include dummies, so the caps leave room for them.
+    let cap = u32::try_from(limit.saturating_add(u64::from(padding()?.bound()))).unwrap_or(u32::MAX);
+    Ok(psi::Params::new(session, reserved.permitted().contract_id(), cap, cap))
+}
+
+/// The distribution of dummies: ε 0.1 and δ 10⁻⁹ for each session, against one customer who has up to four
+/// match keys (noise::dummies has the source).
+fn padding() -> Result<DummyCount, ExchangeError> {
+    let calibrated = || {
+        let epsilon = Rational::new(1, 10).ok()?;
+        let delta = Rational::new(1, 1_000_000_000).ok()?;
+        DummyCount::calibrate(epsilon, delta, MOST_KEYS).ok()
+    };
+    calibrated().ok_or(ExchangeError::NoRandomness)
+}
+
+/// How many dummies pad our size, drawn afresh.
+fn dummies() -> Result<u32, ExchangeError> {
+    let mut uniform = [0; 16];
+    SystemRandom::new().fill(&mut uniform).map_err(|_| ExchangeError::NoRandomness)?;
+    Ok(padding()?.sample(uniform))
+}
+
+fn seed() -> Result<Secret<[u8; 32]>, ExchangeError> {
+    let mut seed = [0; 32];
+    SystemRandom::new().fill(&mut seed).map_err(|_| ExchangeError::NoRandomness)?;
+    Ok(Secret::new(seed))
+}
+
+/// The value of a blocking task; a panic in it goes on as a panic here.
+fn joined<T>(task: Result<T, tokio::task::JoinError>) -> T {
+    match task {
+        Ok(value) => value,
+        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+    }
+}

@@ -1,0 +1,69 @@
+//! What a question would do, cost and reveal, without asking it.
+
+use serde_json::json;
+
+use super::steps;
+use crate::{
+    control::Reply,
+    exchange::Calibration,
+    policy::{Plan, Role},
+    query::QueryRequest,
+    report::Report,
+    rooms::Rooms,
+};
+
+/// Bytes an item of the receiver takes on the wire, there and back, and a tag of the sender.
+const BYTES_AN_OWN_ITEM: u64 = 64;
+const BYTES_A_TAG: u64 = 11;
+
+/// Walks the first two rooms and says what the others would do. The partner hears nothing of it.
+///
+/// # Errors
+/// The same refusals as asking.
+pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
+    let parsed = steps::parse_own(rooms, &request.sql)?;
+    let permitted = steps::permit(rooms, parsed, Role::Asker, request)?;
+    let plan = Plan::of(&permitted);
+    let rows = match permitted.own() {
+        Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,
+        None => 0,
+    };
+    let keys = permitted.own().map_or(1, |own| own.keys.len() as u64);
+    let most = rows * keys;
+    let calibration = Calibration::of_home(&rooms.home.calibration_file());
+    let seconds = calibration.psi_seconds(most, most);
+    let bytes = most * (BYTES_AN_OWN_ITEM + BYTES_A_TAG);
+
+    let mut text = format!("{}, for {}, with {}\n\nWhat happens\n", plan.contract, plan.purpose, plan.partner);
+    for (place, what) in &plan.stages {
+        text.push_str(&format!("  {place:<10} {what}\n"));
+    }
+    text.push_str("\nWho learns what\n");
+    for (who, what) in &plan.learns {
+        text.push_str(&format!("  {who:<10} {what}\n"));
+    }
+    text.push_str("\nWhat it costs\n");
+    text.push_str(&format!(
+        "  budget     none in ε: a revelation has no noise; it is recorded by name on both sides\n  \
+         sizes      each side's size is padded at ε 0.1, δ 1e-9 against the other\n  \
+         rows       {rows} of ours before the filter, at most {most} match keys\n  \
+         bytes      about {bytes} if the partner has as many, at most\n  \
+         seconds    about {seconds:.1} of arithmetic if the partner has as many and both nodes are like this one\n"
+    ));
+    if !plan.approvals.is_empty() {
+        text.push_str(&format!("  people     someone has to approve at {}\n", plan.approvals.join(" and ")));
+    }
+    text.push_str(&format!("\nWhat the partner is sent\n  {}\n", plan.sent));
+    let document = json!({
+        "plan": plan,
+        "cost": {
+            "epsilon": 0,
+            "padding": { "epsilon": 0.1, "delta": 1e-9 },
+            "own_rows": rows,
+            "most_match_keys": most,
+            "bytes_if_partner_equal": bytes,
+            "seconds_if_partner_equal": seconds,
+        },
+    });
+    Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() })
+}

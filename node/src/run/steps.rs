@@ -1,0 +1,231 @@
+//! The small steps between the rooms: what to hand in, whom to tell, what to write down.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tacit_protocol::ids::QueryId;
+use tokio::sync::mpsc::{self, UnboundedSender};
+
+use crate::{
+    control::Event,
+    exchange::{Answering, Aside, ExchangeError, Watch},
+    ledger::Reserved,
+    policy::{self, ApprovalRequest, Circumstances, Consent, KnownColumns, Permitted, Role, day},
+    query::{self, NoColumns, Parsed, QueryRequest},
+    release::Collected,
+    report::Report,
+    rooms::{Rooms, blocking},
+    scan::{self, CollectPlan, ScanError},
+};
+
+/// Where events of a question go; nobody needs to listen.
+pub type Events = UnboundedSender<Event>;
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// Events that nobody hears.
+pub fn unheard() -> Events {
+    mpsc::unbounded_channel().0
+}
+
+/// 32 random bytes.
+pub fn fresh_query_id() -> Result<QueryId, ExchangeError> {
+    let mut id = [0; 32];
+    SystemRandom::new().fill(&mut id).map_err(|_| ExchangeError::NoRandomness)?;
+    Ok(QueryId::new(id))
+}
+
+/// Reads a question that was typed here: short column names are completed by what this node knows.
+pub fn parse_own(rooms: &Rooms, sql: &str) -> Result<Parsed, Report> {
+    let contracts = rooms.contracts.list();
+    let known = KnownColumns { me: rooms.identity.id(), contracts: &contracts, datasets: rooms };
+    Ok(query::parse(sql, &known)?)
+}
+
+/// Reads a question that a partner sent: nothing is completed for it.
+pub fn parse_partners(sql: &str) -> Result<Parsed, Report> {
+    Ok(query::parse(sql, &NoColumns)?)
+}
+
+/// Asks policy, and then whether this version can do it at all.
+pub fn permit(rooms: &Rooms, parsed: Parsed, role: Role, request: &QueryRequest) -> Result<Permitted, Report> {
+    let circumstances = Circumstances {
+        me: rooms.identity.id(),
+        role,
+        contract: request.contract.as_deref(),
+        purpose: request.purpose.as_deref(),
+        peer_profile: None,
+        today: day(Timestamp::now()),
+    };
+    let permitted = policy::permit(parsed, &circumstances, &rooms.contracts.list(), rooms)?;
+    permitted.parsed().offered()?;
+    Ok(permitted)
+}
+
+/// Waits for a person at this node, where the contract wants one.
+pub async fn approve(rooms: &Rooms, permitted: &Permitted, wait: Duration, events: &Events) -> Result<(), Report> {
+    let (Some(own), true) = (permitted.own(), permitted.needs_own_approval()) else { return Ok(()) };
+    let now = Timestamp::now();
+    let partner = permitted.partner();
+    let request = ApprovalRequest {
+        query: hex(&permitted.parsed().hash()),
+        contract: permitted.contract_id(),
+        contract_name: permitted.terms().name.clone(),
+        partner: partner.id(),
+        partner_name: partner.name.clone(),
+        dataset: own.table.dataset.clone(),
+        filter: own.filter.as_ref().map(query::Filter::sql),
+        tells: permitted.tells().to_vec(),
+        purpose: permitted.purpose().to_owned(),
+    };
+    let approval = rooms.approvals.request(request, now)?;
+    note(events, format!("waiting for a person here: tacit approvals approve {}", approval.id));
+    rooms.approvals.wait(&approval.id, wait).await?;
+    rooms.approvals.take(&approval.id, Timestamp::now())?;
+    Ok(())
+}
+
+/// Reads this node's side: the dataset as it is now, by the contract's rules. The items come apart from the
+/// rest, because the exchange uses them up.
+pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, Vec<[u8; 32]>), Report> {
+    let permitted = reserved.permitted();
+    let terms = permitted.terms().identity.clone();
+    // Invariant: a reveal joins two tables, one of them ours; `permit` refused everything else.
+    let Some(own) = permitted.own().cloned() else {
+        return Err(ScanError::Unknown { name: permitted.me().to_owned(), close: Vec::new() }.into());
+    };
+    let datasets = rooms.datasets.clone();
+    let withdrawn = rooms.withdrawn.clone().read_owned().await;
+    blocking(move || {
+        let registration = datasets.open(&own.table.dataset, Timestamp::now(), &mut |_| true)?;
+        let filter = own.filter.as_ref().map(query::Filter::sql);
+        let plan = CollectPlan {
+            registration: &registration,
+            profile: terms.profile,
+            keys: &terms.keys,
+            default_region: terms.default_region,
+            filter: filter.as_deref(),
+            consent: match &own.consent {
+                Consent::Column(column) => Some(column),
+                Consent::WithdrawalList => None,
+            },
+            withdrawn: &withdrawn,
+        };
+        let input = scan::collect(&plan, &mut |_, _| true)?;
+        let (snapshot, counts) = (input.snapshot(), input.counts().clone());
+        let (items, customers) = input.into_parts();
+        let shown = own.shown.into_iter().map(|(column, _)| column).collect();
+        Ok((Collected { registration, snapshot, counts, customers, shown }, items))
+    })
+    .await
+    .map_err(|error: ScanError| error.into())
+}
+
+/// Tells a partner the code and nothing else.
+pub async fn refused(answering: &mut Answering, code: &str) {
+    // Whoever asked may be gone; then nobody waits for the word.
+    let _ = answering.say(Aside::Refused { code: code.to_owned() }).await;
+}
+
+/// Records a question that came to no answer: as an abort if it was reserved, as a refusal if not.
+pub async fn record_ending(
+    rooms: &Rooms,
+    query: QueryId,
+    reserved: Option<&Reserved>,
+    partner: Option<String>,
+    sql: &str,
+    report: &Report,
+) -> Result<(), Report> {
+    let now = Timestamp::now();
+    match reserved {
+        Some(reserved) => rooms.ledger.abort(reserved, &report.code, now).await?,
+        None => {
+            // Literals of a question may name customers; its hash does not.
+            let hash: [u8; 32] = Sha256::digest(sql.as_bytes()).into();
+            let body = json!({ "question_sha256": hex(&hash) });
+            rooms.ledger.refuse(query, partner, &report.code, body, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells the person who waits what the partner says.
+pub fn tell(events: &Events, aside: &Aside) {
+    match aside {
+        Aside::WaitingForApproval => note(events, "waiting for a person at the partner to approve".to_owned()),
+        Aside::Preparing => note(events, "the partner agrees and reads its data".to_owned()),
+        Aside::Ready | Aside::Refused { .. } | Aside::Ended { .. } => {}
+    }
+}
+
+fn note(events: &Events, text: String) {
+    // Nobody has to listen.
+    let _ = events.send(Event::Note { text });
+}
+
+/// Tells how far the protocol is, a few times a second.
+pub fn watch(events: &Events) -> Watch {
+    let events = events.clone();
+    let started = Instant::now();
+    let mut told = started;
+    Box::new(move |done, total| {
+        let now = Instant::now();
+        if now.duration_since(told) < TELL_EVERY && done < total {
+            return;
+        }
+        told = now;
+        let per_second = done as f64 / now.duration_since(started).as_secs_f64().max(1e-9);
+        let left = total.saturating_sub(done) as f64;
+        let seconds_left = (done > 0).then(|| left / per_second);
+        let _ = events.send(Event::Progress {
+            stage: "intersect".to_owned(),
+            done,
+            total,
+            unit: "items".to_owned(),
+            per_second,
+            seconds_left,
+        });
+    })
+}
+
+/// The stages of a question, with the time that each took.
+pub struct Stages<'a> {
+    events: &'a Events,
+    current: Option<(&'static str, Instant)>,
+    done: Vec<Value>,
+}
+
+impl<'a> Stages<'a> {
+    /// Nothing has begun.
+    pub const fn new(events: &'a Events) -> Self {
+        Self { events, current: None, done: Vec::new() }
+    }
+
+    /// Ends what was going on and begins the next.
+    pub fn begin(&mut self, stage: &'static str) {
+        self.close();
+        self.current = Some((stage, Instant::now()));
+        let _ = self.events.send(Event::Stage { stage: stage.to_owned() });
+    }
+
+    /// Ends the last one: name and seconds of each.
+    pub fn end(&mut self) -> Value {
+        self.close();
+        Value::Array(std::mem::take(&mut self.done))
+    }
+
+    fn close(&mut self) {
+        if let Some((stage, began)) = self.current.take() {
+            let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+            self.done.push(json!({ "name": stage, "seconds": seconds }));
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
