@@ -1,0 +1,73 @@
+//! The desk: every [`Request`], answered with the node's rooms.
+//!
+//! One file a subject; none of them decides anything that a room should decide.
+
+mod approvals;
+mod audit;
+mod consent;
+mod contracts;
+mod datasets;
+mod doctor;
+mod partners;
+
+use super::request::{Event, Reply, Request};
+use crate::{
+    report::{Class, Report},
+    rooms::Rooms,
+    run,
+};
+
+/// Where events of a command go.
+pub type Events = tokio::sync::mpsc::UnboundedSender<Event>;
+
+/// An option whose value is none of those there are.
+fn bad_option(problem: impl std::error::Error) -> Report {
+    Report {
+        code: "E-USAGE-OPTION".into(),
+        class: Class::Usage,
+        message: problem.to_string(),
+        details: Vec::new(),
+        retry_helps: false,
+    }
+}
+
+/// Answers one command.
+pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<Reply, Report> {
+    match request {
+        Request::Status => partners::status(rooms).await,
+        Request::Stop => {
+            rooms.stop();
+            Ok(Reply { notes: vec!["the node stops".to_owned()], ..Reply::default() })
+        }
+        Request::Card => partners::card(rooms),
+        Request::PartnerAdd { card } => partners::add(rooms, &card).await,
+        Request::PartnerList => partners::list(rooms).await,
+        Request::PartnerRemove { partner } => partners::remove(rooms, &partner).await,
+        Request::CertificateRotate => partners::rotate(rooms).await,
+        Request::DatasetAdd(dataset) => datasets::add(rooms, dataset).await,
+        Request::DatasetList => datasets::list(rooms),
+        Request::DatasetShow { dataset } => datasets::show(rooms, dataset).await,
+        Request::DatasetRemove { dataset } => datasets::remove(rooms, &dataset).await,
+        Request::IdLint { dataset, profile } => datasets::lint(rooms, dataset, profile).await,
+        Request::ConsentWithdraw { identifiers, kind, dataset } => {
+            consent::withdraw(rooms, identifiers, kind, dataset).await
+        }
+        Request::ConsentList => consent::list(rooms).await,
+        Request::ContractPropose { toml } => contracts::propose(rooms, &toml).await,
+        Request::ContractImport { document } => contracts::import(rooms, &document).await,
+        Request::ContractList => contracts::list(rooms),
+        Request::ContractShow { contract } => contracts::show(rooms, &contract),
+        Request::ContractAccept { contract } => contracts::accept(rooms, &contract).await,
+        Request::ContractRefuse { contract, reason } => contracts::refuse(rooms, &contract, &reason).await,
+        Request::ContractEnd { contract, reason } => contracts::end(rooms, &contract, &reason).await,
+        Request::ContractExport { contract } => contracts::export(rooms, &contract),
+        Request::ApprovalList => approvals::list(rooms),
+        Request::ApprovalDecide { approval, approve, by, reason } => {
+            approvals::decide(rooms, &approval, approve, by, reason).await
+        }
+        Request::Explain(request) => run::explain(rooms, &request),
+        Request::Query(request) => run::ask(rooms, request, events).await,
+        Request::AuditLog { limit } => audit::log(rooms, limit).await,
+        Request::Doctor { partner } => doctor::examine(rooms, partner).await,
+    }
+}

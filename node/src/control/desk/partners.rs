@@ -1,0 +1,131 @@
+//! Cards, partners, certificates.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::{
+    control::Reply,
+    data::{Table, Value},
+    ledger::Kind,
+    link::{Added, Card},
+    report::Report,
+    rooms::Rooms,
+};
+
+/// This node's card, signed now.
+pub fn card(rooms: &Rooms) -> Result<Reply, Report> {
+    let card = rooms.card()?;
+    let note = format!("read these words to your partner over the phone: {}", card.fingerprint());
+    Ok(Reply { text: Some(card.to_text()), document: Some(describe(&card)), notes: vec![note], ..Reply::default() })
+}
+
+/// Trusts a card.
+pub async fn add(rooms: &Rooms, text: &str) -> Result<Reply, Report> {
+    let (partner, added) = rooms.partners.add(text, Timestamp::now())?;
+    let card = partner.card();
+    let what = match added {
+        Added::New => "added",
+        Added::Renewed => "renewed",
+        Added::Same => "already known",
+    };
+    if !matches!(added, Added::Same) {
+        let body = json!({ "id": card.id(), "addresses": card.addresses() });
+        let name = Some(card.name().to_owned());
+        rooms.ledger.note(Kind::Partner, None, name, what, body, Timestamp::now()).await?;
+    }
+    rooms.papers_have_changed();
+    let notes = vec![
+        format!("{} is {what}", card.name()),
+        format!("compare these words with {} over the phone: {}", card.name(), card.fingerprint()),
+        format!("if they differ: tacit partner remove {}", card.name()),
+    ];
+    Ok(Reply { document: Some(describe(card)), notes, ..Reply::default() })
+}
+
+/// The partners.
+pub async fn list(rooms: &Rooms) -> Result<Reply, Report> {
+    let live = rooms.link.status();
+    let mut table = Table::new(&["partner", "id", "addresses", "connected", "certificate_until", "fingerprint"]);
+    for partner in rooms.partners.list() {
+        let card = partner.card();
+        let connected = live.iter().any(|connection| connection.partner == card.id());
+        table.push([
+            Value::from(card.name()),
+            Value::from(card.id().short()),
+            Value::from(card.addresses().join(" ")),
+            Value::from(connected),
+            Value::from(card.not_after().to_string()),
+            Value::from(card.fingerprint()),
+        ]);
+    }
+    Ok(Reply { table: Some(table), ..Reply::default() })
+}
+
+/// Trusts it no longer. Its live connection is closed before this returns.
+pub async fn remove(rooms: &Rooms, which: &str) -> Result<Reply, Report> {
+    let partner = rooms.partners.remove(which)?;
+    let card = partner.card();
+    rooms.link.disconnect(card.id());
+    let name = Some(card.name().to_owned());
+    let body = json!({ "id": card.id() });
+    rooms.ledger.note(Kind::Partner, None, name, "removed", body, Timestamp::now()).await?;
+    let note = format!("{} is no partner any more; its connection is closed", card.name());
+    Ok(Reply { notes: vec![note], ..Reply::default() })
+}
+
+/// A new TLS key and certificate.
+pub async fn rotate(rooms: &Rooms) -> Result<Reply, Report> {
+    let announced = rooms.rotate_certificate().await?;
+    let body = json!({ "announced_to": announced });
+    rooms.ledger.note(Kind::Key, None, None, "certificate rotated", body, Timestamp::now()).await?;
+    let mut notes = vec!["this node has a new TLS key and certificate; its signing key stays".to_owned()];
+    let behind: Vec<String> = rooms
+        .partners
+        .list()
+        .iter()
+        .map(|partner| partner.card().name().to_owned())
+        .filter(|name| !announced.contains(name))
+        .collect();
+    if !behind.is_empty() {
+        notes.push(format!(
+            "not connected just now: {}; they are told when they connect, or send them `tacit card`",
+            behind.join(", ")
+        ));
+    }
+    Ok(Reply { notes, ..Reply::default() })
+}
+
+/// Who is running.
+pub async fn status(rooms: &Rooms) -> Result<Reply, Report> {
+    let live = rooms.link.status();
+    let connected: Vec<&str> = live.iter().map(|connection| connection.name.as_str()).collect();
+    let document = json!({
+        "node": rooms.identity.name(),
+        "id": rooms.identity.id(),
+        "listens": rooms.link.address().to_string(),
+        "connected": connected,
+        "bytes_sent": live.iter().map(|connection| connection.bytes_sent).sum::<u64>(),
+        "bytes_received": live.iter().map(|connection| connection.bytes_received).sum::<u64>(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+    });
+    let text = format!(
+        "{} ({}) listens on {}; connected: {}\n",
+        rooms.identity.name(),
+        rooms.identity.id().short(),
+        rooms.link.address(),
+        if connected.is_empty() { "nobody".to_owned() } else { connected.join(", ") }
+    );
+    Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() })
+}
+
+fn describe(card: &Card) -> serde_json::Value {
+    json!({
+        "name": card.name(),
+        "id": card.id(),
+        "addresses": card.addresses(),
+        "fingerprint": card.fingerprint(),
+        "issued": card.issued().to_string(),
+        "certificate_until": card.not_after().to_string(),
+    })
+}

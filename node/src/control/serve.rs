@@ -1,0 +1,91 @@
+//! `tacit serve`: the node as a running process.
+
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::socket::{self, ControlError};
+use crate::{config::Home, exchange::papers, report::Report, rooms::Rooms, run};
+
+/// How often papers that a partner has not got yet are offered again.
+const OFFER_EVERY: Duration = Duration::from_secs(15);
+
+/// Questions of partners that are worked on at once; more wait in the link, which has limits of its own.
+const QUESTIONS_AT_ONCE: usize = 16;
+
+/// Runs the node until it is told to stop (by `tacit stop`, SIGINT or SIGTERM).
+///
+/// `ready` is called once, when the node listens, with its local address.
+///
+/// # Errors
+/// What keeps it from starting: the home, the keys, the port, the ledger.
+pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), Report> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ControlError::NoThreads)?;
+    runtime.block_on(async {
+        let rooms = Rooms::open_to_partners(home).await?;
+        let listener = socket::listen(&rooms.home)?;
+        ready(rooms.link.address());
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(ControlError::NotListening)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(ControlError::NotListening)?;
+        let questions = answer_questions(rooms.clone());
+        let letters = answer_calls(rooms.clone());
+        let offers = offer_papers(rooms.clone());
+        let commands = async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => drop(tokio::spawn(socket::converse(rooms.clone(), stream))),
+                    // Out of descriptors, most likely: the node goes on, the command will be typed again.
+                    Err(error) => {
+                        tracing::warn!(%error, "a command could not be taken");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = questions => {}
+            () = letters => {}
+            () = offers => {}
+            () = commands => {}
+            () = rooms.stopped() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        socket::remove(&socket::socket_path(&rooms.home));
+        rooms.close().await;
+        Ok(())
+    })
+}
+
+async fn answer_questions(rooms: Rooms) {
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(QUESTIONS_AT_ONCE));
+    while let Some(incoming) = rooms.link.accept().await {
+        // Invariant: the semaphore is never closed.
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let rooms = rooms.clone();
+        tokio::spawn(async move {
+            run::answer(&rooms, incoming).await;
+            drop(place);
+        });
+    }
+}
+
+async fn answer_calls(rooms: Rooms) {
+    while let Some(call) = rooms.link.next_call().await {
+        let rooms = rooms.clone();
+        tokio::spawn(async move { papers::receive(&rooms, call).await });
+    }
+}
+
+async fn offer_papers(rooms: Rooms) {
+    loop {
+        papers::offer_all(&rooms).await;
+        tokio::select! {
+            () = rooms.papers_changed() => {}
+            () = tokio::time::sleep(OFFER_EVERY) => {}
+        }
+    }
+}
