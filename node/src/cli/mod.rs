@@ -30,6 +30,7 @@ mod progress;
 mod query;
 mod serve;
 mod sizing;
+mod stage;
 
 use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
 
