@@ -100,6 +100,8 @@ pub struct Customers {
     rows: Vec<u32>,
     /// For each customer where its items begin; and the number of all items.
     offsets: Vec<u32>,
+    /// Further rows of customers: (customer, row), in order.
+    others: Vec<(u32, u32)>,
     /// For each item the place of its kind in the contract's order.
     ranks: Vec<u8>,
     kinds: Vec<KeyKind>,
@@ -119,6 +121,8 @@ pub struct Customer {
 pub struct Match {
     /// Its first row.
     pub row: u64,
+    /// Its other rows that take part, in order; most customers have none.
+    pub others: Vec<u64>,
     /// The first kind in the contract's order by which it matched.
     pub kind: KeyKind,
 }
@@ -177,11 +181,19 @@ impl Customers {
     /// The customers of whom any item is set in `bits` (one for each item, in the order of
     /// [`LocalInput::items`]; what is beyond its end counts as not set), sorted by row.
     pub fn matched(&self, bits: &[bool]) -> Vec<Match> {
+        let mut others = self.others.as_slice();
         self.iter()
-            .filter_map(|customer| {
+            .enumerate()
+            .filter_map(|(number, customer)| {
+                let (own, later) = others.split_at(others.partition_point(|&(of, _)| of as usize <= number));
+                others = later;
                 let first = customer.items.clone().find(|&item| bits.get(item).copied().unwrap_or(false))?;
                 let kind = self.kinds[usize::from(self.ranks[first])].clone();
-                Some(Match { row: customer.row, kind })
+                Some(Match {
+                    row: customer.row,
+                    others: own.iter().map(|&(_, row)| u64::from(row)).collect(),
+                    kind,
+                })
             })
             .collect()
     }
@@ -260,7 +272,7 @@ pub fn collect(
         let (dataset, column) = (registration.name.clone(), plan.consent.unwrap_or_default().to_owned());
         return Err(ScanError::ConsentUnclear { dataset, column });
     }
-    let Linked { items, ranks, rows, offsets, withdrawn } = linker.finish();
+    let Linked { items, ranks, rows, offsets, others, withdrawn } = linker.finish();
     let most_items = offsets.windows(2).map(|range| range[1] - range[0]).max().unwrap_or(0);
     counts = Counts {
         withdrawn,
@@ -269,7 +281,7 @@ pub fn collect(
         most_items: u64::from(most_items),
         ..counts
     };
-    let customers = Customers { rows, offsets, ranks, kinds: plan.keys.to_vec() };
+    let customers = Customers { rows, offsets, others, ranks, kinds: plan.keys.to_vec() };
     Ok(LocalInput { items, customers, counts, snapshot: registration.snapshot_hash() })
 }
 

@@ -5,7 +5,8 @@
 //! is a property of the dataset: rows that the question's filter or a missing consent leaves out still tell
 //! that two other rows are the same person, they just give no identifier to the answer.
 //!
-//! Union–find over identifiers, in flat arrays of 32-bit numbers: about 54 bytes an identifier.
+//! Union–find over identifiers, in flat arrays of 32-bit numbers: about 54 bytes an identifier
+//! and 8 a row.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -25,6 +26,8 @@ pub(super) struct Linker {
     /// Union–find: the item that stands for this one's customer, in the end.
     parents: Vec<u32>,
     withdrawn: Vec<bool>,
+    /// Rows taken, each with one of its items.
+    taken: Vec<(u32, u32)>,
     /// Open addressing: numbers of items, at most three quarters full.
     slots: Vec<u32>,
     seed: u64,
@@ -41,6 +44,8 @@ pub(super) struct Linked {
     pub rows: Vec<u32>,
     /// For each customer where its items begin, and the end of the last one's.
     pub offsets: Vec<u32>,
+    /// The rows taken that are not their customer's first: (customer, row), in order.
+    pub others: Vec<(u32, u32)>,
     /// Customers left out because one of their identifiers is withdrawn.
     pub withdrawn: u64,
 }
@@ -53,6 +58,7 @@ impl Linker {
             rows: Vec::new(),
             parents: Vec::new(),
             withdrawn: Vec::new(),
+            taken: Vec::new(),
             slots: vec![NONE; 1 << 10],
             // Customers choose their own identifiers; without a seed they could choose one slot.
             seed: RandomState::new().hash_one(0),
@@ -87,6 +93,9 @@ impl Linker {
                 }
                 Some(first) => self.join(first, index),
             }
+        }
+        if let (true, Some(first)) = (taken, first) {
+            self.taken.push((row, first));
         }
     }
 
@@ -183,6 +192,13 @@ impl Linker {
         }
         let rows: Vec<u32> = customers.iter().map(|&(row, _)| row).collect();
         drop(customers);
+        let mut others: Vec<(u32, u32)> = std::mem::take(&mut self.taken)
+            .into_iter()
+            .map(|(row, item)| (of_root[self.parents[item as usize] as usize], row))
+            .filter(|&(number, row)| number != NONE && rows[number as usize] != row)
+            .collect();
+        others.sort_unstable();
+        others.shrink_to_fit();
 
         // Counting sort: each customer's items side by side.
         let mut offsets = vec![0u32; rows.len() + 1];
@@ -227,7 +243,7 @@ impl Linker {
         self.ranks.truncate(kept);
         self.items.shrink_to_fit();
         self.ranks.shrink_to_fit();
-        Linked { items: self.items, ranks: self.ranks, rows, offsets, withdrawn }
+        Linked { items: self.items, ranks: self.ranks, rows, offsets, others, withdrawn }
     }
 }
 
@@ -300,7 +316,10 @@ mod tests {
         linker.add(2, [phone(3), email(3)], true, false);
         linker.add(3, [phone(2), email(1)], true, false);
         linker.add(4, [phone(2), email(3)], true, false);
-        assert_eq!(shape(&linker.finish()), [(1, vec![1, 3, 2, 101, 103])]);
+        linker.add(5, [phone(9)], true, false);
+        let linked = linker.finish();
+        assert_eq!(shape(&linked), [(1, vec![1, 3, 2, 101, 103]), (5, vec![9])]);
+        assert_eq!(linked.others, [(0, 2), (0, 3), (0, 4)]);
     }
 
     #[test]
@@ -323,8 +342,10 @@ mod tests {
         linker.add(1, [phone(1), email(1)], true, false);
         linker.add(2, [email(1), phone(2)], false, true);
         linker.add(3, [phone(3)], true, false);
+        linker.add(4, [email(1)], true, false);
         let linked = linker.finish();
         assert_eq!((shape(&linked), linked.withdrawn), (vec![(3, vec![3])], 1));
+        assert_eq!(linked.others, []);
     }
 
     #[test]

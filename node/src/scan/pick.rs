@@ -4,11 +4,11 @@
 //! been replaced, and the numbers would then name other people; so the snapshot is checked before the first
 //! row and after the last, and an answer is not there until then.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use datafusion::{
     arrow::{
-        array::{ArrayRef, AsArray, RecordBatch, StringArray, UInt64Array},
+        array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt64Array},
         compute::take,
         datatypes::{DataType, Field, Schema, SchemaRef},
     },
@@ -27,17 +27,18 @@ use crate::scan::{
 /// Rows that the writer holds before it writes them out.
 const ROW_GROUP: usize = 1 << 16;
 
-/// The column that names the customer, and the one that says by which key it matched.
-const CUSTOMER: &str = "customer";
-const MATCHED_BY: &str = "matched_by";
+/// The column that names the customer, the one that says by which key it matched, and the one with the names
+/// of its other rows.
+const NAMED: [&str; 3] = ["customer", "matched_by", "also"];
 
 /// Writes the rows of `matches` (sorted by row, as [`Customers::matched`](crate::scan::Customers::matched)
 /// gives them) to a Parquet file of mode 0600 that is there whole or not at all. Returns the rows written.
 ///
-/// The columns are `customer` (the dataset's row id, or the row's number as text), `matched_by`, and those
-/// named in `own`, or the registered key columns, as they stand in the data; one called `customer` or
-/// `matched_by` itself becomes `own_customer` or `own_matched_by`. `watch` is told the rows read and the
-/// rows there are, and answers whether to go on.
+/// There is one row a customer: its first. The columns are `customer` (the dataset's row id, or the row's
+/// number as text), `matched_by`, `also` (those of the customer's other rows, separated by blanks), and those
+/// named in `own`, or the registered key columns, as they stand in the data; one that is itself called as
+/// one of the first three becomes `own_customer` and so on. `watch` is told the rows read and the rows there
+/// are, and answers whether to go on.
 ///
 /// # Errors
 ///
@@ -56,6 +57,7 @@ pub fn pick(
         return Err(ScanError::Changed { dataset: dataset() });
     }
     let plan = Plan::new(registration, own)?;
+    let also = Names::of_others(registration, matches, watch)?;
     let mut rows = read(registration, &plan.columns)?;
     let schema = plan.schema(rows.schema());
     let unwritable = |error: datafusion::parquet::errors::ParquetError| ScanError::FileUnwritable {
@@ -77,7 +79,7 @@ pub fn pick(
         waiting = later;
         if !found.is_empty() {
             let cells = plan
-                .take(&batch, found, &schema)
+                .take(&batch, found, &also, &schema)
                 .ok_or_else(|| ScanError::RowMissing { dataset: dataset(), row: found[0].row })?;
             writer.write(&cells).map_err(unwritable)?;
         }
@@ -119,17 +121,16 @@ impl<'a> Plan<'a> {
     }
 
     fn schema(&self, found: &Schema) -> SchemaRef {
-        let named = [CUSTOMER, MATCHED_BY];
         let own = found.fields()[self.own_from()..].iter().map(|field| match field.name().as_str() {
-            name if named.contains(&name) => field.as_ref().clone().with_name(format!("own_{name}")),
+            name if NAMED.contains(&name) => field.as_ref().clone().with_name(format!("own_{name}")),
             _ => field.as_ref().clone(),
         });
         let text = |name| Field::new(name, DataType::Utf8, true);
-        Arc::new(Schema::new(named.map(text).into_iter().chain(own).collect::<Vec<Field>>()))
+        Arc::new(Schema::new(NAMED.map(text).into_iter().chain(own).collect::<Vec<Field>>()))
     }
 
     /// The rows found in this batch; `None` if a row is not in it, or out of order.
-    fn take(&self, batch: &Batch, found: &[Match], schema: &SchemaRef) -> Option<RecordBatch> {
+    fn take(&self, batch: &Batch, found: &[Match], also: &Names, schema: &SchemaRef) -> Option<RecordBatch> {
         let mut places = Vec::with_capacity(found.len());
         let mut after = batch.first_row;
         for found in found {
@@ -149,7 +150,62 @@ impl<'a> Plan<'a> {
             _ => Arc::new(found.iter().map(|found| Some(found.row.to_string())).collect::<StringArray>()),
         };
         let matched_by = found.iter().map(|found| Some(found.kind.name())).collect::<StringArray>();
-        let columns = [customer, Arc::new(matched_by)].into_iter().chain(own.iter().cloned()).collect();
+        let also = found.iter().map(|found| also.joined(&found.others)).collect::<StringArray>();
+        let columns =
+            [customer, Arc::new(matched_by), Arc::new(also)].into_iter().chain(own.iter().cloned()).collect();
         RecordBatch::try_new(Arc::clone(schema), columns).ok()
+    }
+}
+
+/// The names of customers' other rows. They stand further down in the files than the first rows, so where
+/// rows have ids, these are looked up beforehand, in a pass over that one column.
+enum Names {
+    Numbers,
+    Ids(HashMap<u64, String>),
+}
+
+impl Names {
+    fn of_others(
+        registration: &Registration,
+        matches: &[Match],
+        watch: &mut dyn FnMut(u64, u64) -> bool,
+    ) -> Result<Self, ScanError> {
+        let Some(row_id) = &registration.row_id else { return Ok(Self::Numbers) };
+        let mut others: Vec<u64> = matches.iter().flat_map(|found| &found.others).copied().collect();
+        let mut ids = HashMap::with_capacity(others.len());
+        if others.is_empty() {
+            return Ok(Self::Ids(ids));
+        }
+        others.sort_unstable();
+        let mut waiting = others.as_slice();
+        for batch in &mut read(registration, &[row_id])? {
+            let batch = batch?;
+            let last = batch.first_row - 1 + batch.cells.num_rows() as u64;
+            let (here, later) = waiting.split_at(waiting.partition_point(|&row| row <= last));
+            waiting = later;
+            for &row in here {
+                let place = row.checked_sub(batch.first_row).map(|place| place as usize);
+                if let (Some(place), Some(texts)) = (place, batch.text(0))
+                    && texts.is_valid(place)
+                {
+                    ids.insert(row, texts.value(place).to_owned());
+                }
+            }
+            if !watch(last, registration.snapshot.rows) {
+                return Err(ScanError::Stopped { dataset: registration.name.clone() });
+            }
+        }
+        Ok(Self::Ids(ids))
+    }
+
+    fn joined(&self, rows: &[u64]) -> Option<String> {
+        let names: Vec<String> = rows
+            .iter()
+            .filter_map(|row| match self {
+                Self::Numbers => Some(row.to_string()),
+                Self::Ids(ids) => ids.get(row).cloned(),
+            })
+            .collect();
+        (!names.is_empty()).then(|| names.join(" "))
     }
 }

@@ -7,6 +7,7 @@ mod looking;
 
 mod picking;
 mod reading;
+mod sample;
 
 use std::{
     fs,

@@ -61,6 +61,9 @@ fn spellings_of_one_number_and_chains_of_rows_are_one_customer() {
     let phone = Normaliser::new(Profile::GoogleDm2, KeyKind::Phone, None).item("+8613812345678").unwrap();
     let email = Normaliser::new(Profile::GoogleDm2, KeyKind::Email, None).item("a@x.de").unwrap();
     assert_eq!(input.items()[..2], [phone, email], "in the contract's order");
+    let others: Vec<Vec<u64>> = input.matched(&[true; 4]).into_iter().map(|found| found.others).collect();
+    assert_eq!(others, [vec![2, 3], vec![], vec![]]);
+    assert_eq!(input.matched(&[false, false, true, true])[0].others, [0; 0], "those of a customer skipped");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 use crate::report::Refusal;
 
 fn found(row: u64, kind: KeyKind) -> Match {
-    Match { row, kind }
+    Match { row, others: Vec::new(), kind }
 }
 
 fn watch(_: u64, _: u64) -> bool {
@@ -30,7 +30,7 @@ fn the_rows_that_matched_are_written_with_how_they_matched() {
     assert_eq!(rows, 3);
     let (schema, cells) = read_parquet(&target);
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    assert_eq!(names, ["customer", "matched_by", "tel", "mail"]);
+    assert_eq!(names, ["customer", "matched_by", "also", "tel", "mail"]);
     let cells: Vec<Vec<String>> = cells.into_iter().map(|row| row.into_iter().flatten().collect()).collect();
     assert_eq!(cells[0], ["c1", "phone", "01", "m1@x.de"]);
     assert_eq!(cells[1], ["c8193", "email", "08193", "m8193@x.de"]);
@@ -41,7 +41,7 @@ fn the_rows_that_matched_are_written_with_how_they_matched() {
     pick(&registration, snapshot, &matches[1..2], Some(&own), &target, &mut watch).unwrap();
     let (schema, cells) = read_parquet(&target);
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    assert_eq!(names, ["customer", "matched_by", "age", "own_customer"]);
+    assert_eq!(names, ["customer", "matched_by", "also", "age", "own_customer"]);
     assert_eq!(cells.len(), 1);
 }
 
@@ -54,7 +54,26 @@ fn without_a_row_id_the_row_number_names_the_customer() {
     let matches = [found(2, KeyKind::Phone), found(3, KeyKind::Phone)];
     pick(&registration, registration.snapshot_hash(), &matches, Some(&[]), &target, &mut watch).unwrap();
     let (_, cells) = read_parquet(&target);
-    assert_eq!(cells, [[Some("2".into()), Some("phone".into())], [Some("3".into()), Some("phone".into())]]);
+    let row = |number: &str| [Some(number.to_owned()), Some("phone".to_owned()), None];
+    assert_eq!(cells, [row("2"), row("3")]);
+}
+
+#[test]
+fn a_customer_is_one_row_that_names_its_other_rows() {
+    let place = Place::new();
+    let path = place.write("a.csv", "nr,tel\nc1,1\nc2,2\nc3,1\n,1\nc5,1\n");
+    let target = place.path("answer.parquet");
+    let matches = [Match { others: vec![3, 4, 5], ..found(1, KeyKind::Phone) }, found(2, KeyKind::Phone)];
+    let also = |row_id: bool| {
+        let registration = place
+            .add_with(&path, &[("phone", "tel")], |new| if row_id { new.row_id("nr") } else { new })
+            .unwrap();
+        pick(&registration, registration.snapshot_hash(), &matches, None, &target, &mut watch).unwrap();
+        place.datasets.remove("d").unwrap();
+        read_parquet(&target).1.into_iter().map(|mut row| row.remove(2)).collect::<Vec<_>>()
+    };
+    assert_eq!(also(true), [Some("c3 c5".to_owned()), None]);
+    assert_eq!(also(false), [Some("3 4 5".to_owned()), None]);
 }
 
 #[test]
