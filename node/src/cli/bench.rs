@@ -3,7 +3,7 @@
 use std::{
     io::{BufWriter, Write},
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ pub fn psi(bench: &PsiBench, events: &mut dyn FnMut(Event)) -> Result<Reply, Rep
     let nodes = [stage.serve("asker")?, stage.serve("partner")?];
     let asker = stage.home("asker");
     let cpu_before: f64 = nodes.iter().map(|node| cpu_seconds(node.pid())).sum();
-    let wire_before = bytes_on_the_wire(&asker)?;
+    let wire_before = settled_bytes_on_the_wire(&asker)?;
     let request = QueryRequest {
         sql: "SELECT customer FROM asker.rows JOIN partner.rows USING (customer)".to_owned(),
         contract: None,
@@ -123,7 +123,7 @@ pub fn psi(bench: &PsiBench, events: &mut dyn FnMut(Event)) -> Result<Reply, Rep
     let reply = control::perform(&asker, Request::Query(request), events)?;
     let seconds = started.elapsed().as_secs_f64();
     let cpu = nodes.iter().map(|node| cpu_seconds(node.pid())).sum::<f64>() - cpu_before;
-    let wire = bytes_on_the_wire(&asker)? - wire_before;
+    let wire = bytes_on_the_wire(&asker)?.saturating_sub(wire_before);
     let peak = nodes.iter().map(|node| peak_rss_bytes(node.pid())).max().unwrap_or(0);
     let found = reply.answer.as_ref().map_or(0, |answer| answer.rows);
     if found != shared {
@@ -200,6 +200,20 @@ fn write_identifiers(path: &Path, start: u64, count: u64) -> Result<(), StageErr
         file.flush()
     };
     write().map_err(failed("write a data file"))
+}
+
+/// As [`bytes_on_the_wire`], once the two nodes have settled on one of the connections that both dialled.
+fn settled_bytes_on_the_wire(home: &Home) -> Result<u64, Report> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let mut last = 0;
+    loop {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = bytes_on_the_wire(home)?;
+        if (now > 0 && now == last) || Instant::now() > deadline {
+            return Ok(now);
+        }
+        last = now;
+    }
 }
 
 /// UDP bytes of a node's live connections, both ways.
