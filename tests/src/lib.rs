@@ -111,7 +111,11 @@ impl World {
     /// A command of one home, not yet run.
     pub fn command(&self, home: &str, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(words).env("TACIT_HOME", self.path(home)).stdin(Stdio::null()).current_dir(self.folder.path());
+        command
+            .args(words)
+            .env("TACIT_HOME", self.path(home))
+            .stdin(Stdio::null())
+            .current_dir(self.folder.path());
         for name in ["TACIT_PASSPHRASE", "TACIT_OUTPUT", "TACIT_LOG"] {
             command.env_remove(name);
         }

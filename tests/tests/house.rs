@@ -55,7 +55,9 @@ fn every_rule_stands_in_the_specification_in_the_code_and_in_a_test() {
     let in_code: BTreeSet<String> = sources.iter().flat_map(|(_, text)| rule_ids(text)).collect();
     let tested: BTreeSet<String> = sources
         .iter()
-        .flat_map(|(_, text)| text.lines().filter_map(|line| line.trim().strip_prefix("fn ").map(str::to_owned)))
+        .flat_map(|(_, text)| {
+            text.lines().filter_map(|line| line.trim().strip_prefix("fn ").map(str::to_owned))
+        })
         .filter_map(|name| {
             let mut parts = name.split('_');
             Some(format!("{}-{}", parts.next()?.to_uppercase(), parts.next()?))
@@ -126,7 +128,9 @@ fn the_protocols_depend_on_no_runtime() {
         .filter(|package| below.contains(package["id"].as_str().unwrap_or_default()))
         .filter_map(|package| package["name"].as_str().map(str::to_owned))
         .collect();
-    for banned in ["tokio", "mio", "socket2", "quinn", "async-std", "smol", "datafusion", "rusqlite", "jiff", "chrono"] {
+    for banned in
+        ["tokio", "mio", "socket2", "quinn", "async-std", "smol", "datafusion", "rusqlite", "jiff", "chrono"]
+    {
         assert!(!names.contains(banned), "tacit-protocol depends on {banned}");
     }
     assert!(names.contains("curve25519-dalek"), "the graph was read");
@@ -143,7 +147,15 @@ fn the_protocols_open_no_file_and_no_socket_and_read_no_clock() {
         if path.components().any(|part| part.as_os_str() == "tests.rs" || part.as_os_str() == "testing") {
             continue;
         }
-        for banned in ["std::fs", "std::net", "std::time::Instant", "SystemTime", "thread_rng", "SysRng", "SystemRandom"] {
+        for banned in [
+            "std::fs",
+            "std::net",
+            "std::time::Instant",
+            "SystemTime",
+            "thread_rng",
+            "SysRng",
+            "SystemRandom",
+        ] {
             assert!(!product.contains(banned), "{} uses {banned}", path.display());
         }
     }
@@ -152,14 +164,26 @@ fn the_protocols_open_no_file_and_no_socket_and_read_no_clock() {
 #[test]
 fn every_dependency_has_a_licence_we_may_ship_and_none_is_banned() {
     let allowed = [
-        "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CDLA-Permissive-2.0", "ISC", "MIT",
-        "MIT-0", "Unicode-3.0", "Unlicense", "Zlib",
+        "0BSD",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "BSL-1.0",
+        "CC0-1.0",
+        "CDLA-Permissive-2.0",
+        "ISC",
+        "MIT",
+        "MIT-0",
+        "Unicode-3.0",
+        "Unlicense",
+        "Zlib",
     ];
     let metadata = metadata();
     let shipped = dependencies(&metadata, "tacit-node");
     let mut complaints = Vec::new();
     for package in metadata["packages"].as_array().expect("packages") {
-        let (name, id) = (package["name"].as_str().unwrap_or_default(), package["id"].as_str().unwrap_or_default());
+        let (name, id) =
+            (package["name"].as_str().unwrap_or_default(), package["id"].as_str().unwrap_or_default());
         if !shipped.contains(id) {
             continue;
         }
@@ -203,8 +227,18 @@ fn links_between_documents_lead_somewhere() {
 
 #[test]
 fn the_top_level_stays_as_it_is() {
-    let allowed =
-        ["Cargo.toml", "Cargo.lock", "README.md", "LICENSE", "node", "protocol", "examples", "tests", "docs", "target"];
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "README.md",
+        "LICENSE",
+        "node",
+        "protocol",
+        "examples",
+        "tests",
+        "docs",
+        "target",
+    ];
     for entry in fs::read_dir(root()).expect("the root").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         assert!(name.starts_with('.') || allowed.contains(&name.as_str()), "{name} stands at the top level");

@@ -257,7 +257,10 @@ fn readable(figures: &Value) -> String {
         }
         for stage in figures.get("stages").and_then(Value::as_array).into_iter().flatten() {
             let name = stage["name"].as_str().unwrap_or_default();
-            text.push_str(&format!("  stage {name:<18} {:>9} s {:>12} bytes\n", stage["seconds"], stage["bytes"]));
+            text.push_str(&format!(
+                "  stage {name:<18} {:>9} s {:>12} bytes\n",
+                stage["seconds"], stage["bytes"]
+            ));
         }
     }
     text

@@ -78,7 +78,9 @@ impl Refusal for DemoError {
 pub fn run(keep: bool) -> Result<(), Report> {
     let started = Instant::now();
     let mut show = Show { stage: Stage::temporary("tacit-demo")? };
-    for (name, bytes) in [("customers.parquet", CUSTOMERS), ("accounts.csv", ACCOUNTS), ("maternal.toml", CONTRACT)] {
+    for (name, bytes) in
+        [("customers.parquet", CUSTOMERS), ("accounts.csv", ACCOUNTS), ("maternal.toml", CONTRACT)]
+    {
         std::fs::write(show.stage.path(name), bytes).map_err(failed("write the sample data"))?;
     }
     let customers = show.path("customers.parquet");
@@ -121,7 +123,8 @@ pub fn run(keep: bool) -> Result<(), Report> {
     show.act("bank", &["approvals", "list"])?;
     show.act("bank", &["approvals", "approve", &approval, "--by", "Lin, compliance"])?;
     show.finish(asking)?;
-    let matches = std::fs::read_to_string(show.stage.path("matches.csv")).map_err(failed("read the answer"))?;
+    let matches =
+        std::fs::read_to_string(show.stage.path("matches.csv")).map_err(failed("read the answer"))?;
     show.say("    the first lines of matches.csv:");
     matches.lines().take(5).for_each(|line| show.say(&format!("      {line}")));
 
@@ -170,7 +173,8 @@ impl Show {
         let shown: Vec<String> = words
             .iter()
             .map(|word| {
-                let word = word.replace(&format!("{}/", self.stage.path("").display()).replace("//", "/"), "");
+                let word =
+                    word.replace(&format!("{}/", self.stage.path("").display()).replace("//", "/"), "");
                 if word.contains(' ') { format!("\"{word}\"") } else { word }
             })
             .collect();
@@ -180,7 +184,8 @@ impl Show {
     /// Shows a command, runs it, shows what it printed; its exit status.
     fn run(&self, home: &str, words: &[&str]) -> Result<i32, Report> {
         self.command_line(home, words);
-        let output = self.stage.command(home)?.args(words).output().map_err(failed("start its own program"))?;
+        let output =
+            self.stage.command(home)?.args(words).output().map_err(failed("start its own program"))?;
         for stream in [&output.stdout, &output.stderr] {
             String::from_utf8_lossy(stream).lines().for_each(|line| self.say(&format!("    {line}")));
         }
@@ -235,7 +240,10 @@ impl Show {
         let output = child.wait_with_output().map_err(failed("wait for its own program"))?;
         self.say("  brand$ # the query goes on:");
         for stream in [&output.stderr, &output.stdout] {
-            String::from_utf8_lossy(stream).lines().take(20).for_each(|line| self.say(&format!("    {line}")));
+            String::from_utf8_lossy(stream)
+                .lines()
+                .take(20)
+                .for_each(|line| self.say(&format!("    {line}")));
         }
         self.expect(&["query"], output.status.code().unwrap_or(-1), 0)
     }
@@ -267,8 +275,11 @@ impl Show {
         }
         let seen = |home: &str| -> Result<u64, StageError> {
             let log = self.json(home, &["audit", "log"])?;
-            let answers = log.as_array().into_iter().flatten().filter(|entry| entry["kind"] == "answer");
-            Ok(answers.last().and_then(|entry| entry["body"]["outcome"]["partner_size"].as_u64()).unwrap_or(0))
+            let mut answers = log.as_array().into_iter().flatten().filter(|entry| entry["kind"] == "answer");
+            Ok(answers
+                .next_back()
+                .and_then(|entry| entry["body"]["outcome"]["partner_size"].as_u64())
+                .unwrap_or(0))
         };
         let (at_brand, at_bank) = (seen("brand")?, seen("bank")?);
         self.heading("What happened");

@@ -2,11 +2,15 @@
 //! as real processes.
 
 use std::{
-    path::PathBuf,
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use super::interrupt::{OnInterrupt, on_interrupt};
 use crate::{
     config::Home,
     control::{self, Request},
@@ -46,7 +50,9 @@ impl Refusal for StageError {
 
     fn details(&self) -> Vec<Detail> {
         match self {
-            Self::Failed { .. } => vec![Detail::new("would do", "check free space and rights in the temporary folder")],
+            Self::Failed { .. } => {
+                vec![Detail::new("would do", "check free space and rights in the temporary folder")]
+            }
             Self::Command { .. } => Vec::new(),
         }
     }
@@ -61,14 +67,17 @@ pub fn failed(what: &'static str) -> impl FnOnce(std::io::Error) -> StageError {
 pub fn free_ports() -> Result<[u16; 2], StageError> {
     let bind = || std::net::UdpSocket::bind("127.0.0.1:0").map_err(failed("find a free port"));
     let (one, other) = (bind()?, bind()?);
-    let port = |socket: &std::net::UdpSocket| socket.local_addr().map(|a| a.port()).map_err(failed("find a free port"));
+    let port = |socket: &std::net::UdpSocket| {
+        socket.local_addr().map(|a| a.port()).map_err(failed("find a free port"))
+    };
     Ok([port(&one)?, port(&other)?])
 }
 
 /// A folder with homes in it; gone at the end unless it is kept.
 pub struct Stage {
     folder: PathBuf,
-    keep: bool,
+    /// Clears up after an interrupt, which runs no destructors; gone when the folder is to be kept.
+    clear_up: Option<OnInterrupt>,
 }
 
 impl Stage {
@@ -79,13 +88,15 @@ impl Stage {
         filled.map_err(|_| failed("draw a name")(std::io::Error::other("no randomness")))?;
         let name = format!("{prefix}-{:016x}", u64::from_le_bytes(random));
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).map_err(failed("make a temporary folder"))?;
-        Ok(Self { folder: path, keep: false })
+        DirBuilder::new().mode(0o700).create(&path).map_err(failed("make a temporary folder"))?;
+        let folder = path.clone();
+        let clear_up = Some(on_interrupt(move || remove(&path)));
+        Ok(Self { folder, clear_up })
     }
 
     /// Leaves the folder where it is.
     pub fn keep(&mut self) {
-        self.keep = true;
+        self.clear_up = None;
     }
 
     /// A file or folder on the stage.
@@ -115,7 +126,10 @@ impl Stage {
             return Ok(output.stdout);
         }
         let command = words.join(" ");
-        Err(StageError::Command { command, output: String::from_utf8_lossy(&output.stderr).trim().to_owned() })
+        Err(StageError::Command {
+            command,
+            output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
     }
 
     /// Starts a node and waits until it takes commands.
@@ -128,7 +142,7 @@ impl Stage {
             .stderr(log)
             .spawn()
             .map_err(failed("start a node"))?;
-        let node = Node { child, keep: false };
+        let node = Node::of(child);
         wait_until_running(&self.home(home))?;
         Ok(node)
     }
@@ -136,39 +150,54 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if !self.keep {
-            // A temporary folder that stays is untidy and nothing worse.
-            let _ = std::fs::remove_dir_all(&self.folder);
+        if self.clear_up.take().is_some() {
+            remove(&self.folder);
         }
     }
 }
 
+fn remove(folder: &Path) {
+    // A temporary folder that stays is untidy and nothing worse.
+    let _ = std::fs::remove_dir_all(folder);
+}
+
 /// A node process that ends with the stage unless it is kept.
 pub struct Node {
-    child: Child,
-    keep: bool,
+    child: Arc<Mutex<Child>>,
+    clear_up: Option<OnInterrupt>,
 }
 
 impl Node {
+    fn of(child: Child) -> Self {
+        let child = Arc::new(Mutex::new(child));
+        let other = Arc::clone(&child);
+        Self { child, clear_up: Some(on_interrupt(move || end(&other))) }
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
     }
 
     /// Leaves it running.
     pub fn keep(&mut self) {
-        self.keep = true;
+        self.clear_up = None;
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if !self.keep {
-            // It may have ended already.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        if self.clear_up.take().is_some() {
+            end(&self.child);
         }
     }
+}
+
+fn end(child: &Mutex<Child>) {
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+    // It may have ended already.
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 fn wait_until_running(home: &Home) -> Result<(), Report> {
@@ -181,4 +210,3 @@ fn wait_until_running(home: &Home) -> Result<(), Report> {
         }
     }
 }
-

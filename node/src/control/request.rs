@@ -134,7 +134,14 @@ pub enum Event {
     /// A stage begins.
     Stage { stage: String },
     /// How far the stage is.
-    Progress { stage: String, done: u64, total: u64, unit: String, per_second: f64, seconds_left: Option<f64> },
+    Progress {
+        stage: String,
+        done: u64,
+        total: u64,
+        unit: String,
+        per_second: f64,
+        seconds_left: Option<f64>,
+    },
 }
 
 /// A line on the control socket, node to command.

@@ -20,10 +20,8 @@ const QUESTIONS_AT_ONCE: usize = 16;
 /// # Errors
 /// What keeps it from starting: the home, the keys, the port, the ledger.
 pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), Report> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(ControlError::NoThreads)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ControlError::NoThreads)?;
     runtime.block_on(async {
         let rooms = Rooms::open_to_partners(home).await?;
         let listener = socket::listen(&rooms.home)?;

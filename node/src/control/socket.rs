@@ -89,10 +89,8 @@ pub fn perform(home: &Home, request: Request, events: &mut dyn FnMut(Event)) -> 
     if matches!(request, Request::Status | Request::Stop) {
         return Err(ControlError::NotRunning.into());
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(ControlError::NoThreads)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ControlError::NoThreads)?;
     runtime.block_on(async {
         let rooms = Rooms::open(home.clone()).await?;
         let (sender, mut receiver) = mpsc::unbounded_channel();

@@ -32,8 +32,10 @@ impl Calibration {
         let engine = Engine::detect();
         let domain = Domain::new(b"tacit calibration");
         let scalar = Scalar::from_bytes_mod_order(Sha256::digest(b"any scalar costs the same").into());
-        let inputs: Vec<[u8; 32]> =
-            (0..items as u64).into_par_iter().map(|number| Sha256::digest(number.to_le_bytes()).into()).collect();
+        let inputs: Vec<[u8; 32]> = (0..items as u64)
+            .into_par_iter()
+            .map(|number| Sha256::digest(number.to_le_bytes()).into())
+            .collect();
         let mut points = vec![[0; 32]; items];
         let started = Instant::now();
         points.par_chunks_mut(PIECE).zip(inputs.par_chunks(PIECE)).for_each(|(out, items)| {

@@ -5,6 +5,8 @@
 //! all cores stay busy while memory stays at a few chunks. The session's own work fans out over rayon; the
 //! I/O threads never compute.
 
+use std::{convert::Infallible, time::Duration};
+
 use tacit_protocol::{
     session::{Abort, Produced, Session, Step},
     wire::{Inbox, Limits, Outbox},
@@ -22,6 +24,9 @@ use crate::{
 
 /// Messages that may wait in each direction between the channel and the compute thread.
 const QUEUE: usize = 2;
+
+/// How long the partner is given to take our last word.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Hears how far a session is: (items done, items in all).
 pub type Watch = Box<dyn FnMut(u64, u64) + Send>;
@@ -57,7 +62,8 @@ where
     let (to_wire, mut outgoing) = mpsc::channel::<Vec<u8>>(QUEUE);
     let (incoming, from_wire) = mpsc::channel::<Incoming>(QUEUE);
     let handle = tokio::runtime::Handle::current();
-    let mut turning = Turning { outbox, inbox, limits, to_wire, from_wire, watch, partner: ends.partner.clone() };
+    let mut turning =
+        Turning { outbox, inbox, limits, to_wire, from_wire, watch, partner: ends.partner.clone() };
     let compute = tokio::task::spawn_blocking(move || handle.block_on(turning.run(session)));
 
     let Ends { sender, receiver, partner } = ends;
@@ -85,51 +91,37 @@ where
                     partner: partner.clone(),
                     expected: "the rest of the protocol",
                 }),
-                Err(source) => {
-                    Incoming::Over(ExchangeError::Link { partner: partner.clone(), source })
-                }
+                Err(source) => Incoming::Over(ExchangeError::Link { partner: partner.clone(), source }),
             };
             let over = matches!(next, Incoming::Over(_));
             if incoming.send(next).await.is_err() || over {
-                return std::future::pending::<()>().await;
+                return std::future::pending::<Infallible>().await;
             }
         }
     };
-    let outcome = {
-        tokio::pin!(compute, pump_out, pump_in);
-        let mut draining = None;
-        loop {
-            tokio::select! {
-                biased;
-                // Ends when the compute thread has dropped its queue and all of it is on the wire.
-                sent = &mut pump_out, if draining != Some(true) => {
-                    if let Err(source) = sent {
-                        break Err(ExchangeError::Link { partner: partner.clone(), source });
-                    }
-                    draining = Some(true);
-                }
-                turned = &mut compute => match turned {
-                    Ok(Ok(output)) => {
-                        if draining != Some(true) {
-                            if let Err(source) = (&mut pump_out).await {
-                                break Err(ExchangeError::Link { partner: partner.clone(), source });
-                            }
-                        }
-                        break Ok(output);
-                    }
-                    Ok(Err(error)) => break Err(error),
-                    Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-                },
-                () = &mut pump_in => {}
-            }
+    let work = async {
+        // The pump out ends when the compute thread has dropped its queue and all of it is on the wire. When
+        // the wire fails it ends too; the pump in finds the same failure and wakes the compute thread with it.
+        let (turned, sent) = tokio::join!(compute, pump_out);
+        let output = match turned {
+            Ok(turned) => turned?,
+            Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+        };
+        match sent {
+            Ok(()) => Ok(output),
+            Err(source) => Err(ExchangeError::Link { partner: partner.clone(), source }),
         }
     };
-    if let Err(error) = &outcome {
-        if !matches!(error, ExchangeError::Ended { .. } | ExchangeError::Link { .. }) {
-            let last = Aside::Ended { code: error.code().to_owned() };
-            // The partner may be gone; it will find out by itself.
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), sender.send(last.encode())).await;
-        }
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        never = pump_in => match never {},
+    };
+    if let Err(error) = &outcome
+        && !matches!(error, ExchangeError::Ended { .. } | ExchangeError::Link { .. })
+    {
+        let last = Aside::Ended { code: error.code().to_owned() };
+        // The partner may be gone; it will find out by itself.
+        let _ = tokio::time::timeout(FAREWELL, sender.send(last.encode())).await;
     }
     outcome
 }
@@ -151,25 +143,24 @@ impl Turning {
         loop {
             let progress = session.progress();
             (self.watch)(progress.done, progress.total);
-            if !idle {
-                if let Ok(room) = self.to_wire.try_reserve() {
-                    match session.produce().map_err(|abort| self.aborted(abort))? {
-                        Produced::Message { state, message } => {
-                            room.send(protocol_message(self.outbox.seal(&message)));
-                            session = state;
-                        }
-                        Produced::Idle(state) => {
-                            session = state;
-                            idle = true;
-                        }
+            if !idle && let Ok(room) = self.to_wire.try_reserve() {
+                match session.produce().map_err(|abort| self.aborted(abort))? {
+                    Produced::Message { state, message } => {
+                        room.send(protocol_message(self.outbox.seal(&message)));
+                        session = state;
+                    }
+                    Produced::Idle(state) => {
+                        session = state;
+                        idle = true;
                     }
                 }
             }
             let Some(incoming) = self.next(idle).await else { continue };
             let message = match incoming {
-                Incoming::Message(envelope) => {
-                    self.inbox.open::<S::Message>(&envelope, &self.limits).map_err(|error| self.aborted(error.into()))?
-                }
+                Incoming::Message(envelope) => self
+                    .inbox
+                    .open::<S::Message>(&envelope, &self.limits)
+                    .map_err(|error| self.aborted(error.into()))?,
                 Incoming::Over(error) => return Err(error),
             };
             idle = false;

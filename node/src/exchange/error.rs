@@ -104,7 +104,9 @@ impl Refusal for ExchangeError {
                 let mut lines = vec![Detail::new("who", format!("the people at {partner}"))];
                 let mend = match code.as_str() {
                     "E-APPROVAL-DENIED" => "talk to them: a person there said no",
-                    "E-APPROVAL-EXPIRED" => "ask again when somebody there can approve, or give --wait longer",
+                    "E-APPROVAL-EXPIRED" => {
+                        "ask again when somebody there can approve, or give --wait longer"
+                    }
                     code if code.starts_with("E-POLICY") => {
                         "compare `tacit contract show` on both sides: theirs says no"
                     }
@@ -114,11 +116,17 @@ impl Refusal for ExchangeError {
                 lines
             }
             Self::Ended { partner, .. } => {
-                vec![Detail::new("would do", format!("ask {partner} to look up the code in `tacit audit log`"))]
+                vec![Detail::new(
+                    "would do",
+                    format!("ask {partner} to look up the code in `tacit audit log`"),
+                )]
             }
             Self::Protocol { partner, .. } | Self::OutOfPlace { partner, .. } => vec![
                 Detail::new("who", format!("the operator at {partner}")),
-                Detail::new("would do", "compare versions with `tacit doctor`; if they agree, their node misbehaves"),
+                Detail::new(
+                    "would do",
+                    "compare versions with `tacit doctor`; if they agree, their node misbehaves",
+                ),
             ],
             Self::NoRandomness => Vec::new(),
             Self::TooManyItems { .. } => {

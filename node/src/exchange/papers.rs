@@ -8,12 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tacit_protocol::ids::PartnerId;
 
-use crate::{
-    link::IncomingCall,
-    policy::day,
-    report::Report,
-    rooms::Rooms,
-};
+use crate::{link::IncomingCall, policy::day, report::Report, rooms::Rooms};
 
 /// What is called over the link, besides questions.
 #[derive(Debug, Serialize, Deserialize)]

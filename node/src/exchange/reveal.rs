@@ -73,8 +73,10 @@ impl Asking {
     pub async fn granted(&mut self, mut hear: impl FnMut(&Aside)) -> Result<(), ExchangeError> {
         let partner = &self.ends.partner;
         loop {
-            let out_of_place =
-                || ExchangeError::OutOfPlace { partner: partner.clone(), expected: "an answer to the question" };
+            let out_of_place = || ExchangeError::OutOfPlace {
+                partner: partner.clone(),
+                expected: "an answer to the question",
+            };
             let message = self
                 .ends
                 .receiver
@@ -118,7 +120,8 @@ impl Asking {
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         // Sorting and shuffling a few million items is no work for an I/O thread.
-        let started = tokio::task::spawn_blocking(move || psi::Receiver::start(params, items, dummies, seed)).await;
+        let started =
+            tokio::task::spawn_blocking(move || psi::Receiver::start(params, items, dummies, seed)).await;
         let session = joined(started).map_err(|source| ExchangeError::Protocol { partner, source })?;
         let role = Role::Initiator;
         let mail = (Outbox::new(self.session, role), Inbox::new(self.session, role));
@@ -154,11 +157,7 @@ impl Answering {
     /// [`ExchangeError::Link`] if nobody hears it.
     pub async fn say(&mut self, aside: Aside) -> Result<(), ExchangeError> {
         let partner = self.ends.partner.clone();
-        self.ends
-            .sender
-            .send(aside.encode())
-            .await
-            .map_err(|source| ExchangeError::Link { partner, source })
+        self.ends.sender.send(aside.encode()).await.map_err(|source| ExchangeError::Link { partner, source })
     }
 
     /// Completes when the asker goes away, or speaks before its turn; for use beside a wait.
@@ -168,7 +167,9 @@ impl Answering {
             Err(source) => ExchangeError::Link { partner, source },
             Ok(Some(message)) => match take_apart(message) {
                 Some(Spoken::Aside(Aside::Ended { code })) => ExchangeError::Ended { partner, code },
-                _ => ExchangeError::OutOfPlace { partner, expected: "silence until the question is answered" },
+                _ => {
+                    ExchangeError::OutOfPlace { partner, expected: "silence until the question is answered" }
+                }
             },
             Ok(None) => ExchangeError::Ended { partner, code: "E-ASKER-LEFT".to_owned() },
         }
@@ -190,7 +191,8 @@ impl Answering {
         let (seed, dummies) = (seed()?, dummies()?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
-        let started = tokio::task::spawn_blocking(move || psi::Sender::start(params, items, dummies, seed)).await;
+        let started =
+            tokio::task::spawn_blocking(move || psi::Sender::start(params, items, dummies, seed)).await;
         let session = joined(started).map_err(|source| ExchangeError::Protocol { partner, source })?;
         self.say(Aside::Ready).await?;
         let role = Role::Responder;
@@ -232,7 +234,12 @@ fn session_of(binding: [u8; 32], reserved: &Reserved) -> SessionId {
     session_id(&binding, reserved.query(), reserved.permitted().contract_id(), 0)
 }
 
-fn params(reserved: &Reserved, session: SessionId, items: usize, limit: u64) -> Result<psi::Params, ExchangeError> {
+fn params(
+    reserved: &Reserved,
+    session: SessionId,
+    items: usize,
+    limit: u64,
+) -> Result<psi::Params, ExchangeError> {
     if items as u64 > limit {
         return Err(ExchangeError::TooManyItems { items: items as u64, limit });
     }

@@ -225,7 +225,8 @@ impl Ledger {
             })
             .map_err(LedgerError::Unopened)?;
         rows.map(|row| {
-            let (seq, time, kind, query, contract, partner, what, body) = row.map_err(LedgerError::Unopened)?;
+            let (seq, time, kind, query, contract, partner, what, body) =
+                row.map_err(LedgerError::Unopened)?;
             let damaged = || LedgerError::Damaged { seq };
             Ok(Entry {
                 seq,

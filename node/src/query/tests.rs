@@ -472,7 +472,10 @@ fn everything_that_a_condition_can_say_runs_in_the_engine_and_fails_on_no_row() 
 
     use datafusion::{
         arrow::{
-            array::{ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+            array::{
+                ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray,
+                TimestampMicrosecondArray,
+            },
             datatypes::Schema,
         },
         common::DFSchema,
@@ -481,13 +484,28 @@ fn everything_that_a_condition_can_say_runs_in_the_engine_and_fails_on_no_row() 
 
     // Rows that break careless expressions: empty, null, the ends of every type, signs that engines escape.
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("category", Arc::new(StringArray::from(vec![Some(""), None, Some("\\%_'\""), Some("\u{1F600}é"), Some("12x")]))),
+        (
+            "category",
+            Arc::new(StringArray::from(vec![
+                Some(""),
+                None,
+                Some("\\%_'\""),
+                Some("\u{1F600}é"),
+                Some("12x"),
+            ])),
+        ),
         ("spend", Arc::new(Int64Array::from(vec![Some(0), None, Some(i64::MIN), Some(i64::MAX), Some(-1)]))),
         ("vip", Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), Some(true), Some(false)]))),
         ("day", Arc::new(Date32Array::from(vec![Some(0), None, Some(i32::MIN), Some(i32::MAX), Some(-1)]))),
         (
             "moment",
-            Arc::new(TimestampMicrosecondArray::from(vec![Some(0), None, Some(i64::MIN), Some(i64::MAX), Some(-1)])),
+            Arc::new(TimestampMicrosecondArray::from(vec![
+                Some(0),
+                None,
+                Some(i64::MIN),
+                Some(i64::MAX),
+                Some(-1),
+            ])),
         ),
     ];
     let batch = RecordBatch::try_from_iter_with_nullable(
@@ -524,12 +542,14 @@ fn everything_that_a_condition_can_say_runs_in_the_engine_and_fails_on_no_row() 
         "CASE WHEN vip THEN category ELSE 'none' END = 'a' OR CASE spend WHEN 1 THEN vip ELSE FALSE END",
     ] {
         let sql = condition.replace("vip", "brand.customers.vip").replace("spend", "brand.customers.spend");
-        let sql = sql.replace("category", "brand.customers.category").replace("moment", "brand.customers.moment");
+        let sql =
+            sql.replace("category", "brand.customers.category").replace("moment", "brand.customers.moment");
         let parsed = parse(&asked(&sql.replace("day", "brand.customers.day")), &NoColumns)
             .unwrap_or_else(|error| panic!("{condition}: {error}"));
         let filter = parsed.filter_of("brand").unwrap();
         filter.check(parsed.table_of("brand").unwrap(), &kinds).unwrap();
-        let expr = state.create_logical_expr(&filter.sql(), &schema).unwrap_or_else(|e| panic!("{condition}: {e}"));
+        let expr =
+            state.create_logical_expr(&filter.sql(), &schema).unwrap_or_else(|e| panic!("{condition}: {e}"));
         let expr = datafusion::optimizer::simplify_expressions::ExprSimplifier::new(
             datafusion::optimizer::simplify_expressions::SimplifyContext::builder()
                 .with_schema(Arc::new(schema.clone()))
@@ -537,7 +557,8 @@ fn everything_that_a_condition_can_say_runs_in_the_engine_and_fails_on_no_row() 
         )
         .simplify(expr)
         .unwrap_or_else(|e| panic!("{condition}: {e}"));
-        let physical = state.create_physical_expr(expr, &schema).unwrap_or_else(|e| panic!("{condition}: {e}"));
+        let physical =
+            state.create_physical_expr(expr, &schema).unwrap_or_else(|e| panic!("{condition}: {e}"));
         physical.evaluate(&batch).unwrap_or_else(|e| panic!("{condition}: {e}"));
     }
 }

@@ -95,8 +95,12 @@ impl Rooms {
     /// # Errors
     /// A registration that cannot be read.
     pub fn regions(&self) -> Result<Vec<Region>, Report> {
-        let mut regions: Vec<Region> =
-            self.datasets.list()?.into_iter().filter_map(|registration| registration.default_region).collect();
+        let mut regions: Vec<Region> = self
+            .datasets
+            .list()?
+            .into_iter()
+            .filter_map(|registration| registration.default_region)
+            .collect();
         for document in self.contracts.list() {
             regions.extend(document.contract().terms().identity.default_region);
         }

@@ -134,7 +134,11 @@ impl Rooms {
     pub async fn rotate_certificate(&self) -> Result<Vec<String>, Report> {
         let new = TlsIdentity::generate(self.identity.name(), Timestamp::now())?;
         let told = self.link.rotate(new).await?.told;
-        Ok(told.into_iter().filter(|(_, took)| took.is_ok()).filter_map(|(id, _)| self.partner_name(id)).collect())
+        Ok(told
+            .into_iter()
+            .filter(|(_, took)| took.is_ok())
+            .filter_map(|(id, _)| self.partner_name(id))
+            .collect())
     }
 
     /// Contracts were signed or partners added: somebody may have something to hear.

@@ -34,7 +34,8 @@ pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
     let seconds = calibration.psi_seconds(most, most);
     let bytes = most * (BYTES_AN_OWN_ITEM + BYTES_A_TAG);
 
-    let mut text = format!("{}, for {}, with {}\n\nWhat happens\n", plan.contract, plan.purpose, plan.partner);
+    let mut text =
+        format!("{}, for {}, with {}\n\nWhat happens\n", plan.contract, plan.purpose, plan.partner);
     for (place, what) in &plan.stages {
         text.push_str(&format!("  {place:<10} {what}\n"));
     }

@@ -52,7 +52,12 @@ pub fn parse_partners(sql: &str) -> Result<Parsed, Report> {
 }
 
 /// Asks policy, and then whether this version can do it at all.
-pub fn permit(rooms: &Rooms, parsed: Parsed, role: Role, request: &QueryRequest) -> Result<Permitted, Report> {
+pub fn permit(
+    rooms: &Rooms,
+    parsed: Parsed,
+    role: Role,
+    request: &QueryRequest,
+) -> Result<Permitted, Report> {
     let circumstances = Circumstances {
         me: rooms.identity.id(),
         role,
@@ -67,7 +72,12 @@ pub fn permit(rooms: &Rooms, parsed: Parsed, role: Role, request: &QueryRequest)
 }
 
 /// Waits for a person at this node, where the contract wants one.
-pub async fn approve(rooms: &Rooms, permitted: &Permitted, wait: Duration, events: &Events) -> Result<(), Report> {
+pub async fn approve(
+    rooms: &Rooms,
+    permitted: &Permitted,
+    wait: Duration,
+    events: &Events,
+) -> Result<(), Report> {
     let (Some(own), true) = (permitted.own(), permitted.needs_own_approval()) else { return Ok(()) };
     let now = Timestamp::now();
     let partner = permitted.partner();
@@ -156,7 +166,9 @@ pub async fn record_ending(
 /// Tells the person who waits what the partner says.
 pub fn tell(events: &Events, aside: &Aside) {
     match aside {
-        Aside::WaitingForApproval => note(events, "waiting for a person at the partner to approve".to_owned()),
+        Aside::WaitingForApproval => {
+            note(events, "waiting for a person at the partner to approve".to_owned())
+        }
         Aside::Preparing => note(events, "the partner agrees and reads its data".to_owned()),
         Aside::Ready | Aside::Refused { .. } | Aside::Ended { .. } => {}
     }

@@ -13,8 +13,9 @@ use crate::{
 
 /// What waits, and what was decided.
 pub fn list(rooms: &Rooms) -> Result<Reply, Report> {
-    let mut table =
-        Table::new(&["approval", "state", "partner", "contract", "dataset", "filter", "purpose", "asked", "tells"]);
+    let mut table = Table::new(&[
+        "approval", "state", "partner", "contract", "dataset", "filter", "purpose", "asked", "tells",
+    ]);
     for approval in rooms.approvals.list(Timestamp::now()) {
         let request = &approval.request;
         table.push([
@@ -62,6 +63,7 @@ pub async fn decide(
 
 /// Who types: the account's name.
 fn account() -> String {
-    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+    let named =
+        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

@@ -15,7 +15,9 @@ pub async fn log(rooms: &Rooms, limit: Option<u64>) -> Result<Reply, Report> {
         table.push([
             Value::from(entry.seq),
             // Whole seconds are enough for people; the document has the rest.
-            Value::from(entry.time.split('.').next().unwrap_or_default().trim_end_matches('Z').to_owned() + "Z"),
+            Value::from(
+                entry.time.split('.').next().unwrap_or_default().trim_end_matches('Z').to_owned() + "Z",
+            ),
             Value::from(entry.kind.name()),
             Value::from(entry.partner.clone()),
             Value::from(entry.what.as_str()),

@@ -138,14 +138,20 @@ async fn stated(rooms: &Rooms, document: &Document, what: &str, kind: Kind) -> R
         let offer = papers::offer(rooms, partner.id(), &id);
         notes.push(match tokio::time::timeout(AT_ONCE, offer).await {
             Ok(Ok(())) => format!("{} has it", partner.name),
-            Ok(Err(report)) if report.code.starts_with("E-LINK") => not_now(&partner.name, contract.id().short()),
+            Ok(Err(report)) if report.code.starts_with("E-LINK") => {
+                not_now(&partner.name, contract.id().short())
+            }
             Ok(Err(report)) => format!("{} did not take it: {}", partner.name, report.code),
             Err(_) => not_now(&partner.name, contract.id().short()),
         });
     }
     rooms.papers_have_changed();
     let fresh = rooms.contracts.find_id(&contract.id());
-    Ok(Reply { document: Some(describe(rooms, fresh.as_ref().unwrap_or(document))), notes, ..Reply::default() })
+    Ok(Reply {
+        document: Some(describe(rooms, fresh.as_ref().unwrap_or(document))),
+        notes,
+        ..Reply::default()
+    })
 }
 
 fn not_now(partner: &str, short: String) -> String {
@@ -166,7 +172,9 @@ pub fn checks(rooms: &Rooms, partner: PartnerId) -> Vec<Check> {
             let drawbacks = policy::before_signing(&document, &rooms.identity.id(), rooms);
             let ok = matches!(standing, State::InForce) && drawbacks.is_empty();
             let mend = match (&standing, drawbacks.first()) {
-                (State::Proposed { missing, .. }, _) => Some(format!("{} has to sign", missing.join(" and "))),
+                (State::Proposed { missing, .. }, _) => {
+                    Some(format!("{} has to sign", missing.join(" and ")))
+                }
                 (_, Some(drawback)) => Some(drawback.to_string()),
                 _ if ok => None,
                 _ => Some("propose a new contract".to_owned()),
@@ -174,7 +182,11 @@ pub fn checks(rooms: &Rooms, partner: PartnerId) -> Vec<Check> {
             Check {
                 name: format!("contract {}", document.contract().title()),
                 ok,
-                found: format!("{}, identities by {}", standing.name(), document.contract().terms().identity.profile),
+                found: format!(
+                    "{}, identities by {}",
+                    standing.name(),
+                    document.contract().terms().identity.profile
+                ),
                 mend,
             }
         })

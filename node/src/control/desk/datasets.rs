@@ -18,8 +18,7 @@ use crate::{
 pub async fn add(rooms: &Rooms, asked: DatasetAdd) -> Result<Reply, Report> {
     let new = new_dataset(&asked)?;
     let datasets = rooms.datasets.clone();
-    let registration =
-        blocking(move || datasets.add(new, Timestamp::now(), &mut |_| true)).await?;
+    let registration = blocking(move || datasets.add(new, Timestamp::now(), &mut |_| true)).await?;
     let body = json!({ "dataset": registration.name, "snapshot": registration.snapshot_hash() });
     rooms.ledger.note(Kind::Dataset, None, None, "registered", body, Timestamp::now()).await?;
     let mut notes = vec![format!(
@@ -29,7 +28,9 @@ pub async fn add(rooms: &Rooms, asked: DatasetAdd) -> Result<Reply, Report> {
         registration.snapshot_hash().short()
     )];
     if registration.ids.is_empty() {
-        notes.push("it has no match keys, so it cannot be matched: add them with --id phone=COLUMN".to_owned());
+        notes.push(
+            "it has no match keys, so it cannot be matched: add them with --id phone=COLUMN".to_owned(),
+        );
     }
     notes.push(format!("look at its identifiers with: tacit id lint {}", registration.name));
     Ok(Reply { document: Some(describe(&registration)), notes, ..Reply::default() })
@@ -104,7 +105,10 @@ pub async fn remove(rooms: &Rooms, name: &str) -> Result<Reply, Report> {
     rooms.datasets.remove(name)?;
     let body = json!({ "dataset": name });
     rooms.ledger.note(Kind::Dataset, None, None, "forgotten", body, Timestamp::now()).await?;
-    Ok(Reply { notes: vec![format!("{name} is forgotten; its files are where they were")], ..Reply::default() })
+    Ok(Reply {
+        notes: vec![format!("{name} is forgotten; its files are where they were")],
+        ..Reply::default()
+    })
 }
 
 /// What is wrong with its identifiers.

@@ -16,7 +16,12 @@ use crate::{
 pub fn card(rooms: &Rooms) -> Result<Reply, Report> {
     let card = rooms.card()?;
     let note = format!("read these words to your partner over the phone: {}", card.fingerprint());
-    Ok(Reply { text: Some(card.to_text()), document: Some(describe(&card)), notes: vec![note], ..Reply::default() })
+    Ok(Reply {
+        text: Some(card.to_text()),
+        document: Some(describe(&card)),
+        notes: vec![note],
+        ..Reply::default()
+    })
 }
 
 /// Trusts a card.
@@ -45,7 +50,8 @@ pub async fn add(rooms: &Rooms, text: &str) -> Result<Reply, Report> {
 /// The partners.
 pub async fn list(rooms: &Rooms) -> Result<Reply, Report> {
     let live = rooms.link.status();
-    let mut table = Table::new(&["partner", "id", "addresses", "connected", "certificate_until", "fingerprint"]);
+    let mut table =
+        Table::new(&["partner", "id", "addresses", "connected", "certificate_until", "fingerprint"]);
     for partner in rooms.partners.list() {
         let card = partner.card();
         let connected = live.iter().any(|connection| connection.partner == card.id());
