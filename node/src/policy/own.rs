@@ -22,6 +22,13 @@ pub trait Datasets: Sync {
     fn dataset(&self, name: &str) -> Option<DatasetFacts>;
 }
 
+impl Datasets for scan::Datasets {
+    fn dataset(&self, name: &str) -> Option<DatasetFacts> {
+        // A registration that cannot be read permits nothing; `tacit dataset show` and doctor say why.
+        self.show(name).ok().map(|registration| DatasetFacts::of(&registration))
+    }
+}
+
 /// One registered dataset, as far as policy needs to know it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DatasetFacts {
