@@ -229,8 +229,11 @@ impl Document {
 
     /// Takes over what another document of the same contract knows; whether there was anything new.
     pub(super) fn merge(&mut self, other: Self) -> bool {
-        // Not `any`: every statement is to be taken in.
-        other.statements.into_iter().fold(false, |news, statement| self.add(statement) || news)
+        let mut news = false;
+        for statement in other.statements {
+            news |= self.add(statement);
+        }
+        news
     }
 
     /// The document as JSON, one field a line where people may read it.

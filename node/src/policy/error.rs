@@ -15,7 +15,10 @@ use crate::{
 
 /// The contract that a refusal is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Under {
+pub struct Under(Box<Names>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Names {
     title: String,
     signed_by: String,
     partners: String,
@@ -23,17 +26,22 @@ pub struct Under {
 
 impl Under {
     pub(super) fn of(document: &Document) -> Self {
-        Self {
+        Self(Box::new(Names {
             title: document.contract().title(),
             signed_by: document.signatures(),
             partners: list(&document.contract().terms().partners),
-        }
+        }))
+    }
+
+    /// Name and short id of the contract.
+    pub fn title(&self) -> &str {
+        &self.0.title
     }
 }
 
 impl fmt::Display for Under {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, signed by {}", self.title, self.signed_by)
+        write!(f, "{}, signed by {}", self.0.title, self.0.signed_by)
     }
 }
 
@@ -66,7 +74,7 @@ pub enum PolicyError {
         contracts: Vec<String>,
     },
     /// Somebody has still to sign.
-    #[error("{} has not signed {} yet", list(missing), contract.title)]
+    #[error("{} has not signed {} yet", list(missing), contract.title())]
     NotSigned {
         /// The contract.
         contract: Under,
@@ -74,7 +82,7 @@ pub enum PolicyError {
         missing: Vec<String>,
     },
     /// Somebody said no.
-    #[error("{} has refused {}", no.by, contract.title)]
+    #[error("{} has refused {}", no.by, contract.title())]
     Refused {
         /// The contract.
         contract: Under,
@@ -82,7 +90,7 @@ pub enum PolicyError {
         no: No,
     },
     /// Its first day is still to come.
-    #[error("{} starts on {starts}", contract.title)]
+    #[error("{} starts on {starts}", contract.title())]
     NotStarted {
         /// The contract.
         contract: Under,
@@ -90,7 +98,7 @@ pub enum PolicyError {
         starts: Date,
     },
     /// Its last day has passed.
-    #[error("{} ended on {ends}", contract.title)]
+    #[error("{} ended on {ends}", contract.title())]
     Expired {
         /// The contract.
         contract: Under,
@@ -98,7 +106,7 @@ pub enum PolicyError {
         ends: Date,
     },
     /// A partner ended it.
-    #[error("{} has ended {}", no.by, contract.title)]
+    #[error("{} has ended {}", no.by, contract.title())]
     Ended {
         /// The contract.
         contract: Under,
@@ -106,7 +114,7 @@ pub enum PolicyError {
         no: No,
     },
     /// Another purpose than was agreed.
-    #[error("{} is for the purpose {allowed}, not {asked}", contract.title)]
+    #[error("{} is for the purpose {allowed}, not {asked}", contract.title())]
     WrongPurpose {
         /// The contract.
         contract: Under,
@@ -116,7 +124,7 @@ pub enum PolicyError {
         allowed: String,
     },
     /// The partners' nodes would spell identifiers differently, and match nothing.
-    #[error("the partner's node speaks identity profile {theirs}; {} is made for {agreed}", contract.title)]
+    #[error("the partner's node speaks identity profile {theirs}; {} is made for {agreed}", contract.title())]
     WrongProfile {
         /// The contract.
         contract: Under,
@@ -126,7 +134,7 @@ pub enum PolicyError {
         agreed: String,
     },
     /// The contract does not list the dataset.
-    #[error("{table} does not exist in {}", contract.title)]
+    #[error("{table} does not exist in {}", contract.title())]
     UnlistedDataset {
         /// The contract.
         contract: Under,
@@ -152,7 +160,7 @@ pub enum PolicyError {
         tables: String,
     },
     /// A column that does not exist for the partner.
-    #[error("{column} does not exist in {}", contract.title)]
+    #[error("{column} does not exist in {}", contract.title())]
     UnlistedColumn {
         /// The contract.
         contract: Under,
@@ -188,7 +196,7 @@ pub enum PolicyError {
         terms: Box<ColumnTerms>,
     },
     /// A value that does not exist for the partner.
-    #[error("{column} is compared with a value that {} does not list", contract.title)]
+    #[error("{column} is compared with a value that {} does not list", contract.title())]
     UnlistedValue {
         /// The contract.
         contract: Under,
@@ -198,7 +206,7 @@ pub enum PolicyError {
         listed: Vec<String>,
     },
     /// A kind of question that was not agreed.
-    #[error("{} does not allow {what}", contract.title)]
+    #[error("{} does not allow {what}", contract.title())]
     NotAllowed {
         /// The contract.
         contract: Under,
@@ -210,7 +218,7 @@ pub enum PolicyError {
         allowed: Vec<&'static str>,
     },
     /// A reveal to somebody else than was agreed.
-    #[error("{} reveals matches to {to}, not to {asker}", contract.title)]
+    #[error("{} reveals matches to {to}, not to {asker}", contract.title())]
     RevealReceiver {
         /// The contract.
         contract: Under,
@@ -240,7 +248,7 @@ pub enum PolicyError {
         wanted: ColumnUse,
     },
     /// The dataset is registered for another region than the contract says.
-    #[error("{table} is registered for {registered}; {} says {agreed}", contract.title)]
+    #[error("{table} is registered for {registered}; {} says {agreed}", contract.title())]
     WrongRegion {
         /// The contract.
         contract: Under,
@@ -252,12 +260,12 @@ pub enum PolicyError {
         agreed: String,
     },
     /// Nothing to match by.
-    #[error("{table} has none of the match keys of {}", contract.title)]
+    #[error("{table} has none of the match keys of {}", contract.title())]
     NoMatchKey {
         /// The contract.
         contract: Under,
         /// The table.
-        table: TableName,
+        table: Box<TableName>,
         /// The contract's keys.
         keys: Vec<String>,
         /// The registered keys, as kind=column.
@@ -571,7 +579,7 @@ impl PolicyError {
 
     fn new_contract(&self, line: String) -> Detail {
         match self.under() {
-            Some(under) => must_sign(line, &under.partners),
+            Some(under) => must_sign(line, &under.0.partners),
             None => Detail::new("would do", line),
         }
     }

@@ -119,7 +119,7 @@ pub(super) fn fits(
     if meet && keys.is_empty() {
         return Err(PolicyError::NoMatchKey {
             contract: under(),
-            table,
+            table: Box::new(table),
             keys: contract.identity.keys.iter().map(ToString::to_string).collect(),
             registered: facts.keys.iter().map(|(kind, column)| format!("{kind}={column}")).collect(),
             listed: terms.columns.keys().filter(|column| matched(column)).cloned().collect(),
