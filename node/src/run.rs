@@ -1,7 +1,7 @@
 //! The hallway: one question's way through the rooms, asked ([`ask`]) or answered ([`answer`]).
 //!
 //! Each line of the two walks is a room, and each room's door is a type that only the room before can make:
-//! no exchange without a [`Reserved`](crate::ledger::Reserved), no answer without a
+//! no exchange without a [`Reserved`], no answer without a
 //! [`Receipt`](crate::ledger::Receipt). A question that ends early, wherever it does, is recorded by the
 //! wrapper around the walk.
 

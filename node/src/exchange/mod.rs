@@ -3,10 +3,10 @@
 //! The attacks it stops: a partner that sends more, less, later or other than it announced, and an answer
 //! that leaves before its price is set aside. Every way in takes a [`Reserved`](crate::ledger::Reserved).
 //!
-//! - [`question`]: what the asker says first, and the few words that come before the protocol
-//! - [`drive`]: runs any session of `tacit_protocol` over a channel, on the compute threads
-//! - [`reveal`]: which of the asker's own customers match
-//! - [`papers`]: contracts carried between partners
+//! - `question`: what the asker says first, and the few words that come before the protocol
+//! - `drive`: runs any session of `tacit_protocol` over a channel, on the compute threads
+//! - `reveal`: which of the asker's own customers match
+//! - `papers`: contracts carried between partners
 
 mod calibration;
 mod drive;
