@@ -12,7 +12,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
@@ -63,7 +63,7 @@ pub enum ConsentError {
         path: PathBuf,
     },
     /// A file of the home.
-    #[error("{0}")]
+    #[error(transparent)]
     Home(FileError),
 }
 
@@ -133,12 +133,19 @@ pub struct Added {
 }
 
 /// The withdrawal list of a node.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Withdrawn {
     dir: PathBuf,
     batches: Vec<Batch>,
     /// Sorted; by dataset, `None` for all of them.
     marks: BTreeMap<Option<String>, Vec<Mark>>,
+}
+
+/// Shows the batches and none of the digests.
+impl fmt::Debug for Withdrawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Withdrawn").field("batches", &self.batches).finish_non_exhaustive()
+    }
 }
 
 impl Withdrawn {

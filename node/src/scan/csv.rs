@@ -29,8 +29,6 @@ use crate::scan::{
 const BATCH_ROWS: std::ops::RangeInclusive<usize> = 64..=8192;
 /// Cells in a batch: decoders keep some tens of bytes for each.
 const BATCH_CELLS: usize = 1 << 19;
-/// Bytes after which a batch is handed on, however few rows it has.
-const BATCH_BYTES: usize = 8 << 20;
 /// No row of a table is longer; a forgotten quote is.
 pub(super) const LONGEST_RECORD: usize = 4 << 20;
 /// Columns, at most.
@@ -41,8 +39,16 @@ pub(super) fn batch_rows(columns: usize) -> usize {
     (BATCH_CELLS / columns.max(1)).clamp(*BATCH_ROWS.start(), *BATCH_ROWS.end())
 }
 
-/// Bytes read at a time.
-const CHUNK: usize = 1 << 18;
+/// How much is read at a time.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// Bytes of one reading from the file.
+    chunk: usize,
+    /// Bytes after which a batch is handed on, however few rows it has.
+    batch_bytes: usize,
+}
+
+const PACE: Pace = Pace { chunk: 1 << 18, batch_bytes: 8 << 20 };
 
 /// The names in the first line of a file, and where the rows begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +94,13 @@ pub(super) fn header(
         if name.trim().is_empty() {
             return Err(problem(&format!("has no name for column {}", index + 1)));
         }
+        // Without a header the first customer would stand in it, and then in every message about columns.
+        if looks_like_an_identifier(&name) {
+            return Err(problem(&format!(
+                "is missing: column {} of the first line holds what looks like a customer's data",
+                index + 1
+            )));
+        }
         if let Some(first) = names.iter().position(|earlier| *earlier == name) {
             return Err(problem(&format!("names `{name}` twice, columns {} and {}", first + 1, index + 1)));
         }
@@ -99,6 +112,12 @@ pub(super) fn header(
     Ok((Header { names, delimiter, rows_at }, opened))
 }
 
+/// An address, or nine digits and more with nothing but punctuation between them: no name of a column.
+fn looks_like_an_identifier(name: &str) -> bool {
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    name.contains('@') || (digits >= 9 && !name.chars().any(char::is_alphabetic))
+}
+
 /// The rows of one file as text columns.
 pub(super) struct CsvRows {
     path: PathBuf,
@@ -106,6 +125,7 @@ pub(super) struct CsvRows {
     header: Header,
     decoder: Decoder,
     chunk: Vec<u8>,
+    batch_bytes: usize,
     /// The part of `chunk` that waits to be decoded.
     waiting: std::ops::Range<usize>,
     ended: bool,
@@ -116,10 +136,20 @@ impl CsvRows {
     pub fn open(
         file: &DataFile,
         dataset: &str,
-        delimiter: Option<char>,
+        delimiter: char,
         columns: &[String],
     ) -> Result<Self, ScanError> {
-        let (header, opened) = header(file, dataset, delimiter)?;
+        Self::open_at(file, dataset, delimiter, columns, PACE)
+    }
+
+    fn open_at(
+        file: &DataFile,
+        dataset: &str,
+        delimiter: char,
+        columns: &[String],
+        pace: Pace,
+    ) -> Result<Self, ScanError> {
+        let (header, opened) = header(file, dataset, Some(delimiter))?;
         let projection = columns
             .iter()
             .map(|column| {
@@ -143,7 +173,8 @@ impl CsvRows {
             opened,
             header,
             decoder,
-            chunk: vec![0; CHUNK],
+            chunk: vec![0; pace.chunk],
+            batch_bytes: pace.batch_bytes,
             waiting: 0..0,
             ended: false,
         })
@@ -165,7 +196,7 @@ impl CsvRows {
             }
             // Near the limit, bytes are handed over up to one line end at a time, so that the batch can be
             // cut right behind a record.
-            let heavy = in_batch >= BATCH_BYTES;
+            let heavy = in_batch >= self.batch_bytes;
             let waiting = &self.chunk[self.waiting.clone()];
             let part = match waiting.iter().position(|&byte| matches!(byte, b'\n' | b'\r')) {
                 Some(end) if heavy => &waiting[..=end],
@@ -223,4 +254,72 @@ impl CsvRows {
             Err(source) => unreadable(&self.path, source),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use datafusion::arrow::array::AsArray;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scan::files;
+
+    /// A cell as it may be written, and as it must be read.
+    fn any_cell() -> impl Strategy<Value = (String, String)> {
+        let plain = "[a-z0-9 .äß张]{1,8}".prop_map(|text| (text.clone(), text));
+        let quoted =
+            "[a-z,\"\r\n ä]{0,12}".prop_map(|text| (format!("\"{}\"", text.replace('"', "\"\"")), text));
+        prop_oneof![3 => plain, 2 => quoted, 1 => Just((String::new(), String::new()))]
+    }
+
+    fn any_table() -> impl Strategy<Value = Vec<Vec<(String, String)>>> {
+        // The first cell is never empty, so that no row is an empty line.
+        let row = ("[a-z]{1,3}", prop::collection::vec(any_cell(), 2))
+            .prop_map(|(first, rest)| [(first.clone(), first)].into_iter().chain(rest).collect());
+        prop::collection::vec(row, 0..30)
+    }
+
+    proptest! {
+            #[test]
+            fn whatever_the_chunks_and_batches_the_cells_are_the_same(
+                rows in any_table(),
+                chunk in 1usize..40,
+                batch_bytes in 1usize..200,
+                end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+                last_end: bool,
+            ) {
+                let lines: Vec<String> = rows
+                    .iter()
+                    .map(|row| row.iter().map(|(written, _)| written.as_str()).collect::<Vec<_>>().join(","))
+                    .collect();
+                let mut text = format!("a,b,c{end}{}", lines.join(end));
+                if last_end {
+                    text.push_str(end);
+                }
+                let dir = tempfile::tempdir().unwrap();
+                let path = dir.path().join("a.csv");
+                let length = text.len();
+                fs::write(&path, text).unwrap();
+                let (files, _) = files::list(&path, None).unwrap();
+                let columns = ["c".to_owned(), "a".to_owned(), "b".to_owned()];
+                let pace = Pace { chunk, batch_bytes };
+                let mut source = CsvRows::open_at(&files[0], "d", ',', &columns, pace).unwrap();
+                let mut found: Vec<[String; 3]> = Vec::new();
+                let mut batches = 0;
+                while let Some(batch) = source.next_batch().unwrap() {
+                    batches += 1;
+                    for row in 0..batch.num_rows() {
+                        let cell = |column: usize| batch.column(column).as_string::<i32>().value(row).to_owned();
+                        found.push([cell(1), cell(2), cell(0)]);
+                    }
+                }
+                let expected: Vec<[String; 3]> =
+                    rows.iter().map(|row| [0, 1, 2].map(|column| row[column].1.clone())).collect();
+                prop_assert_eq!(found, expected);
+    // A batch ends at the first record after its limit: a chunk and a record later at most.
+                prop_assert!(batches >= length / (batch_bytes + chunk + 100), "{} batches", batches);
+            }
+        }
 }

@@ -34,7 +34,7 @@ pub(super) struct Linker {
 }
 
 /// Customers of a dataset, in the order of their first row; see [`Linker::finish`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Linked {
     /// The items of all customers, each customer's in the contract's order.
     pub items: Vec<[u8; 32]>,

@@ -16,7 +16,7 @@ use crate::{
         error::{ScanError, close_names},
         files::{self, unreadable},
         snapshot::Snapshot,
-        survey::{Said, survey},
+        survey::{Said, Survey, survey},
     },
 };
 
@@ -106,6 +106,17 @@ impl NewDataset {
     }
 }
 
+/// Names go into messages and terminals.
+fn check_names(path: &Path, found: &Survey) -> Result<(), ScanError> {
+    match found.columns.iter().position(|column| column.name.chars().any(char::is_control)) {
+        None => Ok(()),
+        Some(index) => {
+            let problem = format!("has a control character in the name of column {}", index + 1);
+            Err(ScanError::HeaderUnusable { path: path.to_owned(), problem })
+        }
+    }
+}
+
 fn unusable(setting: &'static str, problem: &dyn std::error::Error) -> ScanError {
     ScanError::SettingUnusable { setting, problem: problem.to_string() }
 }
@@ -146,6 +157,7 @@ impl Datasets {
         let (files, format) = files::list(&path, format)?;
         let said = Said { dataset: &name, ids: &ids, row_id: row_id.as_deref(), delimiter: None };
         let found = survey(&files, format, &said, watch)?;
+        check_names(&path, &found)?;
         let snapshot = Snapshot::take(&name, &files, found.rows, now)?;
         let mut registration = Registration {
             name,
@@ -210,6 +222,7 @@ impl Datasets {
                 delimiter: Some(registration.delimiter.unwrap_or(',')),
             };
             let found = survey(&files, registration.format, &said, watch)?;
+            check_names(&registration.path, &found)?;
             fresh.rows = found.rows;
             registration.columns = found.columns;
         }

@@ -33,7 +33,7 @@ pub enum ScanError {
     SettingUnusable { setting: &'static str, problem: String },
 
     /// A file of the node's home.
-    #[error("{0}")]
+    #[error(transparent)]
     Home(FileError),
 
     /// No such file or directory.

@@ -6,6 +6,7 @@
 //! overlap; what is in memory is those batches, whatever the files' size.
 
 use std::{
+    fmt,
     path::Path,
     sync::{
         Arc,
@@ -34,12 +35,19 @@ use crate::scan::{
 const AHEAD: usize = 2;
 
 /// Consecutive rows.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Batch {
     /// The number of its first row; rows count from 1.
     pub first_row: u64,
     /// The columns that were asked for, in that order, as their registered types.
     pub cells: RecordBatch,
+}
+
+/// Shows which rows and none of their cells.
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch({} rows from {})", self.cells.num_rows(), self.first_row)
+    }
 }
 
 impl Batch {
@@ -86,7 +94,7 @@ fn start(registration: &Registration, columns: Vec<Column>) -> Result<Rows, Scan
     let work = Work {
         dataset: registration.name.clone(),
         format: registration.format,
-        delimiter: registration.delimiter,
+        delimiter: registration.delimiter.unwrap_or(','),
         files: files.clone(),
         columns,
         schema: Arc::clone(&schema),
@@ -151,7 +159,7 @@ impl Iterator for Rows {
 struct Work {
     dataset: String,
     format: Format,
-    delimiter: Option<char>,
+    delimiter: char,
     files: Vec<DataFile>,
     columns: Vec<Column>,
     schema: SchemaRef,

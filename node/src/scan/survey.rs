@@ -92,7 +92,7 @@ fn survey_csv(
     let mut guesses = vec![Guess::default(); header.names.len()];
     let mut rows = 0;
     for file in files {
-        let mut source = CsvRows::open(file, said.dataset, Some(delimiter), &header.names)?;
+        let mut source = CsvRows::open(file, said.dataset, delimiter, &header.names)?;
         while let Some(batch) = source.next_batch()? {
             for ((guess, name), cells) in guesses.iter_mut().zip(&header.names).zip(batch.columns()) {
                 if said.is_name(name) {

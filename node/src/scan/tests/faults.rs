@@ -83,6 +83,16 @@ fn a_header_with_a_name_twice_or_without_one_is_refused() {
     refused("a.csv", "tel,mail,tel\n1,2,3\n", &[], "E-DATA-HEADER", &["`tel`", "columns 1 and 3"]);
     refused("a.csv", "tel,,mail\n1,2,3\n", &[], "E-DATA-HEADER", &["column 2"]);
     refused("a.csv", "\n\n\n", &[], "E-DATA-HEADER", &[]);
+    refused("a.csv", "tel,\x1b[31msecret\n1,2\n", &[], "E-DATA-HEADER", &["control character", "column 2"]);
+    refused("a.ndjson", "{\"\\u001b[31msecret\":1}\n", &[], "E-DATA-HEADER", &["column 1"]);
+}
+
+#[test]
+fn a_file_without_a_header_does_not_put_its_first_customer_into_messages() {
+    refused("a.csv", "secret,+86 138 1234 5678\nx,y\n", &[("phone", "tel")], "E-DATA-HEADER", &["column 2"]);
+    refused("a.csv", "7,secret@example.com\n8,y\n", &[("phone", "tel")], "E-DATA-HEADER", &["first line"]);
+    let place = Place::new();
+    place.add(&place.write("a.csv", "2024-01-31,sum_2024_2025_2026\n1,2\n"), &[]).unwrap();
 }
 
 #[test]
@@ -240,4 +250,22 @@ fn a_reading_that_is_not_wanted_any_more_stops() {
     let new = NewDataset::new("d", &path);
     let error = place.datasets.add(new, Timestamp::now(), &mut |_| false).unwrap_err();
     check(error, "E-DATA-STOPPED", &[]);
+}
+
+proptest::proptest! {
+    /// Whatever stands in a file: a dataset or an error, never a panic.
+    #[test]
+    fn any_bytes_are_a_dataset_or_an_error(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 1..200),
+        start in proptest::sample::select(vec!["", "a,b\n", "{\"a\":", "PAR1", "\u{feff}a\n"]),
+        name in proptest::sample::select(vec!["a.csv", "a.ndjson", "a.parquet"]),
+    ) {
+        let place = Place::new();
+        let path = place.write(name, [start.as_bytes(), &bytes].concat());
+        if let Ok(registration) = place.add(&path, &[]) {
+            let columns: Vec<&str> = registration.columns.iter().map(|column| column.name.as_str()).collect();
+            let rows = read(&registration, &columns).unwrap().map(|batch| batch.unwrap().cells.num_rows() as u64);
+            proptest::prop_assert_eq!(rows.sum::<u64>(), registration.snapshot.rows);
+        }
+    }
 }
