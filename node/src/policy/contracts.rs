@@ -16,6 +16,9 @@ use tacit_protocol::ids::{ContractId, PartnerId};
 use super::{Contract, ContractError, Directory, Document, Says, Signer, State, Terms, contract::list};
 use crate::config::{FileError, files::write_atomic, partner_id};
 
+/// How many contracts are kept that this node has said nothing about.
+const UNSIGNED: usize = 200;
+
 /// The store. One process at a time has it: the home's lock sees to that.
 #[derive(Debug)]
 pub struct Contracts {
@@ -84,7 +87,9 @@ impl Contracts {
     /// # Errors
     ///
     /// [`ContractError::NotGenuine`]; [`ContractError::NotOurs`]; [`ContractError::StrangerNamed`] for a
-    /// partner whose card this node does not have: a name in a contract proves nothing about whose key it is.
+    /// partner whose card this node does not have; [`ContractError::MisnamedPartner`] for one whose card has
+    /// another name: whoever signs reads names, and a name in a contract proves nothing about whose key it
+    /// is. [`ContractError::TooMany`] when too many wait unsigned: a partner must not fill the disk.
     pub fn import(
         &self,
         text: &str,
@@ -97,9 +102,17 @@ impl Contracts {
             return Err(ContractError::NotOurs { contract: contract.title() });
         }
         for partner in contract.partners() {
-            if partner.id() != *me && directory.name_of(&partner.id()).is_none() {
-                return Err(ContractError::StrangerNamed { name: partner.name.clone() });
+            match directory.name_of(&partner.id()) {
+                Some(known_name) if known_name == partner.name => {}
+                Some(known_name) => {
+                    let contract_name = partner.name.clone();
+                    return Err(ContractError::MisnamedPartner { contract_name, known_name });
+                }
+                None => return Err(ContractError::StrangerNamed { name: partner.name.clone() }),
             }
+        }
+        if self.find_id(&contract.id()).is_none() {
+            self.make_room(me)?;
         }
         let (id, mut news) = (contract.id(), self.find_id(&contract.id()).is_none());
         let empty = Document::new(contract.clone());
@@ -238,6 +251,25 @@ impl Contracts {
             }),
             several => Err(ContractError::Ambiguous { wanted: wanted(), contracts: titles(several) }),
         }
+    }
+
+    /// Keeps the number of contracts that others brought and this node never signed within bounds: those that
+    /// somebody has refused go first.
+    fn make_room(&self, me: &PartnerId) -> Result<(), ContractError> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let unsigned = |document: &&Document| document.statements().iter().all(|said| said.by != *me);
+        if known.values().filter(unsigned).count() < UNSIGNED {
+            return Ok(());
+        }
+        let refused =
+            |document: &&Document| document.statements().iter().any(|said| said.says == Says::Refuse);
+        let gone = known.values().filter(unsigned).find(refused).map(|document| document.contract().id());
+        let Some(gone) = gone else { return Err(ContractError::TooMany { limit: UNSIGNED }) };
+        let path = self.dir.join(format!("{gone}.json"));
+        fs::remove_file(&path)
+            .map_err(|source| ContractError::File(FileError::Unwritable { path, source }))?;
+        known.remove(&gone);
+        Ok(())
     }
 
     /// Changes one document, on disk first.

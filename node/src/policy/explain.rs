@@ -87,22 +87,4 @@ impl Plan {
             sent: permitted.question_for_partner(),
         }
     }
-
-    /// The plan as text.
-    pub fn text(&self) -> String {
-        let mut text =
-            format!("contract  {}\npurpose   {}\npartner   {}\n", self.contract, self.purpose, self.partner);
-        let width =
-            self.stages.iter().chain(&self.learns).map(|(who, _)| who.chars().count()).max().unwrap_or(0);
-        text.push_str("\nwhat happens\n");
-        for (at, (place, what)) in self.stages.iter().enumerate() {
-            text.push_str(&format!("  {}  {place:<width$}  {what}\n", at + 1));
-        }
-        text.push_str("\nwho learns what\n");
-        for (who, what) in &self.learns {
-            text.push_str(&format!("  {who:<width$}  {what}\n"));
-        }
-        text.push_str(&format!("\nsent to {}\n  {}\n", self.partner, self.sent));
-        text
-    }
 }

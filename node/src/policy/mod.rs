@@ -26,7 +26,6 @@ mod error;
 mod explain;
 mod own;
 mod permit;
-mod show;
 mod signer;
 #[cfg(test)]
 mod tests;
@@ -44,5 +43,4 @@ pub use error::{PolicyError, Under};
 pub use explain::Plan;
 pub use own::{DatasetFacts, Datasets, KnownColumns, before_signing};
 pub use permit::{Circumstances, OwnSide, Permitted, Role, permit};
-pub use show::{approvals_table, contract_text, contracts_table};
 pub use signer::{Directory, Signer};

@@ -11,22 +11,12 @@ use tacit_protocol::{identity::KeyKind, ids::PartnerId};
 use super::{
     ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, DatasetTerms, Document, PolicyError, error::Under,
 };
-use crate::{
-    query::{Columns, Kind, TableName},
-    scan::{self, Column, ColumnType, Registration},
-};
+use crate::query::{Columns, Kind, TableName};
 
 /// What this node's own registrations say.
 pub trait Datasets: Sync {
     /// The dataset of this name, if it is registered.
     fn dataset(&self, name: &str) -> Option<DatasetFacts>;
-}
-
-impl Datasets for scan::Datasets {
-    fn dataset(&self, name: &str) -> Option<DatasetFacts> {
-        // A registration that cannot be read permits nothing; `tacit dataset show` and doctor say why.
-        self.show(name).ok().map(|registration| DatasetFacts::of(&registration))
-    }
 }
 
 /// One registered dataset, as far as policy needs to know it.
@@ -43,29 +33,6 @@ pub struct DatasetFacts {
 }
 
 impl DatasetFacts {
-    /// What a registration says.
-    pub fn of(registration: &Registration) -> Self {
-        let kind = |column: &Column| match column.kind {
-            ColumnType::Text => Kind::Text,
-            ColumnType::Integer | ColumnType::Real => Kind::Number,
-            ColumnType::Boolean => Kind::Boolean,
-            ColumnType::Date => Kind::Date,
-            ColumnType::Time => Kind::Timestamp,
-            ColumnType::Other => Kind::Other,
-        };
-        let class = |class: &scan::ColumnClass| match class {
-            scan::ColumnClass::General => ColumnClass::General,
-            scan::ColumnClass::Important => ColumnClass::Important,
-            scan::ColumnClass::Core => ColumnClass::Core,
-        };
-        Self {
-            columns: registration.columns.iter().map(|column| (column.name.clone(), kind(column))).collect(),
-            keys: registration.ids.iter().map(|key| (key.kind.clone(), key.column.clone())).collect(),
-            region: registration.region.clone(),
-            classes: registration.classes.iter().map(|(column, c)| (column.clone(), class(c))).collect(),
-        }
-    }
-
     /// The class that holds: the stricter of the owner's and the contract's.
     pub fn class(&self, column: &str, terms: &ColumnTerms) -> ColumnClass {
         self.classes.get(column).copied().unwrap_or_default().max(terms.class)

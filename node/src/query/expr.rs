@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::name::quoted;
+use crate::policy::Decimal;
 
 /// A value or a condition over the columns of one table.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,10 +69,13 @@ impl fmt::Debug for Literal {
 }
 
 impl Literal {
-    /// The value as the contract writes it in a list of values: without quotes.
+    /// The value as a contract lists it among a column's values: without quotes, numbers in shortest form.
     pub fn plain(&self) -> String {
         match self {
-            Self::Text(text) | Self::Decimal(text) | Self::Date(text) | Self::Timestamp(text) => text.clone(),
+            Self::Text(text) | Self::Date(text) | Self::Timestamp(text) => text.clone(),
+            Self::Decimal(digits) => {
+                digits.parse::<Decimal>().map_or_else(|_| digits.clone(), |number| number.to_string())
+            }
             Self::Integer(number) => number.to_string(),
             Self::Boolean(truth) => truth.to_string(),
         }

@@ -51,11 +51,11 @@ impl Filter {
         &self.columns
     }
 
-    /// The constants that `column` is tested against for equality, wherever they stand.
-    pub fn tested(&self, column: &str) -> Vec<&Literal> {
-        let mut found = Vec::new();
-        self.conditions.iter().for_each(|condition| tested(condition, column, &mut found));
-        found
+    /// How `column` is looked at.
+    pub fn tests(&self, column: &str) -> Tests<'_> {
+        let mut tests = Tests::default();
+        self.conditions.iter().for_each(|condition| tests.collect(condition, column));
+        tests
     }
 
     /// Checks that everything in it compares like with like, given the kinds of the columns.
@@ -75,25 +75,55 @@ fn collect(expr: &Expr, columns: &mut BTreeSet<String>) {
     expr.parts().into_iter().for_each(|part| collect(part, columns));
 }
 
-fn tested<'a>(expr: &'a Expr, column: &str, found: &mut Vec<&'a Literal>) {
-    let is_column = |expr: &Expr| matches!(expr, Expr::Column(name) if name == column);
-    match expr {
-        Expr::Compare { op: Comparison::Equal | Comparison::Different, left, right } => {
-            match (left.as_ref(), right.as_ref()) {
-                (one, Expr::Literal(literal)) | (Expr::Literal(literal), one) if is_column(one) => {
-                    found.push(literal);
+/// How a filter looks at one column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tests<'a> {
+    /// The constants it is tested against for equality, wherever that stands.
+    pub values: Vec<&'a Literal>,
+    /// Whether it is looked at in any other way, save for null: by a pattern, an order, a function, another
+    /// column. Such a test can tell values apart that are not among the constants.
+    pub otherwise: bool,
+}
+
+impl<'a> Tests<'a> {
+    fn collect(&mut self, expr: &'a Expr, column: &str) {
+        let is_column = |expr: &Expr| matches!(expr, Expr::Column(name) if name == column);
+        let (own, rest): (&[&'a Literal], Vec<&'a Expr>) = match expr {
+            Expr::Compare { op: Comparison::Equal | Comparison::Different, left, right } => {
+                match (left.as_ref(), right.as_ref()) {
+                    (one, Expr::Literal(literal)) | (Expr::Literal(literal), one) if is_column(one) => {
+                        (&[literal], Vec::new())
+                    }
+                    _ => (&[], expr.parts()),
                 }
-                _ => {}
             }
-        }
-        Expr::In { operand, list, .. } if is_column(operand) => found.extend(list),
-        Expr::Case { operand: Some(operand), branches, .. } if is_column(operand) => {
-            found.extend(branches.iter().filter_map(|(when, _)| match when {
-                Expr::Literal(literal) => Some(literal),
-                _ => None,
-            }));
-        }
-        _ => {}
+            Expr::In { operand, list, .. } if is_column(operand) => {
+                self.values.extend(list);
+                (&[], Vec::new())
+            }
+            Expr::IsNull { operand, .. } if is_column(operand) => (&[], Vec::new()),
+            Expr::Case { operand: Some(operand), branches, otherwise } if is_column(operand) => {
+                let mut rest: Vec<&Expr> = otherwise.iter().map(AsRef::as_ref).collect();
+                for (when, then) in branches {
+                    match when {
+                        Expr::Literal(literal) => self.values.push(literal),
+                        other => {
+                            // Compared with something that is no constant.
+                            self.otherwise = true;
+                            rest.push(other);
+                        }
+                    }
+                    rest.push(then);
+                }
+                (&[], rest)
+            }
+            Expr::Column(_) => {
+                self.otherwise |= is_column(expr);
+                (&[], Vec::new())
+            }
+            _ => (&[], expr.parts()),
+        };
+        self.values.extend(own);
+        rest.into_iter().for_each(|part| self.collect(part, column));
     }
-    expr.parts().into_iter().for_each(|part| tested(part, column, found));
 }

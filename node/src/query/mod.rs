@@ -30,7 +30,7 @@ mod tests;
 
 pub use error::QueryError;
 pub use expr::{Comparison, Expr, Function, Literal};
-pub use filter::Filter;
+pub use filter::{Filter, Tests};
 pub use kind::Kind;
 pub use name::{ColumnName, TableName};
 pub use parse::{Parsed, parse};

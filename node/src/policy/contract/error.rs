@@ -154,6 +154,20 @@ pub enum ContractError {
         /// The name in the contract.
         name: String,
     },
+    /// A partner stands in it under a name that is another's here, or nobody's.
+    #[error("the contract calls {contract_name} the node that is known here as {known_name}")]
+    MisnamedPartner {
+        /// The name in the contract.
+        contract_name: String,
+        /// The name on its card.
+        known_name: String,
+    },
+    /// More proposals than a person can look at.
+    #[error("{limit} proposals wait here already, unsigned")]
+    TooMany {
+        /// How many are kept.
+        limit: usize,
+    },
     /// This node is not in it.
     #[error("this node is not a partner in {contract}")]
     NotOurs {
@@ -233,6 +247,8 @@ impl Refusal for ContractError {
             Self::AllowsNothing => "E-CONTRACT-ALLOWS-NOTHING",
             Self::NotOffered { .. } => "E-NOT-IN-THIS-VERSION",
             Self::StrangerNamed { .. } => "E-CONTRACT-STRANGER",
+            Self::MisnamedPartner { .. } => "E-CONTRACT-NAME",
+            Self::TooMany { .. } => "E-CONTRACT-TOO-MANY",
             Self::NotOurs { .. } => "E-CONTRACT-NOT-OURS",
             Self::NotGenuine { .. } => "E-CONTRACT-NOT-GENUINE",
             Self::UnknownForm { .. } => "E-CONTRACT-FORM",
@@ -248,6 +264,7 @@ impl Refusal for ContractError {
     fn class(&self) -> Class {
         match self {
             Self::File(_) | Self::Damaged { .. } => Class::Failed,
+            Self::TooMany { .. } => Class::Policy,
             _ => Class::Usage,
         }
     }
@@ -291,6 +308,14 @@ impl Refusal for ContractError {
             }
             Self::NotOffered { mend, .. } => would_do((*mend).into()),
             Self::StrangerNamed { name } => would_do(format!("tacit partner add {name}.card")),
+            Self::MisnamedPartner { known_name, .. } => vec![
+                Detail::new(
+                    "rule",
+                    "a name in a contract is the name on the card: whoever signs must know whom with",
+                ),
+                Detail::new("would do", format!("a contract that calls it {known_name}")),
+            ],
+            Self::TooMany { .. } => would_do("tacit contract refuse, for those that nobody wants".into()),
             Self::NotOurs { .. } => would_do("a contract that names this node's own key".into()),
             Self::NotGenuine { .. } => would_do("ask the partner for the document again".into()),
             Self::UnknownForm { .. } => would_do("install the version of Tacit that the partner has".into()),

@@ -111,6 +111,23 @@ fn a_contract_of_strangers_is_not_taken_in() {
     assert_eq!(error.code(), "E-CONTRACT-STRANGER");
     let error = import(&Everybody, "insurer").unwrap_err();
     assert_eq!(error.code(), "E-CONTRACT-NOT-OURS");
+    /// Knows the brand's key by another name: the contract would be signed with somebody else than it says.
+    struct Renamed;
+    impl Directory for Renamed {
+        fn key_of(&self, name: &str) -> Option<[u8; 32]> {
+            Everybody.key_of(name)
+        }
+        fn name_of(&self, id: &PartnerId) -> Option<String> {
+            Everybody.name_of(id).map(|name| if name == "brand" { "mallory".to_owned() } else { name })
+        }
+    }
+    let error = import(&Renamed, "bank").unwrap_err();
+    assert_eq!(
+        crate::report::Report::from(error).to_string(),
+        "error[E-CONTRACT-NAME]: the contract calls brand the node that is known here as mallory\n  \
+         rule      a name in a contract is the name on the card: whoever signs must know whom with\n  \
+         would do  a contract that calls it mallory"
+    );
     let insurers = TOML.replace("\"brand\"", "\"insurer\"");
     let error = bank.1.propose(&insurers, &Keys::of("brand"), &Everybody, at(NOW)).unwrap_err();
     assert_eq!(error.code(), "E-CONTRACT-NOT-OURS");
@@ -173,7 +190,7 @@ fn of_two_contracts_by_one_name_the_living_one_is_meant() {
     assert_eq!(contracts.find("maternal-offers", today()).unwrap_err().code(), "E-CONTRACT-AMBIGUOUS");
     contracts.refuse(&first.contract().id().to_string(), "a mistake in it", &brand, at(NOW)).unwrap();
     assert_ne!(contracts.find("maternal-offers", today()).unwrap().contract().id(), first.contract().id());
-    assert_eq!(contracts_table(&contracts.list(), today()).rows.len(), 2);
+    assert_eq!(contracts.list().len(), 2);
 }
 
 #[test]
@@ -187,11 +204,26 @@ fn d03_a_damaged_store_is_noticed() {
 }
 
 #[test]
-fn the_text_of_a_contract_says_what_signing_means() {
-    let text = contract_text(&signed(TOML, &["brand"]), &Keys::of("bank").id(), today());
-    assert!(text.contains("state     proposed; bank has still to sign"), "{text}");
-    assert!(
-        text.contains("  • A filter on credit_tier tells brand the credit_tier of every match.\n"),
-        "{text}"
-    );
+fn a_partner_cannot_fill_the_disk_with_proposals() {
+    let (_dir, bank) = store();
+    let bank_id = Keys::of("bank").id();
+    let proposal = |number: usize, refused: bool| {
+        let mut document = signed(&TOML.replace("maternal", &format!("offer{number}")), &["brand"]);
+        if refused {
+            document.state_own(Says::Refuse, Some("never mind"), &Keys::of("brand"), at(NOW)).unwrap();
+        }
+        document.to_json()
+    };
+    for number in 0..200 {
+        bank.import(&proposal(number, number == 7), &bank_id, &Everybody).unwrap();
+    }
+    // The refused one makes room for one more, and then there is none.
+    bank.import(&proposal(200, false), &bank_id, &Everybody).unwrap();
+    let error = bank.import(&proposal(201, false), &bank_id, &Everybody).unwrap_err();
+    assert_eq!(error.code(), "E-CONTRACT-TOO-MANY");
+    // What is known already is still merged.
+    bank.import(&proposal(3, false), &bank_id, &Everybody).unwrap();
+    assert_eq!(bank.list().len(), 200);
+    bank.accept("offer3-offers", &Keys::of("bank"), at(NOW)).unwrap();
+    bank.import(&proposal(201, false), &bank_id, &Everybody).unwrap();
 }

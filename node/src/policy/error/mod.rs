@@ -1,13 +1,12 @@
 //! Why a question may not be asked, and the smallest change that would allow it.
 
+mod details;
+
 use std::fmt;
 
 use jiff::civil::Date;
 
-use super::{
-    ColumnClass, ColumnTerms, ColumnUse, Document, No, Values,
-    contract::{filter_tells, list},
-};
+use super::{ColumnClass, ColumnTerms, ColumnUse, Document, No, contract::list};
 use crate::{
     query::{ColumnName, QueryError, TableName},
     report::{Class, Detail, Refusal},
@@ -196,7 +195,7 @@ pub enum PolicyError {
         terms: Box<ColumnTerms>,
     },
     /// A value that does not exist for the partner.
-    #[error("{column} is compared with a value that {} does not list", contract.title())]
+    #[error("{column} may only be compared, by = <> or IN, with values that {} lists", contract.title())]
     UnlistedValue {
         /// The contract.
         contract: Under,
@@ -302,57 +301,6 @@ fn done(uses: &std::collections::BTreeSet<ColumnUse>) -> String {
     list(&words).replace(" and ", " or ")
 }
 
-/// What the contract says about a column, in a few words.
-fn allowed(terms: &ColumnTerms) -> String {
-    let mut parts: Vec<String> = terms.uses.iter().map(ToString::to_string).collect();
-    match &terms.values {
-        Values::Unlisted => {}
-        Values::Public => parts.push("values public".to_owned()),
-        Values::Listed(values) => parts.push(format!("values {}", some(values.iter().cloned()))),
-    }
-    if let Some((low, high)) = terms.bounds {
-        parts.push(format!("bounds {low}–{high}"));
-    }
-    parts.join(", ")
-}
-
-/// At most ten of them.
-fn some(items: impl IntoIterator<Item = String>) -> String {
-    let mut items: Vec<String> = items.into_iter().collect();
-    if items.is_empty() {
-        return "none".to_owned();
-    }
-    if items.len() > 10 {
-        let more = items.len() - 10;
-        items.truncate(10);
-        items.push(format!("and {more} more"));
-    }
-    items.join(", ")
-}
-
-/// The line of the contract that would allow one more use of a column.
-fn with_use(column: &str, uses: impl IntoIterator<Item = ColumnUse>, terms: Option<&ColumnTerms>) -> String {
-    let mut uses: Vec<ColumnUse> = uses.into_iter().collect();
-    let missing = |usage, there: bool| uses.contains(&usage) && !there;
-    let bounds = missing(ColumnUse::Measure, terms.is_some_and(|terms| terms.bounds.is_some()));
-    let values = missing(ColumnUse::Group, terms.is_some_and(|terms| terms.values != Values::Unlisted));
-    let old = terms.map(|terms| terms.uses.iter().copied()).into_iter().flatten();
-    let mut all: Vec<ColumnUse> = old.collect();
-    uses.retain(|usage| !all.contains(usage));
-    all.append(&mut uses);
-    let names: Vec<String> = all.iter().map(|usage| format!("\"{usage}\"")).collect();
-    format!(
-        "columns.{column}.use = [{}]{}{}",
-        names.join(", "),
-        if bounds { ", bounds = …" } else { "" },
-        if values { ", values = …" } else { "" },
-    )
-}
-
-fn must_sign(line: String, who: &str) -> Detail {
-    Detail::new("would do", format!("{line}   ({who} must sign)"))
-}
-
 impl Refusal for PolicyError {
     fn code(&self) -> &'static str {
         match self {
@@ -393,156 +341,13 @@ impl Refusal for PolicyError {
     }
 
     fn details(&self) -> Vec<Detail> {
-        let mut details: Vec<Detail> =
-            self.under().map(|under| Detail::new("contract", under.to_string())).into_iter().collect();
-        match self {
-            Self::NoContract { near, .. } => {
-                details.extend(near.iter().map(|near| Detail::new("near", near.clone())));
-                details.push(Detail::new(
-                    "would do",
-                    "tacit contract propose, with both datasets   (all partners must sign)",
-                ));
-            }
-            Self::SeveralContracts { contracts, .. } => {
-                details.extend(contracts.iter().map(|contract| Detail::new("contract", contract.clone())));
-                details.push(Detail::new("would do", "name one of them with --contract"));
-            }
-            Self::ContractUnknown { contracts, .. } => {
-                details.push(Detail::new("contracts", some(contracts.iter().cloned())));
-            }
-            Self::NotSigned { missing, .. } => {
-                details.push(Detail::new(
-                    "would do",
-                    format!("tacit contract accept   ({} must sign)", list(missing)),
-                ));
-            }
-            Self::Refused { no, .. } | Self::Ended { no, .. } => {
-                details.push(Detail::new("reason", no.reason.clone()));
-                details.push(self.new_contract("a new contract".to_owned()));
-            }
-            Self::NotStarted { starts, .. } => {
-                details.push(Detail::new("would do", format!("ask on {starts} or later (UTC)")));
-            }
-            Self::Expired { .. } => {
-                details.push(self.new_contract("a new contract with a later end".to_owned()));
-            }
-            Self::WrongPurpose { asked, allowed, .. } => {
-                details.push(Detail::new("allowed", allowed.clone()));
-                details.push(self.new_contract(format!("a contract with purpose = \"{asked}\"")));
-            }
-            Self::WrongProfile { agreed, .. } => {
-                details.push(Detail::new(
-                    "rule",
-                    "both nodes bring identifiers to one spelling, by one profile and version",
-                ));
-                details.push(Detail::new(
-                    "would do",
-                    format!("versions of Tacit on both sides that speak {agreed}"),
-                ));
-            }
-            Self::UnlistedDataset { table, listed, .. } => {
-                details.push(Detail::new("allowed", some(listed.iter().cloned())));
-                details.push(must_sign(
-                    format!("[[dataset]] owner = \"{}\", name = \"{}\", …", table.owner, table.dataset),
-                    &table.owner,
-                ));
-            }
-            Self::MissingDataset { table, .. } => {
-                details.push(Detail::new(
-                    "would do",
-                    format!("tacit dataset add {} FILE --id KIND=COLUMN", table.dataset),
-                ));
-            }
-            Self::NotOurs { me, tables } => {
-                details.push(Detail::new("tables", tables.clone()));
-                details.push(Detail::new(
-                    "would do",
-                    format!("FROM {me}.ours JOIN them.theirs USING (customer)"),
-                ));
-            }
-            Self::UnlistedColumn { column, listed, wanted, .. } => {
-                details.push(Detail::new(
-                    "rule",
-                    "a column that the contract does not list does not exist for the partner",
-                ));
-                details.push(Detail::new("allowed", some(listed.iter().cloned())));
-                let uses = with_filter(*wanted);
-                details.push(must_sign(with_use(&column.column, uses, None), &column.table.owner));
-            }
-            Self::ColumnUse { column, wanted, terms, .. } => {
-                details.push(Detail::new("allowed", allowed(terms)));
-                let uses = with_filter(*wanted);
-                details.push(must_sign(with_use(&column.column, uses, Some(terms)), &column.table.owner));
-            }
-            Self::RevealFilter { column, receiver, terms, .. } => {
-                details.push(Detail::new("rule", filter_tells(&column.column, receiver)));
-                details.push(Detail::new("allowed", allowed(terms)));
-                let line = with_use(&column.column, [ColumnUse::RevealFilter], Some(terms));
-                details.push(must_sign(line, &column.table.owner));
-            }
-            Self::UnlistedValue { column, listed, .. } => {
-                details.push(Detail::new("allowed", some(listed.iter().cloned())));
-                details.push(must_sign(format!("columns.{}.values = …", column.column), &column.table.owner));
-            }
-            Self::NotAllowed { mend, allowed, .. } => {
-                details.push(Detail::new("allowed", some(allowed.iter().map(|&kind| kind.to_owned()))));
-                details.push(self.new_contract(mend.clone()));
-            }
-            Self::RevealReceiver { to, asker, .. } => {
-                details.push(Detail::new("allowed", format!("{to} asks")));
-                details.push(self.new_contract(format!("allow.reveal.to = \"{asker}\"")));
-            }
-            Self::RevealColumns { .. } => {
-                details.push(Detail::new(
-                    "rule",
-                    "a reveal tells which of the asker's own customers match, and no column of the partner",
-                ));
-                details.push(Detail::new("would do", "SELECT customer, and columns of your own dataset"));
-            }
-            Self::ForbiddenByClass { column, class, .. } => {
-                details.push(Detail::new("rule", class.rule()));
-                details.push(Detail::new(
-                    "would do",
-                    format!("{} classes the column anew, if its law allows that", column.table.owner),
-                ));
-            }
-            Self::WrongRegion { registered, .. } => {
-                details.push(Detail::new("rule", "rows stay in the region that their owner has registered"));
-                details.push(self.new_contract(format!("region = \"{registered}\"")));
-            }
-            Self::NoMatchKey { keys, registered, listed, .. } => {
-                details.push(Detail::new("wanted", some(keys.iter().cloned())));
-                details.push(Detail::new("registered", some(registered.iter().cloned())));
-                details.push(Detail::new("listed", some(listed.iter().cloned())));
-                details.push(Detail::new(
-                    "would do",
-                    "register a key of one of these kinds, whose column the contract lists for match",
-                ));
-            }
-            Self::NoOwnColumn { place, .. } => {
-                details.push(Detail::new("needed for", *place));
-                details.push(Detail::new("would do", "tacit dataset show, to see the columns there are"));
-            }
-            Self::ConsentNotBoolean { .. } => {
-                details.push(Detail::new(
-                    "would do",
-                    "a column of true and false, or consent = \"withdrawal-list\"",
-                ));
-            }
-            Self::Question(error) => details.extend(error.details()),
-        }
-        details
+        details::of(self)
     }
 
     fn retry_helps(&self) -> bool {
         matches!(self, Self::NotStarted { .. })
             || matches!(self, Self::Question(error) if error.retry_helps())
     }
-}
-
-/// A reveal-filter cannot stand without filter.
-fn with_filter(wanted: ColumnUse) -> Vec<ColumnUse> {
-    if wanted == ColumnUse::RevealFilter { vec![ColumnUse::Filter, wanted] } else { vec![wanted] }
 }
 
 impl PolicyError {
@@ -574,13 +379,6 @@ impl PolicyError {
             | Self::NoOwnColumn { .. }
             | Self::ConsentNotBoolean { .. }
             | Self::Question(_) => None,
-        }
-    }
-
-    fn new_contract(&self, line: String) -> Detail {
-        match self.under() {
-            Some(under) => must_sign(line, &under.0.partners),
-            None => Detail::new("would do", line),
         }
     }
 }

@@ -1,284 +1,32 @@
-//! Yes, or exactly why not.
-//!
-//! Both nodes walk through this with the same question and the same contract: the asker's, so that it does
-//! not ask what would be refused; the answerer's, because it does not believe the asker. What comes out is the
-//! only thing that the rooms behind accept, and only [`permit`] can make it.
+//! The rules, one by one: each says yes, or names itself.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use tacit_protocol::{
-    identity::KeyKind,
-    ids::{ContractId, PartnerId},
-};
 
-use super::{
-    ColumnUse, Consent, Contract, DatasetFacts, DatasetTerms, Datasets, Document, Partner, PolicyError,
-    State, Terms, Values, contract::filter_tells, error::Under, own,
-};
-use crate::query::{Ask, ColumnName, Filter, Parsed, TableName, Usage};
-
-/// On which side of the question this node stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It asks.
-    Asker,
-    /// It is asked.
-    Answerer {
-        /// By whom, as the link has proven.
-        from: PartnerId,
+use super::{Circumstances, OwnSide, Role, named, shown};
+use crate::{
+    policy::{
+        ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner, PolicyError, State, Terms,
+        Values, contract::filter_tells, error::Under, own,
     },
-}
-
-/// The circumstances of a question.
-#[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'a> {
-    /// This node.
-    pub me: PartnerId,
-    /// Its side.
-    pub role: Role,
-    /// The contract, by name or start of its id; an answerer is told the whole id by the asker.
-    pub contract: Option<&'a str>,
-    /// What the answer is for; the contract's purpose when left out.
-    pub purpose: Option<&'a str>,
-    /// The identity profile that the other node says it uses for this question.
-    pub peer_profile: Option<&'a str>,
-    /// Today (UTC), see [`day`](super::day).
-    pub today: Date,
-}
-
-/// A question that the contract, both partners and this node's data say yes to.
-#[derive(Debug, Clone)]
-pub struct Permitted {
-    parsed: Parsed,
-    document: Document,
-    role: Role,
-    me: String,
-    partner: Partner,
-    own: Option<OwnSide>,
-    theirs: Option<TableName>,
-    approvals: Vec<String>,
-    tells: Vec<String>,
-}
-
-/// This node's half of the question.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OwnSide {
-    /// The own table.
-    pub table: TableName,
-    /// The condition on its rows.
-    pub filter: Option<Filter>,
-    /// Which of its rows take part.
-    pub consent: Consent,
-    /// The match keys with their columns, strongest first.
-    pub keys: Vec<(KeyKind, String)>,
-    /// The own columns that go into the answer beside the customer: column and label.
-    pub shown: Vec<(String, String)>,
-}
-
-impl Permitted {
-    /// The question.
-    pub const fn parsed(&self) -> &Parsed {
-        &self.parsed
-    }
-
-    /// The contract's id.
-    pub const fn contract_id(&self) -> ContractId {
-        self.document.contract().id()
-    }
-
-    /// The contract's terms.
-    pub const fn terms(&self) -> &Terms {
-        self.document.contract().terms()
-    }
-
-    /// The contract.
-    pub const fn contract(&self) -> &Contract {
-        self.document.contract()
-    }
-
-    /// On which side this node stands.
-    pub const fn role(&self) -> Role {
-        self.role
-    }
-
-    /// This node's name in the contract.
-    pub fn me(&self) -> &str {
-        &self.me
-    }
-
-    /// The other partner: its name in the contract and its key.
-    pub const fn partner(&self) -> &Partner {
-        &self.partner
-    }
-
-    /// The asker's name in the contract.
-    pub fn asker(&self) -> &str {
-        match self.role {
-            Role::Asker => &self.me,
-            Role::Answerer { .. } => &self.partner.name,
-        }
-    }
-
-    /// This node's half; `None` only where the question is about the partner's table alone.
-    pub const fn own(&self) -> Option<&OwnSide> {
-        self.own.as_ref()
-    }
-
-    /// The partner's table, if the question has one.
-    pub const fn theirs(&self) -> Option<&TableName> {
-        self.theirs.as_ref()
-    }
-
-    /// What the answer is for.
-    pub fn purpose(&self) -> &str {
-        &self.terms().purpose
-    }
-
-    /// At whose side a person has to approve this run, by their names in the contract.
-    pub fn approvals(&self) -> &[String] {
-        &self.approvals
-    }
-
-    /// Whether a person at this node has to approve this run.
-    pub fn needs_own_approval(&self) -> bool {
-        self.approvals.contains(&self.me)
-    }
-
-    /// What the run tells the asker about each match, a sentence a line.
-    pub fn tells(&self) -> &[String] {
-        &self.tells
-    }
-
-    /// The question as it is put to the partner.
-    pub fn question_for_partner(&self) -> String {
-        self.parsed.for_partner(&self.partner.name)
-    }
-}
-
-/// Holds a question against the contracts and the own data.
-///
-/// # Errors
-///
-/// [`PolicyError`]: the first rule that says no, in the order contract, state, purpose, kind of question,
-/// columns, own data.
-pub fn permit(
-    parsed: Parsed,
-    at: &Circumstances,
-    contracts: &[Document],
-    datasets: &dyn Datasets,
-) -> Result<Permitted, PolicyError> {
-    let document = choose(&parsed, at, contracts)?;
-    let rules = Rules::new(document, &parsed, at)?;
-    rules.in_force(at.today)?;
-    rules.purpose(at.purpose)?;
-    rules.profile(at.peer_profile)?;
-    rules.kind_of_question()?;
-    rules.partners_columns(datasets)?;
-    let own = rules.own_side(datasets)?;
-    let (approvals, tells) = rules.people();
-    let Rules { me, partner, document, theirs, .. } = rules;
-    let (me, partner, theirs, document) = (me.to_owned(), partner.clone(), theirs.cloned(), document.clone());
-    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, approvals, tells })
-}
-
-fn named(parsed: &Parsed) -> String {
-    parsed.tables().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
-}
-
-/// Finds the one contract that the question falls under.
-fn choose<'a>(
-    parsed: &Parsed,
-    at: &Circumstances,
-    contracts: &'a [Document],
-) -> Result<&'a Document, PolicyError> {
-    // Between these partners: this node, the one that asks, and every owner of a table.
-    let between = |document: &&Document| {
-        let contract = document.contract();
-        let has = |owner: &str| contract.terms().partners.iter().any(|name| name == owner);
-        let from = match at.role {
-            Role::Asker => true,
-            Role::Answerer { from } => contract.partner(&from).is_some(),
-        };
-        contract.partner(&at.me).is_some() && from && parsed.tables().all(|table| has(&table.owner))
-    };
-    let covers = |document: &&Document| {
-        let terms = document.contract().terms();
-        parsed.tables().all(|table| terms.dataset(&table.owner, &table.dataset).is_some())
-    };
-    let title = |document: &&Document| document.contract().title();
-    let fitting: Vec<&Document> = contracts.iter().filter(between).collect();
-    if let Some(wanted) = at.contract {
-        let called: Vec<&Document> =
-            fitting.iter().copied().filter(|document| document.is_called(wanted)).collect();
-        return match (called.as_slice(), one(&called, at.today)) {
-            ([], _) => Err(PolicyError::ContractUnknown {
-                wanted: shown(wanted),
-                contracts: fitting.iter().map(title).collect(),
-            }),
-            (_, Some(document)) => Ok(document),
-            _ => Err(PolicyError::SeveralContracts {
-                tables: named(parsed),
-                contracts: called.iter().map(title).collect(),
-            }),
-        };
-    }
-    let covering: Vec<&Document> = fitting.iter().copied().filter(covers).collect();
-    match (covering.as_slice(), fitting.as_slice()) {
-        // The one contract between them may lack just this dataset: `Rules` says so better.
-        ([], [only]) => Ok(only),
-        ([], several) => Err(PolicyError::NoContract {
-            tables: named(parsed),
-            near: several
-                .iter()
-                .map(|document| {
-                    let datasets = document.contract().terms().datasets.iter();
-                    let datasets: Vec<String> = datasets.map(DatasetTerms::full_name).collect();
-                    format!("{}: {}", title(document), datasets.join(", "))
-                })
-                .collect(),
-        }),
-        _ => one(&covering, at.today).ok_or_else(|| PolicyError::SeveralContracts {
-            tables: named(parsed),
-            contracts: covering.iter().map(title).collect(),
-        }),
-    }
-}
-
-/// The only one, or the only one in force, or the only one that is not over.
-fn one<'a>(documents: &[&'a Document], today: Date) -> Option<&'a Document> {
-    let only = |keep: &dyn Fn(State) -> bool| {
-        let mut kept = documents.iter().filter(|document| keep(document.state(today)));
-        match (kept.next(), kept.next()) {
-            (Some(only), None) => Some(Some(*only)),
-            (None, _) => None,
-            (Some(_), Some(_)) => Some(None),
-        }
-    };
-    only(&|state| state == State::InForce)
-        .or_else(|| only(&|state| matches!(state, State::Upcoming | State::Proposed { .. })))
-        .or_else(|| only(&|_| true))
-        .flatten()
-}
-
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
-}
+    query::{Ask, ColumnName, Filter, Parsed, TableName, Usage},
+};
 
 /// One question under one contract.
-struct Rules<'a> {
-    document: &'a Document,
+pub(super) struct Rules<'a> {
+    pub document: &'a Document,
     parsed: &'a Parsed,
     role: Role,
-    me: &'a str,
-    partner: &'a Partner,
+    pub me: &'a str,
+    pub partner: &'a Partner,
     ours: Option<&'a DatasetTerms>,
-    theirs: Option<&'a TableName>,
+    pub theirs: Option<&'a TableName>,
 }
 
 impl<'a> Rules<'a> {
     /// Finds out who is who, and that the contract has the tables.
-    fn new(document: &'a Document, parsed: &'a Parsed, at: &Circumstances) -> Result<Self, PolicyError> {
+    pub fn new(document: &'a Document, parsed: &'a Parsed, at: &Circumstances) -> Result<Self, PolicyError> {
         let contract = document.contract();
         let not_ours = || PolicyError::NotOurs {
             me: contract.partner(&at.me).map_or_else(String::new, |me| me.name.clone()),
@@ -332,7 +80,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn in_force(&self, today: Date) -> Result<(), PolicyError> {
+    pub fn in_force(&self, today: Date) -> Result<(), PolicyError> {
         let contract = self.under();
         Err(match self.document.state(today) {
             State::InForce => return Ok(()),
@@ -344,7 +92,7 @@ impl<'a> Rules<'a> {
         })
     }
 
-    fn purpose(&self, asked: Option<&str>) -> Result<(), PolicyError> {
+    pub fn purpose(&self, asked: Option<&str>) -> Result<(), PolicyError> {
         match asked {
             Some(asked) if asked != self.terms().purpose => Err(PolicyError::WrongPurpose {
                 contract: self.under(),
@@ -355,7 +103,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn profile(&self, theirs: Option<&str>) -> Result<(), PolicyError> {
+    pub fn profile(&self, theirs: Option<&str>) -> Result<(), PolicyError> {
         let agreed = self.terms().identity.profile.name();
         match theirs {
             Some(theirs) if theirs != agreed => Err(PolicyError::WrongProfile {
@@ -367,7 +115,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn kind_of_question(&self) -> Result<(), PolicyError> {
+    pub fn kind_of_question(&self) -> Result<(), PolicyError> {
         let allow = &self.terms().allow;
         let refused = |what, mend: &str| {
             let kinds = [
@@ -406,7 +154,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Every use of a column by somebody who is not its owner.
-    fn partners_columns(&self, datasets: &dyn Datasets) -> Result<(), PolicyError> {
+    pub fn partners_columns(&self, datasets: &dyn Datasets) -> Result<(), PolicyError> {
         let mut facts: BTreeMap<String, Option<DatasetFacts>> = BTreeMap::new();
         for (column, usage) in self.parsed.uses() {
             // The asker is free with its own columns: it sees them anyway, and nobody else sees what it does.
@@ -471,19 +219,22 @@ impl<'a> Rules<'a> {
         }
         if let Values::Listed(listed) = &terms.values
             && let Some(filter) = self.parsed.filter_of(&column.table.owner)
-            && filter.tested(&column.column).iter().any(|literal| !listed.contains(&literal.plain()))
         {
-            return Err(PolicyError::UnlistedValue {
-                contract: contract(),
-                column: column.clone(),
-                listed: listed.iter().cloned().collect(),
-            });
+            let tests = filter.tests(&column.column);
+            // A pattern or an order would tell apart values that do not exist for the partner.
+            if tests.otherwise || tests.values.iter().any(|literal| !listed.contains(&literal.plain())) {
+                return Err(PolicyError::UnlistedValue {
+                    contract: contract(),
+                    column: column.clone(),
+                    listed: listed.iter().cloned().collect(),
+                });
+            }
         }
         Ok(())
     }
 
     /// This node's half, held against its registration.
-    fn own_side(&self, datasets: &dyn Datasets) -> Result<Option<OwnSide>, PolicyError> {
+    pub fn own_side(&self, datasets: &dyn Datasets) -> Result<Option<OwnSide>, PolicyError> {
         let Some(terms) = self.ours else { return Ok(None) };
         let (facts, keys) = own::fits(self.document, terms, datasets)?;
         let table = TableName::new(&terms.owner, &terms.name);
@@ -512,7 +263,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Who has to approve, and what they approve of.
-    fn people(&self) -> (Vec<String>, Vec<String>) {
+    pub fn people(&self) -> (Vec<String>, Vec<String>) {
         let (Ask::Reveal(_), Some(reveal)) = (self.parsed.ask(), &self.terms().allow.reveal) else {
             return (Vec::new(), Vec::new());
         };

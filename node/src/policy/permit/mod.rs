@@ -1,0 +1,194 @@
+//! Yes, or exactly why not.
+//!
+//! Both nodes walk through this with the same question and the same contract: the asker's, so that it does
+//! not ask what would be refused; the answerer's, because it does not believe the asker. What comes out is the
+//! only thing that the rooms behind accept, and only [`permit`] can make it.
+
+mod choose;
+mod rules;
+
+use jiff::civil::Date;
+use tacit_protocol::{
+    identity::KeyKind,
+    ids::{ContractId, PartnerId},
+};
+
+use choose::choose;
+use rules::Rules;
+
+use super::{Consent, Contract, Datasets, Document, Partner, PolicyError, Terms};
+use crate::query::{Filter, Parsed, TableName};
+
+/// On which side of the question this node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It asks.
+    Asker,
+    /// It is asked.
+    Answerer {
+        /// By whom, as the link has proven.
+        from: PartnerId,
+    },
+}
+
+/// The circumstances of a question.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// This node.
+    pub me: PartnerId,
+    /// Its side.
+    pub role: Role,
+    /// The contract, by name or start of its id; an answerer is told the whole id by the asker.
+    pub contract: Option<&'a str>,
+    /// What the answer is for; the contract's purpose when left out.
+    pub purpose: Option<&'a str>,
+    /// The identity profile that the other node says it uses for this question.
+    pub peer_profile: Option<&'a str>,
+    /// Today (UTC), see [`day`](super::day).
+    pub today: Date,
+}
+
+/// A question that the contract, both partners and this node's data say yes to.
+#[derive(Debug, Clone)]
+pub struct Permitted {
+    parsed: Parsed,
+    document: Document,
+    role: Role,
+    me: String,
+    partner: Partner,
+    own: Option<OwnSide>,
+    theirs: Option<TableName>,
+    approvals: Vec<String>,
+    tells: Vec<String>,
+}
+
+/// This node's half of the question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnSide {
+    /// The own table.
+    pub table: TableName,
+    /// The condition on its rows.
+    pub filter: Option<Filter>,
+    /// Which of its rows take part.
+    pub consent: Consent,
+    /// The match keys with their columns, strongest first.
+    pub keys: Vec<(KeyKind, String)>,
+    /// The own columns that go into the answer beside the customer: column and label.
+    pub shown: Vec<(String, String)>,
+}
+
+impl Permitted {
+    /// The question.
+    pub const fn parsed(&self) -> &Parsed {
+        &self.parsed
+    }
+
+    /// The contract's id.
+    pub const fn contract_id(&self) -> ContractId {
+        self.document.contract().id()
+    }
+
+    /// The contract's terms.
+    pub const fn terms(&self) -> &Terms {
+        self.document.contract().terms()
+    }
+
+    /// The contract.
+    pub const fn contract(&self) -> &Contract {
+        self.document.contract()
+    }
+
+    /// On which side this node stands.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// This node's name in the contract.
+    pub fn me(&self) -> &str {
+        &self.me
+    }
+
+    /// The other partner: its name in the contract and its key.
+    pub const fn partner(&self) -> &Partner {
+        &self.partner
+    }
+
+    /// The asker's name in the contract.
+    pub fn asker(&self) -> &str {
+        match self.role {
+            Role::Asker => &self.me,
+            Role::Answerer { .. } => &self.partner.name,
+        }
+    }
+
+    /// This node's half; `None` only where the question is about the partner's table alone.
+    pub const fn own(&self) -> Option<&OwnSide> {
+        self.own.as_ref()
+    }
+
+    /// The partner's table, if the question has one.
+    pub const fn theirs(&self) -> Option<&TableName> {
+        self.theirs.as_ref()
+    }
+
+    /// What the answer is for.
+    pub fn purpose(&self) -> &str {
+        &self.terms().purpose
+    }
+
+    /// At whose side a person has to approve this run, by their names in the contract.
+    pub fn approvals(&self) -> &[String] {
+        &self.approvals
+    }
+
+    /// Whether a person at this node has to approve this run.
+    pub fn needs_own_approval(&self) -> bool {
+        self.approvals.contains(&self.me)
+    }
+
+    /// What the run tells the asker about each match, a sentence a line.
+    pub fn tells(&self) -> &[String] {
+        &self.tells
+    }
+
+    /// The question as it is put to the partner.
+    pub fn question_for_partner(&self) -> String {
+        self.parsed.for_partner(&self.partner.name)
+    }
+}
+
+/// Holds a question against the contracts and the own data.
+///
+/// # Errors
+///
+/// [`PolicyError`]: the first rule that says no, in the order contract, state, purpose, kind of question,
+/// columns, own data.
+pub fn permit(
+    parsed: Parsed,
+    at: &Circumstances,
+    contracts: &[Document],
+    datasets: &dyn Datasets,
+) -> Result<Permitted, PolicyError> {
+    let document = choose(&parsed, at, contracts)?;
+    let rules = Rules::new(document, &parsed, at)?;
+    rules.in_force(at.today)?;
+    rules.purpose(at.purpose)?;
+    rules.profile(at.peer_profile)?;
+    rules.kind_of_question()?;
+    rules.partners_columns(datasets)?;
+    let own = rules.own_side(datasets)?;
+    let (approvals, tells) = rules.people();
+    let Rules { me, partner, document, theirs, .. } = rules;
+    let (me, partner, theirs, document) = (me.to_owned(), partner.clone(), theirs.cloned(), document.clone());
+    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, approvals, tells })
+}
+
+/// The tables of a question, for people.
+fn named(parsed: &Parsed) -> String {
+    parsed.tables().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+/// A piece of somebody's text on its way into an error.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
