@@ -138,7 +138,9 @@ impl Refusal for ExchangeError {
     fn retry_helps(&self) -> bool {
         match self {
             Self::Link { source, .. } => source.retry_helps(),
-            Self::Refused { code, .. } => ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY"].contains(&code.as_str()),
+            Self::Refused { code, .. } => {
+                ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY"].contains(&code.as_str())
+            }
             _ => false,
         }
     }
