@@ -58,10 +58,8 @@ fn every_rule_stands_in_the_specification_in_the_code_and_in_a_test() {
         .flat_map(|(_, text)| {
             text.lines().filter_map(|line| line.trim().strip_prefix("fn ").map(str::to_owned))
         })
-        .filter_map(|name| {
-            let mut parts = name.split('_');
-            Some(format!("{}-{}", parts.next()?.to_uppercase(), parts.next()?))
-        })
+        // `a08_psi_10_repeated_points…` tests a row of the catalogue and a rule at once.
+        .flat_map(|name| rule_ids(&name.to_uppercase().replace("_", "-")))
         .collect();
     assert!(specified.len() >= 5, "docs/protocols names its rules");
     let missing: Vec<String> = specified
