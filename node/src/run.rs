@@ -16,7 +16,7 @@ pub use steps::Events;
 
 use crate::{
     control::Reply,
-    exchange::{Answering, Aside, Asking, Question},
+    exchange::{Answering, Aside, Asking, ExchangeError, Question},
     ledger::Reserved,
     link::Incoming,
     policy::Role,
@@ -24,19 +24,27 @@ use crate::{
     release,
     report::Report,
     rooms::Rooms,
-    run::steps::{Stages, refused},
+    run::steps::Stages,
 };
 
 /// Asks a partner. The answer lies in the node's home when this returns; the reply says where.
+///
+/// Whoever waits for `events` waits for the answer: when nobody does any more, the question is given up.
 ///
 /// # Errors
 /// A [`Report`] of whichever room said no. It has been recorded by then.
 pub async fn ask(rooms: &Rooms, request: QueryRequest, events: Events) -> Result<Reply, Report> {
     let query = steps::fresh_query_id()?;
-    let mut reserved = None;
-    let walked = walk_as_asker(rooms, &request, query, &events, &mut reserved).await;
+    let (mut reserved, mut asking) = (None, None);
+    let walked = tokio::select! {
+        walked = walk_as_asker(rooms, &request, query, &events, &mut reserved, &mut asking) => walked,
+        () = events.closed() => Err(ExchangeError::Interrupted.into()),
+    };
     if let Err(report) = &walked {
         steps::record_ending(rooms, query, reserved.as_ref(), None, &request.sql, report).await?;
+    }
+    if let Some(asking) = asking {
+        asking.farewell(walked.as_ref().err().map(|report| report.code.as_ref())).await;
     }
     walked
 }
@@ -47,28 +55,32 @@ async fn walk_as_asker(
     query: QueryId,
     events: &Events,
     kept: &mut Option<Reserved>,
+    channel: &mut Option<Asking>,
 ) -> Result<Reply, Report> {
     let mut stages = Stages::new(events);
     let parsed = steps::parse_own(rooms, &request.sql)?;
-    let permitted = steps::permit(rooms, parsed, Role::Asker, request)?;
-    steps::approve(rooms, &permitted, request.wait, events).await?;
+    let mut permitted = steps::permit(rooms, parsed.clone(), Role::Asker, request)?;
+    if permitted.needs_own_approval() {
+        steps::approve(rooms, &permitted, request.wait, events).await?;
+        // People take their time; what holds is what holds now.
+        permitted = steps::permit(rooms, parsed, Role::Asker, request)?;
+    }
     let reserved = kept.insert(rooms.ledger.reserve(permitted, query, Timestamp::now()).await?);
     // The partner walks its own rooms while we read our data.
     let question = Question::about(reserved, request.wait);
-    let mut asking = Asking::open(&rooms.link, reserved, &question).await?;
+    let asking = channel.insert(Asking::open(&rooms.link, reserved, &question).await?);
     stages.begin("read own data");
-    let (collected, items) = match steps::collect(rooms, reserved).await {
-        Ok(collected) => collected,
-        Err(report) => {
-            asking.give_up(&report.code).await;
-            return Err(report);
-        }
-    };
+    let withdrawals = steps::withdrawals(rooms).await;
+    let (mut collected, mut items) = steps::collect(rooms, reserved).await?;
     stages.begin("partner decides and reads");
-    asking.granted(|aside| steps::tell(events, aside)).await?;
+    asking.granted(request.wait + steps::READING, |aside| steps::tell(events, aside)).await?;
+    if steps::withdrawals(rooms).await != withdrawals {
+        // Somebody withdrew while the partner made up its mind: from that moment on they take no part.
+        (collected, items) = steps::collect(rooms, reserved).await?;
+    }
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
     stages.begin("intersect");
-    let joint = asking.run(reserved, items, rooms.config.limits.max_items, steps::watch(events)).await?;
+    let joint = asking.run(reserved, items, &rooms.rules(), steps::watch(events)).await?;
     stages.begin("write answer");
     let mut release = release::finish(joint, collected, reserved, &rooms.home).await?;
     release.tell("stages", stages.end());
@@ -81,27 +93,34 @@ pub async fn answer(rooms: &Rooms, incoming: Incoming) {
     let Incoming { partner, opening, channel } = incoming;
     let Some(name) = rooms.partner_name(partner) else { return };
     let mut answering = Answering::new(channel, name.clone());
-    let Some(question) = Question::decode(&opening) else {
-        refused(&mut answering, "E-PEER-OUT-OF-PLACE").await;
-        return;
-    };
     let mut reserved = None;
-    let walked = walk_as_answerer(rooms, partner, &question, &mut answering, &mut reserved).await;
-    if let Err(report) = walked {
-        // C05: the partner gets a code and no text.
-        refused(&mut answering, &report.code).await;
-        let recorded = steps::record_ending(
-            rooms,
-            question.query,
-            reserved.as_ref(),
-            Some(name),
-            &question.sql,
-            &report,
-        );
-        if let Err(unrecorded) = recorded.await {
-            tracing::error!(code = %unrecorded.code, "a refusal could not be recorded");
+    let question = Question::decode(&opening);
+    let walked = match &question {
+        Some(question) => walk_as_answerer(rooms, partner, question, &mut answering, &mut reserved).await,
+        None => Err(ExchangeError::NotAQuestion { partner: name.clone() }.into()),
+    };
+    // Recorded first, told then: the partner decides how long it listens, not what our record says.
+    let code = match &walked {
+        Ok(()) => None,
+        Err(report) => {
+            let (query, text) = match &question {
+                Some(question) => (question.query, question.sql.clone()),
+                None => (QueryId::new([0; 32]), String::from_utf8_lossy(&opening).into_owned()),
+            };
+            let recorded = steps::record_ending(rooms, query, reserved.as_ref(), Some(name), &text, report);
+            if let Err(unrecorded) = recorded.await {
+                tracing::error!(code = %unrecorded.code, "a refusal could not be recorded");
+            }
+            Some(steps::code_for_partner(report, reserved.is_some()))
         }
-    }
+    };
+    answering.farewell(code).await;
+}
+
+/// Turns a question away because this node works on as many as it may.
+pub async fn turn_away(rooms: &Rooms, incoming: Incoming) {
+    let name = rooms.partner_name(incoming.partner).unwrap_or_default();
+    Answering::new(incoming.channel, name).farewell(Some("E-BUSY")).await;
 }
 
 async fn walk_as_answerer(
@@ -111,22 +130,30 @@ async fn walk_as_answerer(
     answering: &mut Answering,
     kept: &mut Option<Reserved>,
 ) -> Result<(), Report> {
-    let parsed = steps::parse_partners(&question.sql)?;
-    let permitted = steps::permit(rooms, parsed, Role::Answerer { from: partner }, &question.request())?;
+    let request = question.request();
+    let role = Role::Answerer { from: partner };
+    let parsed = steps::parse_partners(question.sql.clone()).await?;
+    let mut permitted = steps::permit(rooms, parsed.clone(), role, &request)?;
     if permitted.needs_own_approval() {
         answering.say(Aside::WaitingForApproval).await?;
         let unheard = steps::unheard();
         tokio::select! {
-            approved = steps::approve(rooms, &permitted, question.wait, &unheard) => approved?,
+            approved = steps::approve(rooms, &permitted, request.wait, &unheard) => approved?,
             left = answering.asker_left() => return Err(left.into()),
         }
+        // People take their time; what holds is what holds now.
+        permitted = steps::permit(rooms, parsed, role, &request)?;
     }
     let reserved = kept.insert(rooms.ledger.reserve(permitted, question.query, Timestamp::now()).await?);
     answering.say(Aside::Preparing).await?;
-    let (collected, items) = steps::collect(rooms, reserved).await?;
+    // From here on the time we take, and whether we fail, depends on data.
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
-    let limit = rooms.config.limits.max_items;
-    let served = answering.run(reserved, items, limit, steps::watch(&steps::unheard())).await?;
+    let (collected, items) = tokio::select! {
+        collected = steps::collect(rooms, reserved) => collected?,
+        left = answering.asker_left() => return Err(left.into()),
+    };
+    let watch = steps::watch(&steps::unheard());
+    let served = answering.run(reserved, items, &rooms.rules(), watch).await?;
     let outcome = release::served(&served, &collected);
     rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
     Ok(())

@@ -1,8 +1,12 @@
 //! `tacit serve`: the node as a running process.
 
-use std::time::Duration;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tacit_protocol::ids::PartnerId;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Semaphore,
+};
 
 use super::socket::{self, ControlError};
 use crate::{config::Home, exchange::papers, report::Report, rooms::Rooms, run};
@@ -10,8 +14,11 @@ use crate::{config::Home, exchange::papers, report::Report, rooms::Rooms, run};
 /// How often papers that a partner has not got yet are offered again.
 const OFFER_EVERY: Duration = Duration::from_secs(15);
 
-/// Questions of partners that are worked on at once; more wait in the link, which has limits of its own.
+/// Questions of partners that are worked on at once.
 const QUESTIONS_AT_ONCE: usize = 16;
+
+/// Questions of one partner that are worked on at once, so that none can keep the others out.
+const QUESTIONS_OF_ONE: usize = 4;
 
 /// Runs the node until it is told to stop (by `tacit stop`, SIGINT or SIGTERM).
 ///
@@ -59,14 +66,22 @@ pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(),
 }
 
 async fn answer_questions(rooms: Rooms) {
-    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(QUESTIONS_AT_ONCE));
+    let places = Arc::new(Semaphore::new(QUESTIONS_AT_ONCE));
+    let mut partners: HashMap<PartnerId, Arc<Semaphore>> = HashMap::new();
     while let Some(incoming) = rooms.link.accept().await {
-        // Invariant: the semaphore is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let own =
+            partners.entry(incoming.partner).or_insert_with(|| Arc::new(Semaphore::new(QUESTIONS_OF_ONE)));
+        // Nobody waits for a place: a question that finds none is refused, and the next one is heard at once.
+        let taken = (Arc::clone(own).try_acquire_owned(), Arc::clone(&places).try_acquire_owned());
         let rooms = rooms.clone();
         tokio::spawn(async move {
-            run::answer(&rooms, incoming).await;
-            drop(place);
+            match taken {
+                (Ok(own), Ok(place)) => {
+                    run::answer(&rooms, incoming).await;
+                    drop((own, place));
+                }
+                _ => run::turn_away(&rooms, incoming).await,
+            }
         });
     }
 }

@@ -18,15 +18,15 @@ use super::{
     question::{Aside, Spoken, protocol_message, take_apart},
 };
 use crate::{
-    link::{ChannelReceiver, ChannelSender},
-    report::Refusal,
+    link::{ChannelReceiver, ChannelSender, LinkError},
+    rooms::joined,
 };
 
 /// Messages that may wait in each direction between the channel and the compute thread.
 const QUEUE: usize = 2;
 
-/// How long the partner is given to take our last word.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// A partner that computes says something at every chunk; one that is silent for so long does not.
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// Hears how far a session is: (items done, items in all).
 pub type Watch = Box<dyn FnMut(u64, u64) + Send>;
@@ -47,7 +47,7 @@ pub(super) struct Ends {
 
 /// Runs `session` to its end.
 ///
-/// On an abort the partner is told the code, and nothing else.
+/// On an abort the caller tells the partner, once the abort is on record.
 pub(super) async fn drive<S>(
     session: S,
     (outbox, inbox): (Outbox, Inbox),
@@ -59,7 +59,7 @@ where
     S: Session + 'static,
     S::Message: 'static,
 {
-    let (to_wire, mut outgoing) = mpsc::channel::<Vec<u8>>(QUEUE);
+    let (to_wire, outgoing) = mpsc::channel::<Vec<u8>>(QUEUE);
     let (incoming, from_wire) = mpsc::channel::<Incoming>(QUEUE);
     let handle = tokio::runtime::Handle::current();
     let mut turning =
@@ -67,16 +67,19 @@ where
     let compute = tokio::task::spawn_blocking(move || handle.block_on(turning.run(session)));
 
     let Ends { sender, receiver, partner } = ends;
-    let pump_out = async {
+    // Owns its queue: when the wire fails, the queue closes and the compute thread hears of it.
+    let pump_out = async move {
+        let mut outgoing = outgoing;
         while let Some(message) = outgoing.recv().await {
             sender.send(message).await?;
         }
-        Ok(())
+        Ok(sender)
     };
     let pump_in = async {
         loop {
-            let next = match receiver.recv().await {
-                Ok(Some(message)) => match take_apart(message) {
+            let next = match tokio::time::timeout(SILENCE, receiver.recv()).await {
+                Err(_) => Incoming::Over(ExchangeError::Silent { partner: partner.clone() }),
+                Ok(Ok(Some(message))) => match take_apart(message) {
                     Some(Spoken::Protocol(envelope)) => Incoming::Message(envelope),
                     Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code })) => {
                         Incoming::Over(ExchangeError::Ended { partner: partner.clone(), code })
@@ -87,11 +90,11 @@ where
                     }),
                 },
                 // The partner finished its half: nothing more will come, which only matters if more was due.
-                Ok(None) => Incoming::Over(ExchangeError::OutOfPlace {
+                Ok(Ok(None)) => Incoming::Over(ExchangeError::OutOfPlace {
                     partner: partner.clone(),
                     expected: "the rest of the protocol",
                 }),
-                Err(source) => Incoming::Over(ExchangeError::Link { partner: partner.clone(), source }),
+                Ok(Err(source)) => Incoming::Over(ExchangeError::Link { partner: partner.clone(), source }),
             };
             let over = matches!(next, Incoming::Over(_));
             if incoming.send(next).await.is_err() || over {
@@ -99,31 +102,17 @@ where
             }
         }
     };
-    let work = async {
-        // The pump out ends when the compute thread has dropped its queue and all of it is on the wire. When
-        // the wire fails it ends too; the pump in finds the same failure and wakes the compute thread with it.
-        let (turned, sent) = tokio::join!(compute, pump_out);
-        let output = match turned {
-            Ok(turned) => turned?,
-            Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-        };
-        match sent {
-            Ok(()) => Ok(output),
-            Err(source) => Err(ExchangeError::Link { partner: partner.clone(), source }),
-        }
-    };
-    let outcome = tokio::select! {
+    let turned = async { joined(compute.await) };
+    let sent =
+        async { pump_out.await.map_err(|source| ExchangeError::Link { partner: partner.clone(), source }) };
+    // The first error ends it: neither a wire that takes nothing nor a session that waits for it may hold the
+    // other up. Without an error, all messages are on the wire when both are done.
+    let work = async { tokio::try_join!(turned, sent).map(|(output, _)| output) };
+    tokio::select! {
+        biased;
         outcome = work => outcome,
         never = pump_in => match never {},
-    };
-    if let Err(error) = &outcome
-        && !matches!(error, ExchangeError::Ended { .. } | ExchangeError::Link { .. })
-    {
-        let last = Aside::Ended { code: error.code().to_owned() };
-        // The partner may be gone; it will find out by itself.
-        let _ = tokio::time::timeout(FAREWELL, sender.send(last.encode())).await;
     }
-    outcome
 }
 
 /// The compute thread's belongings.
@@ -141,6 +130,10 @@ impl Turning {
     async fn run<S: Session>(&mut self, mut session: S) -> Result<S::Output, ExchangeError> {
         let mut idle = false;
         loop {
+            // Nobody drives any more: the question was dropped, or the wire failed.
+            if self.to_wire.is_closed() {
+                return Err(ExchangeError::Link { partner: self.partner.clone(), source: LinkError::Closed });
+            }
             let progress = session.progress();
             (self.watch)(progress.done, progress.total);
             if !idle && let Ok(room) = self.to_wire.try_reserve() {

@@ -52,6 +52,21 @@ pub enum ExchangeError {
         /// What was due.
         expected: &'static str,
     },
+    /// The partner's node is connected and says nothing.
+    #[error("{partner} has said nothing for too long")]
+    Silent {
+        /// The partner, by name.
+        partner: String,
+    },
+    /// What opened the channel is no question.
+    #[error("{partner} opened a channel with something that is no question")]
+    NotAQuestion {
+        /// The partner, by name.
+        partner: String,
+    },
+    /// Whoever asked is gone.
+    #[error("the question was interrupted")]
+    Interrupted,
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]
     NoRandomness,
@@ -65,13 +80,6 @@ pub enum ExchangeError {
     },
 }
 
-impl ExchangeError {
-    /// The only thing the partner is told.
-    pub fn code_for_partner(&self) -> &'static str {
-        self.code()
-    }
-}
-
 impl Refusal for ExchangeError {
     fn code(&self) -> &'static str {
         match self {
@@ -80,6 +88,9 @@ impl Refusal for ExchangeError {
             Self::Ended { .. } => "E-PEER-ENDED",
             Self::Protocol { source, .. } => source.code(),
             Self::OutOfPlace { .. } => "E-PEER-OUT-OF-PLACE",
+            Self::NotAQuestion { .. } => "E-PEER-NO-QUESTION",
+            Self::Silent { .. } => "E-PEER-SILENT",
+            Self::Interrupted => "E-INTERRUPTED",
             Self::NoRandomness => "E-NO-RANDOMNESS",
             Self::TooManyItems { .. } => "E-LIMIT-ITEMS",
         }
@@ -92,7 +103,7 @@ impl Refusal for ExchangeError {
             }
             Self::Refused { code, .. } if code.starts_with("E-BUDGET") => Class::Budget,
             Self::Link { source, .. } => source.class(),
-            Self::NoRandomness | Self::TooManyItems { .. } => Class::Failed,
+            Self::NoRandomness | Self::TooManyItems { .. } | Self::Interrupted => Class::Failed,
             _ => Class::Peer,
         }
     }
@@ -121,14 +132,22 @@ impl Refusal for ExchangeError {
                     format!("ask {partner} to look up the code in `tacit audit log`"),
                 )]
             }
-            Self::Protocol { partner, .. } | Self::OutOfPlace { partner, .. } => vec![
+            Self::Protocol { partner, .. }
+            | Self::OutOfPlace { partner, .. }
+            | Self::NotAQuestion { partner } => vec![
                 Detail::new("who", format!("the operator at {partner}")),
                 Detail::new(
                     "would do",
                     "compare versions with `tacit doctor`; if they agree, their node misbehaves",
                 ),
             ],
-            Self::NoRandomness => Vec::new(),
+            Self::Silent { partner } => {
+                vec![Detail::new(
+                    "would do",
+                    format!("ask {partner} whether its node is well, then ask again"),
+                )]
+            }
+            Self::NoRandomness | Self::Interrupted => Vec::new(),
             Self::TooManyItems { .. } => {
                 vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]
             }

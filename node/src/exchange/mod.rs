@@ -19,4 +19,4 @@ pub use calibration::Calibration;
 pub use drive::Watch;
 pub use error::ExchangeError;
 pub use question::{Aside, Question};
-pub use reveal::{Answering, Asking, Joint, Served};
+pub use reveal::{Answering, Asking, Joint, Rules, Served};

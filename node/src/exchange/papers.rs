@@ -3,6 +3,9 @@
 //! A signed document is offered to every partner in it until that partner has it in the same state. The
 //! document proves itself (signatures over its id), so carrying it by file is just as good.
 
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -61,11 +64,20 @@ pub async fn offer(rooms: &Rooms, partner: PartnerId, contract: &str) -> Result<
 
 /// Offers whatever a partner has not got yet, as it stands here. Partners out of reach are left for later.
 pub async fn offer_all(rooms: &Rooms) {
+    let mut due: BTreeMap<PartnerId, Vec<String>> = BTreeMap::new();
     for (partner, contract) in rooms.papers_due(fingerprint) {
-        if let Err(report) = offer(rooms, partner, &contract).await {
-            tracing::debug!(code = %report.code, "a contract waits for its partner");
-        }
+        due.entry(partner).or_default().push(contract);
     }
+    // Side by side: one partner that does not answer holds no other up.
+    join_all(due.into_iter().map(async |(partner, contracts)| {
+        for contract in contracts {
+            if let Err(report) = offer(rooms, partner, &contract).await {
+                tracing::debug!(code = %report.code, "a contract waits for its partner");
+                return;
+            }
+        }
+    }))
+    .await;
 }
 
 /// Answers a partner's call.

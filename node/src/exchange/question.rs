@@ -52,6 +52,9 @@ pub enum Aside {
 const ASIDE: u8 = 0;
 const PROTOCOL: u8 = 1;
 
+/// An asker may wait for people this long; longer is cut.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// The longest aside.
 const ASIDE_LIMIT: usize = 1024;
 
@@ -113,7 +116,7 @@ impl Question {
             sql: self.sql.clone(),
             contract: Some(self.contract.to_string()),
             purpose: Some(self.purpose.clone()),
-            wait: self.wait,
+            wait: self.wait.min(LONGEST_WAIT),
         }
     }
 

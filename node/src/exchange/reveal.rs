@@ -1,6 +1,11 @@
 //! Which of the asker's own customers match: the two ends of one revelation.
 
-use ring::rand::{SecureRandom, SystemRandom};
+use std::time::Duration;
+
+use ring::{
+    hmac,
+    rand::{SecureRandom, SystemRandom},
+};
 use tacit_protocol::{
     ids::SessionId,
     noise::{DummyCount, Rational},
@@ -17,8 +22,22 @@ use super::{
 use crate::{
     ledger::Reserved,
     link::{Channel, Link, LinkError, Traffic},
-    report::Refusal,
+    rooms::joined,
 };
+
+/// How long the partner is given to take our last word.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Words that a partner says before the protocol, at most: it waits, it prepares, it is ready.
+const MOST_ASIDES: usize = 4;
+
+/// What this node brings to every session.
+pub struct Rules {
+    /// The most items of one side.
+    pub max_items: u64,
+    /// Under which the dummies of a set are drawn.
+    pub padding_key: Secret<[u8; 32]>,
+}
 
 /// The match keys of one customer that its absence would take out of a set.
 const MOST_KEYS: u32 = 4;
@@ -63,20 +82,28 @@ impl Asking {
             .open(permitted.partner().id(), question.encode())
             .await
             .map_err(|source| ExchangeError::Link { partner: partner.clone(), source })?;
-        Ok(Self { session: bind(&channel, reserved), ends: Ends::of(channel, partner) })
+        Ok(Self { session: session_of(Binding::of(&channel), reserved), ends: Ends::of(channel, partner) })
     }
 
     /// Waits until the partner's people and policies have said yes.
     ///
     /// # Errors
     /// [`ExchangeError::Refused`] with the partner's code.
-    pub async fn granted(&mut self, mut hear: impl FnMut(&Aside)) -> Result<(), ExchangeError> {
+    pub async fn granted(
+        &mut self,
+        patience: Duration,
+        hear: impl FnMut(&Aside),
+    ) -> Result<(), ExchangeError> {
+        let partner = self.ends.partner.clone();
+        let granted = tokio::time::timeout(patience, self.hear_asides(hear)).await;
+        granted.unwrap_or(Err(ExchangeError::Silent { partner }))
+    }
+
+    async fn hear_asides(&mut self, mut hear: impl FnMut(&Aside)) -> Result<(), ExchangeError> {
         let partner = &self.ends.partner;
-        loop {
-            let out_of_place = || ExchangeError::OutOfPlace {
-                partner: partner.clone(),
-                expected: "an answer to the question",
-            };
+        let out_of_place =
+            || ExchangeError::OutOfPlace { partner: partner.clone(), expected: "an answer to the question" };
+        for _ in 0..MOST_ASIDES {
             let message = self
                 .ends
                 .receiver
@@ -96,12 +123,12 @@ impl Asking {
                 Some(Spoken::Protocol(_)) | None => return Err(out_of_place()),
             }
         }
+        Err(out_of_place())
     }
 
-    /// Tells the partner that nothing will come of it.
-    pub async fn give_up(mut self, code: &str) {
-        // The partner may be gone already.
-        let _ = self.ends.sender.send(Aside::Ended { code: code.to_owned() }.encode()).await;
+    /// Closes the channel; with a code if nothing came of the question.
+    pub async fn farewell(self, code: Option<&str>) {
+        self.ends.farewell(code.map(|code| Aside::Ended { code: code.to_owned() })).await;
     }
 
     /// Runs the protocol as its receiver.
@@ -109,14 +136,14 @@ impl Asking {
     /// # Errors
     /// See [`ExchangeError`].
     pub async fn run(
-        mut self,
+        &mut self,
         reserved: &Reserved,
         items: Vec<[u8; 32]>,
-        limit: u64,
+        rules: &Rules,
         watch: Watch,
     ) -> Result<Joint, ExchangeError> {
-        let params = params(reserved, self.session, items.len(), limit)?;
-        let (seed, dummies) = (seed()?, dummies()?);
+        let params = params(reserved, self.session, items.len(), rules)?;
+        let (seed, dummies) = (seed()?, dummies(rules, reserved, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         // Sorting and shuffling a few million items is no work for an I/O thread.
@@ -126,7 +153,7 @@ impl Asking {
         let role = Role::Initiator;
         let mail = (Outbox::new(self.session, role), Inbox::new(self.session, role));
         let output = drive(session, mail, limits, &mut self.ends, watch).await?;
-        let traffic = self.ends.finish().await;
+        let traffic = self.ends.sender.traffic();
         Ok(Joint {
             matches: output.matched,
             seen: Served {
@@ -142,13 +169,18 @@ impl Asking {
 /// The answering end.
 pub struct Answering {
     ends: Ends,
-    channel_binding: [u8; 32],
+    binding: Binding,
 }
 
 impl Answering {
     /// Takes a channel on which a partner asks.
     pub fn new(channel: Channel, partner: String) -> Self {
-        Self { channel_binding: *channel.binding(), ends: Ends::of(channel, partner) }
+        Self { binding: Binding::of(&channel), ends: Ends::of(channel, partner) }
+    }
+
+    /// Closes the channel; with a refusal if that is the answer.
+    pub async fn farewell(self, refusal: Option<&str>) {
+        self.ends.farewell(refusal.map(|code| Aside::Refused { code: code.to_owned() })).await;
     }
 
     /// Says something before the protocol.
@@ -183,12 +215,12 @@ impl Answering {
         &mut self,
         reserved: &Reserved,
         items: Vec<[u8; 32]>,
-        limit: u64,
+        rules: &Rules,
         watch: Watch,
     ) -> Result<Served, ExchangeError> {
-        let session_id = session_of(self.channel_binding, reserved);
-        let params = params(reserved, session_id, items.len(), limit)?;
-        let (seed, dummies) = (seed()?, dummies()?);
+        let session_id = session_of(self.binding, reserved);
+        let params = params(reserved, session_id, items.len(), rules)?;
+        let (seed, dummies) = (seed()?, dummies(rules, reserved, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         let started =
@@ -198,7 +230,7 @@ impl Answering {
         let role = Role::Responder;
         let mail = (Outbox::new(session_id, role), Inbox::new(session_id, role));
         let output = drive(session, mail, limits, &mut self.ends, watch).await?;
-        let traffic = self.ends.finish().await;
+        let traffic = self.ends.sender.traffic();
         Ok(Served {
             own_size: output.own_count.into(),
             partner_size: output.peer_count.into(),
@@ -214,32 +246,49 @@ impl Ends {
         Self { sender, receiver, partner }
     }
 
-    /// Closes our half in good order; what was learned does not depend on it.
-    async fn finish(&mut self) -> Traffic {
-        let closed: Result<(), LinkError> = self.sender.finish().await;
-        if let Err(error) = closed {
-            tracing::debug!(code = error.code(), "the channel was not closed in good order");
+    /// Says a last word, if there is one, and closes our half in good order. Called when everything is on
+    /// record: how long the partner takes to listen is its own affair.
+    async fn farewell(mut self, last: Option<Aside>) {
+        let close = async {
+            if let Some(last) = last {
+                self.sender.send(last.encode()).await?;
+            }
+            self.sender.finish().await
+        };
+        let closed: Result<Result<(), LinkError>, _> = tokio::time::timeout(FAREWELL, close).await;
+        if !matches!(closed, Ok(Ok(()))) {
+            tracing::debug!("a channel was not closed in good order");
         }
-        self.sender.traffic()
     }
 }
 
-fn bind(channel: &Channel, reserved: &Reserved) -> SessionId {
-    session_of(*channel.binding(), reserved)
+/// What a session is bound to besides the question: the connection, and the channel on it.
+#[derive(Debug, Clone, Copy)]
+struct Binding {
+    connection: [u8; 32],
+    channel: u64,
 }
 
-/// The session's id binds both hellos, the TLS exporter, the question and the contract: nothing said in one
-/// session means anything in another (A13, A14).
-fn session_of(binding: [u8; 32], reserved: &Reserved) -> SessionId {
-    session_id(&binding, reserved.query(), reserved.permitted().contract_id(), 0)
+impl Binding {
+    fn of(channel: &Channel) -> Self {
+        Self { connection: *channel.binding(), channel: channel.number() }
+    }
+}
+
+/// The session's id binds both hellos, the TLS exporter, the channel, the question and the contract: nothing
+/// said in one session means anything in another (A13, A14).
+fn session_of(binding: Binding, reserved: &Reserved) -> SessionId {
+    let contract = reserved.permitted().contract_id();
+    session_id(&binding.connection, reserved.query(), contract, binding.channel)
 }
 
 fn params(
     reserved: &Reserved,
     session: SessionId,
     items: usize,
-    limit: u64,
+    rules: &Rules,
 ) -> Result<psi::Params, ExchangeError> {
+    let limit = rules.max_items;
     if items as u64 > limit {
         return Err(ExchangeError::TooManyItems { items: items as u64, limit });
     }
@@ -259,10 +308,21 @@ fn padding() -> Result<DummyCount, ExchangeError> {
     calibrated().ok_or(ExchangeError::NoRandomness)
 }
 
-/// How many dummies pad our size, drawn afresh.
-fn dummies() -> Result<u32, ExchangeError> {
+/// How many dummies pad our size. The draw is a function of the set under a key that never leaves: the same set
+/// under the same contract always shows the same size, so asking again and again averages nothing away (B05).
+fn dummies(rules: &Rules, reserved: &Reserved, items: &[[u8; 32]]) -> Result<u32, ExchangeError> {
+    // Items are hashes, so their XOR tells sets apart whatever order they are read in.
+    let set = items.iter().fold([0; 32], |mut set: [u8; 32], item| {
+        set.iter_mut().zip(item).for_each(|(sum, byte)| *sum ^= byte);
+        set
+    });
+    let key = hmac::Key::new(hmac::HMAC_SHA256, rules.padding_key.expose());
+    let mut context = hmac::Context::with_key(&key);
+    context.update(reserved.permitted().contract_id().as_bytes());
+    context.update(&(items.len() as u64).to_le_bytes());
+    context.update(&set);
     let mut uniform = [0; 16];
-    SystemRandom::new().fill(&mut uniform).map_err(|_| ExchangeError::NoRandomness)?;
+    uniform.iter_mut().zip(context.sign().as_ref()).for_each(|(byte, drawn)| *byte = *drawn);
     Ok(padding()?.sample(uniform))
 }
 
@@ -270,12 +330,4 @@ fn seed() -> Result<Secret<[u8; 32]>, ExchangeError> {
     let mut seed = [0; 32];
     SystemRandom::new().fill(&mut seed).map_err(|_| ExchangeError::NoRandomness)?;
     Ok(Secret::new(seed))
-}
-
-/// The value of a blocking task; a panic in it goes on as a panic here.
-fn joined<T>(task: Result<T, tokio::task::JoinError>) -> T {
-    match task {
-        Ok(value) => value,
-        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-    }
 }

@@ -19,6 +19,9 @@ pub enum LedgerError {
         /// What this build can read.
         known: i64,
     },
+    /// The question's id was used before.
+    #[error("this question's id was used before")]
+    QueryReused,
     /// A stored record does not read back.
     #[error("record {seq} of the ledger does not read back")]
     Damaged {
@@ -33,6 +36,7 @@ impl Refusal for LedgerError {
             Self::Unopened(_) => "E-LEDGER-UNOPENED",
             Self::NotDurable(_) => "E-LEDGER-NOT-DURABLE",
             Self::Newer { .. } => "E-LEDGER-NEWER",
+            Self::QueryReused => "E-QUERY-REUSED",
             Self::Damaged { .. } => "E-LEDGER-DAMAGED",
         }
     }
@@ -46,6 +50,7 @@ impl Refusal for LedgerError {
             Self::Unopened(_) => "check that ledger/ in the node's home exists and can be written",
             Self::NotDurable(_) => "free disk space, or mend the disk; nothing left this node",
             Self::Newer { .. } => "run the newer version of tacit; this one will not touch the file",
+            Self::QueryReused => "ask again: every asking draws a fresh id",
             Self::Damaged { .. } => "restore the ledger from a copy; answers stay refused until then",
         };
         vec![Detail::new("who", "the operator of this node"), Detail::new("would do", mend)]

@@ -96,6 +96,7 @@ impl Ledger {
                      seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL,
                      query TEXT, contract TEXT, partner TEXT, what TEXT NOT NULL, body TEXT NOT NULL
                  ) STRICT;
+                 CREATE INDEX IF NOT EXISTS entries_of_query ON entries (query, kind);
                  CREATE TRIGGER IF NOT EXISTS entries_stay BEFORE UPDATE ON entries
                      BEGIN SELECT RAISE(ABORT, 'records are never changed'); END;
                  CREATE TRIGGER IF NOT EXISTS entries_remain BEFORE DELETE ON entries
@@ -114,6 +115,9 @@ impl Ledger {
         query: QueryId,
         now: Timestamp,
     ) -> Result<Reserved, LedgerError> {
+        if self.knows(query).await? {
+            return Err(LedgerError::QueryReused);
+        }
         let draft = Draft {
             what: role(&permitted, "asks", "is asked"),
             body: json!({
@@ -240,6 +244,18 @@ impl Ledger {
             })
         })
         .collect()
+    }
+
+    /// Whether a question of this id was reserved before: an id names one asking of one question.
+    async fn knows(&self, query: QueryId) -> Result<bool, LedgerError> {
+        let connection = self.connection.lock().await;
+        connection
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM entries WHERE query = ?1 AND kind = 'reserve')",
+                [query.to_string()],
+                |row| row.get(0),
+            )
+            .map_err(LedgerError::Unopened)
     }
 
     async fn append(&self, draft: Draft, now: Timestamp) -> Result<u64, LedgerError> {

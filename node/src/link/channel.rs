@@ -131,6 +131,12 @@ impl std::fmt::Debug for Channel {
 }
 
 impl Channel {
+    /// Tells this channel from all others on its connection; the same at both ends.
+    pub fn number(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.sender.shared.id;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let (for_sender, for_receiver) = (Arc::clone(&shared), shared);
         Self {

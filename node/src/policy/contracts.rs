@@ -232,6 +232,10 @@ impl Contracts {
     ///
     /// [`ContractError::NotFound`], [`ContractError::Ambiguous`].
     pub fn find(&self, wanted: &str, today: Date) -> Result<Document, ContractError> {
+        // A whole id means that contract, whatever another one is called.
+        if let Some(document) = wanted.parse().ok().and_then(|id| self.find_id(&id)) {
+            return Ok(document);
+        }
         let all = self.list();
         let mut fitting: Vec<&Document> = all.iter().filter(|document| document.is_called(wanted)).collect();
         if fitting.len() > 1 {

@@ -9,10 +9,10 @@ use tacit_protocol::{
     ids::{ContractId, PartnerId},
 };
 
-use super::Rooms;
+use super::{Rooms, blocking};
 use crate::{
     ledger::Kind as Record,
-    policy::{self, ColumnClass, DatasetFacts, Document, State, day},
+    policy::{self, ColumnClass, ContractError, DatasetFacts, Document, State, day},
     query::Kind,
     report::Report,
     scan::{self, ColumnType, Registration},
@@ -35,6 +35,15 @@ impl policy::Directory for Rooms {
     fn name_of(&self, id: &PartnerId) -> Option<String> {
         if *id == self.identity.id() { Some(self.identity.name().to_owned()) } else { self.partner_name(*id) }
     }
+}
+
+/// A partner may hand over what it has said something about itself, and nothing in another's name alone.
+fn signed_by(text: &str, from: PartnerId) -> Result<(), ContractError> {
+    let document = Document::of_json(text)?;
+    if document.statements().iter().any(|statement| statement.by == from) {
+        return Ok(());
+    }
+    Err(ContractError::NotOurs { contract: document.contract().title() })
 }
 
 /// A registration as policy sees it.
@@ -114,7 +123,16 @@ impl Rooms {
     /// # Errors
     /// It is not genuine, not ours, or names somebody who is no partner.
     pub async fn take_contract(&self, text: &str, from: Option<PartnerId>) -> Result<ContractId, Report> {
-        let (document, news) = self.contracts.import(text, &self.identity.id(), self)?;
+        let rooms = self.clone();
+        let text = text.to_owned();
+        // Signatures and fsyncs are no work for an I/O thread.
+        let (document, news) = blocking(move || {
+            if let Some(from) = from {
+                signed_by(&text, from)?;
+            }
+            rooms.contracts.import(&text, &rooms.identity.id(), &rooms)
+        })
+        .await?;
         let id = document.contract().id();
         if news {
             let state = document.state(day(Timestamp::now()));

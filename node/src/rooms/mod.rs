@@ -9,14 +9,17 @@ use std::{
 };
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use tacit_protocol::{
     identity::{KeyKind, Region},
     ids::PartnerId,
+    secret::Secret,
 };
 use tokio::sync::{Notify, RwLock, watch};
 
 use crate::{
     config::{Config, Home, HomeLock, Identity, TlsIdentity, Unlock},
+    exchange::Rules,
     ledger::Ledger,
     link::{Card, Link, Partners, Settings},
     policy::{
@@ -95,6 +98,7 @@ impl Rooms {
         };
         let identity = Arc::new(identity);
         let partners = Arc::new(Partners::open(&home.partners_dir(), &identity)?);
+        clear_unfinished(&home);
         let mut settings = Settings::from(&config.link);
         settings.listen = listen(settings.listen);
         Ok(Self {
@@ -112,6 +116,16 @@ impl Rooms {
             home,
             _lock: lock,
         })
+    }
+
+    /// What this node brings to every session. The key of its padding is its signature over a fixed text:
+    /// Ed25519 signs alike every time, and nobody else can.
+    pub fn rules(&self) -> Rules {
+        let signature = self.identity.sign(b"tacit padding key 1: never signed for anybody else");
+        Rules {
+            max_items: self.config.limits.max_items,
+            padding_key: Secret::new(Sha256::digest(signature).into()),
+        }
     }
 
     /// This node's card, signed now.
@@ -198,9 +212,25 @@ impl Rooms {
     }
 }
 
+/// Answers that were being written when a process ended have no record, so nobody may see them.
+fn clear_unfinished(home: &Home) {
+    let Ok(entries) = std::fs::read_dir(home.answers_dir()) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|ending| ending == "partial") {
+            // What cannot be removed now is tried again at the next start; nothing reads it.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 /// Runs blocking work (files, Argon2id, sorting) off the I/O threads. A panic in it goes on as one here.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+/// The value of a task; a panic in it goes on as one here.
+pub fn joined<T>(task: Result<T, tokio::task::JoinError>) -> T {
+    match task {
         Ok(value) => value,
         Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
     }

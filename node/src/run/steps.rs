@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::{
     control::Event,
-    exchange::{Answering, Aside, ExchangeError, Watch},
+    exchange::{Aside, ExchangeError, Watch},
     ledger::Reserved,
     policy::{self, ApprovalRequest, Circumstances, Consent, KnownColumns, Permitted, Role, day},
     query::{self, NoColumns, Parsed, QueryRequest},
@@ -23,6 +23,9 @@ use crate::{
 
 /// Where events of a question go; nobody needs to listen.
 pub type Events = UnboundedSender<Event>;
+
+/// How long a partner may take to read its data, beyond the time that its people are given.
+pub const READING: Duration = Duration::from_secs(1800);
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -46,9 +49,14 @@ pub fn parse_own(rooms: &Rooms, sql: &str) -> Result<Parsed, Report> {
     Ok(query::parse(sql, &known)?)
 }
 
-/// Reads a question that a partner sent: nothing is completed for it.
-pub fn parse_partners(sql: &str) -> Result<Parsed, Report> {
-    Ok(query::parse(sql, &NoColumns)?)
+/// Reads a question that a partner sent: nothing is completed for it, and no I/O thread waits for it.
+pub async fn parse_partners(sql: String) -> Result<Parsed, Report> {
+    Ok(blocking(move || query::parse(&sql, &NoColumns)).await?)
+}
+
+/// How many batches of withdrawals there are.
+pub async fn withdrawals(rooms: &Rooms) -> usize {
+    rooms.withdrawn.read().await.batches().len()
 }
 
 /// Asks policy, and then whether this version can do it at all.
@@ -135,10 +143,10 @@ pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, V
     .map_err(|error: ScanError| error.into())
 }
 
-/// Tells a partner the code and nothing else.
-pub async fn refused(answering: &mut Answering, code: &str) {
-    // Whoever asked may be gone; then nobody waits for the word.
-    let _ = answering.say(Aside::Refused { code: code.to_owned() }).await;
+/// What a partner is told of a failure: a code and no text (C05). Once data was touched it is one code for
+/// everything: which of our errors it was could tell something about a row.
+pub fn code_for_partner(report: &Report, reserved: bool) -> &str {
+    if reserved { "E-PARTNER-FAILED" } else { &report.code }
 }
 
 /// Records a question that came to no answer: as an abort if it was reserved, as a refusal if not.

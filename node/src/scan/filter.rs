@@ -98,10 +98,7 @@ impl Planned {
     /// For each row whether it is taken; null is not.
     pub fn holds(&self, batch: &RecordBatch) -> Result<BooleanArray, ScanError> {
         let failed = || ScanError::FilterFailed { dataset: self.dataset.clone() };
-        let value = self.expr.evaluate(batch).map_err(|e| {
-            eprintln!("{e}");
-            failed()
-        })?;
+        let value = self.expr.evaluate(batch).map_err(|_| failed())?;
         let array = value.into_array(batch.num_rows()).map_err(|_| failed())?;
         array.as_boolean_opt().map(or_false).ok_or_else(failed)
     }

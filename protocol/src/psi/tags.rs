@@ -36,9 +36,11 @@ impl Tagger {
     }
 }
 
-/// ⌈(λ + log₂(n_R · n_S)) / 8⌉ bytes: 5 to 13.
+/// ⌈(λ + log₂(max(n_R · n_S, n_S² / 2))) / 8⌉ bytes: 5 to 13. The second term is for PSI-10, which compares S's
+/// tags with one another: a chance repeat among them must be as rare as a chance match.
 pub(super) fn width(receiver: u32, sender: u32) -> usize {
-    let pairs = (u64::from(receiver) * u64::from(sender)).max(1);
+    let (receiver, sender) = (u64::from(receiver), u64::from(sender));
+    let pairs = (receiver * sender).max(sender * sender / 2).max(1);
     let log = pairs.ilog2() + u32::from(!pairs.is_power_of_two());
     (LAMBDA + log).div_ceil(8) as usize
 }

@@ -13,7 +13,7 @@ mod partners;
 use super::request::{Event, Reply, Request};
 use crate::{
     report::{Class, Report},
-    rooms::Rooms,
+    rooms::{Rooms, joined},
     run,
 };
 
@@ -66,7 +66,11 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
             approvals::decide(rooms, &approval, approve, by, reason).await
         }
         Request::Explain(request) => run::explain(rooms, &request),
-        Request::Query(request) => run::ask(rooms, request, events).await,
+        Request::Query(request) => {
+            let rooms = rooms.clone();
+            // A task of its own: when the command goes away it is told so, and ends on record.
+            joined(tokio::spawn(async move { run::ask(&rooms, request, events).await }).await)
+        }
         Request::AuditLog { limit } => audit::log(rooms, limit).await,
         Request::Doctor { partner } => doctor::examine(rooms, partner).await,
     }
