@@ -1,7 +1,7 @@
 //! The link to the partners' nodes: who they are, how they are reached, and what goes over.
 //!
 //! The attacks this room stops: whoever is not on the list of [`Partners`] gets no byte of the application
-//! ([`tls`](self), hello); a partner that is removed is cut off within a second, whatever runs; a partner that
+//! (tls, hello); a partner that is removed is cut off within a second, whatever runs; a partner that
 //! floods, stalls or announces more than it sends costs what the [`Settings`] allow and no more; and a
 //! connection that breaks in the middle costs one message sent again, not the session.
 //!

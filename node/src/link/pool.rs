@@ -146,8 +146,15 @@ impl Place {
         self.lock().live.clone()
     }
 
+    /// The binding of the last connection, if it ended without a successor: one that has just ended may still
+    /// stand here.
     pub(super) fn lost(&self) -> [u8; 32] {
-        self.lock().lost
+        let state = self.lock();
+        match &state.current {
+            Some(peer) if peer.is_live() => [0; 32],
+            Some(peer) => *peer.binding(),
+            None => state.lost,
+        }
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<()> {

@@ -88,3 +88,12 @@ async fn a_card_with_several_addresses_is_tried_to_the_end() {
     let (brand, bank) = acquainted(brand, bank);
     drop(channel(&brand, &bank).await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_shows_its_address_first_when_many_are_calling() {
+    // "Many" is none here: every caller is sent a retry (RFC 9000 §8.1.2) and comes back with its token.
+    let bank = Node::made_at("bank", Timestamp::now(), |settings| settings.retry_above = 0);
+    let (brand, bank) = acquainted(Node::new("brand"), bank);
+    drop(channel(&brand, &bank).await);
+    assert!(brand.link.status()[0].dialled_here);
+}
