@@ -203,7 +203,8 @@ impl Link {
         self.core().place(partner).all().iter().for_each(|peer| Closing::Dropped.close(&peer.connection));
     }
 
-    /// Takes up a new TLS key, and tells the partners; nothing that runs is interrupted.
+    /// Takes up a new TLS key, and tells all partners that can be reached, which may take ten seconds. Nothing
+    /// that runs is interrupted.
     ///
     /// # Errors
     /// [`LinkError::KeyNotStored`], [`LinkError::OwnKey`], [`LinkError::OwnCard`]; the old key goes on then.
