@@ -117,6 +117,7 @@ impl Link {
             incoming,
             calls,
             closed: watch::Sender::new(false),
+            refusals: dial::Refusals::default(),
             announced: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&core).answer_all());
