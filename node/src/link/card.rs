@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tacit_protocol::{ids::PartnerId, wire::hello::node_of};
 
 use super::{CardError, armour, words};
-use crate::config::{Identity, check_name, verify};
+use crate::config::{Identity, TlsIdentity, check_name, verify};
 
 /// The version of the card's form that this build writes and reads.
 const VERSION: u32 = 1;
@@ -46,7 +46,16 @@ impl Card {
     /// # Errors
     /// [`CardError::BadAddress`], [`CardError::Malformed`] for none or more than eight.
     pub fn issue(identity: &Identity, addresses: &[String], issued: Timestamp) -> Result<Self, CardError> {
-        let tls = identity.tls();
+        Self::issue_for(identity, &identity.tls(), addresses, issued)
+    }
+
+    /// As [`issue`](Self::issue), for a TLS key that is yet to come into use.
+    pub(super) fn issue_for(
+        identity: &Identity,
+        tls: &TlsIdentity,
+        addresses: &[String],
+        issued: Timestamp,
+    ) -> Result<Self, CardError> {
         let mut card = Self {
             name: identity.name().to_owned(),
             id: identity.id(),

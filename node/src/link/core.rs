@@ -10,8 +10,8 @@ use tacit_protocol::ids::PartnerId;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Incoming, IncomingCall, LinkError, Partners, Settings, channels::Channels, closing::Closing, pool::Place,
-    tls::OwnKeys,
+    Incoming, IncomingCall, LinkError, Partners, Settings, channels::Channels, closing::Closing,
+    dial::Refusals, pool::Place, tls::OwnKeys,
 };
 use crate::config::Identity;
 
@@ -28,6 +28,7 @@ pub(super) struct Core {
     pub incoming: mpsc::Sender<Incoming>,
     pub calls: mpsc::Sender<IncomingCall>,
     pub closed: watch::Sender<bool>,
+    pub refusals: Refusals,
     /// The card of a rotation that not every partner may have heard of.
     pub announced: Mutex<Option<String>>,
 }

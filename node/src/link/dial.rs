@@ -1,6 +1,11 @@
 //! Making connections: dialling a partner's addresses in turn, and answering those who dial.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use quinn::Incoming;
@@ -138,7 +143,7 @@ impl Core {
                 let address = caller.remote_address();
                 // One deadline for all of it: who is slow in the handshake has less time for the hello.
                 if timeout(core.settings.hello, core.answer(caller)).await.is_err() {
-                    tracing::warn!(%address, "a caller was too slow with its hello");
+                    core.refusals.log(address, &"it took too long");
                 }
                 drop(permit);
             });
@@ -153,10 +158,7 @@ impl Core {
         };
         let connection = match connection {
             Ok(connection) => connection,
-            Err(reason) => {
-                tracing::warn!(%address, %reason, "a caller was refused before its hello");
-                return;
-            }
+            Err(reason) => return self.refusals.log(address, &reason),
         };
         let about = self.about([0; 32], false);
         let Ok(greeted) = hello::answer(self, &connection, about).await else { return };
@@ -166,6 +168,38 @@ impl Core {
             return;
         }
         self.admit(Peer::new(connection, false, greeted));
+    }
+}
+
+/// Logs callers that were refused, so that strangers cannot fill the disk: a few a second, the rest counted.
+#[derive(Default)]
+pub(super) struct Refusals(Mutex<Second>);
+
+/// What was refused in one second since 1970.
+#[derive(Default)]
+struct Second {
+    second: i64,
+    count: u64,
+}
+
+impl Refusals {
+    /// Lines a second.
+    const MOST: u64 = 10;
+
+    fn log(&self, address: SocketAddr, reason: &dyn fmt::Display) {
+        let now = Timestamp::now().as_second();
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.second != now {
+            let unsaid = state.count.saturating_sub(Self::MOST);
+            if unsaid > 0 {
+                tracing::warn!(unsaid, "more callers were refused");
+            }
+            *state = Second { second: now, count: 0 };
+        }
+        state.count += 1;
+        if state.count <= Self::MOST {
+            tracing::warn!(%address, %reason, "a caller was refused before its hello");
+        }
     }
 }
 

@@ -68,13 +68,10 @@ impl Core {
         let partner = known.ok_or_else(|| LinkError::PartnerUnknown(id.short()))?;
         let card = partner.card();
         let now = Timestamp::now();
-        let own = "run `tacit certificate rotate`";
         let theirs =
             format!("ask {} to run `tacit certificate rotate`, and to send its new card", card.name());
-        let mut checks = vec![
-            certificate("own certificate", self.identity.tls().not_after, now, own),
-            certificate(&format!("certificate of {}", card.name()), card.not_after(), now, &theirs),
-        ];
+        let mut checks =
+            vec![certificate(&format!("certificate of {}", card.name()), card.not_after(), now, &theirs)];
         let addresses = join_all(card.addresses().iter().map(|address| self.reach(card, address))).await;
         let mut answering = Vec::new();
         for (found, by_udp) in addresses {
@@ -255,7 +252,7 @@ mod tests {
     fn a_certificate_is_told_before_it_ends() {
         let now = Timestamp::UNIX_EPOCH;
         let in_days = |days: i64| Timestamp::from_second(days * 86_400).unwrap();
-        let check = |days| certificate("own certificate", in_days(days), now, "rotate");
+        let check = |days| certificate("certificate", in_days(days), now, "rotate");
         assert!(check(100).ok && check(100).mend.is_none());
         assert!(check(10).ok && check(10).mend.is_some());
         assert!(!check(-1).ok && check(-1).mend.is_some());

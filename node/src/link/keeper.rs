@@ -407,7 +407,7 @@ async fn run(
     tokio::select! {
         ended = reading => ended,
         ended = writing => ended,
-        () = stands_still(core, shared) => ended(FrameError::TooSlow, peer),
+        () = stands_still(core, shared, &peer.connection) => ended(FrameError::TooSlow, peer),
         Some(next) = attachments.recv() => Ended::Replaced(next),
         error = shared.failed() => Ended::Failed(error),
     }
@@ -453,21 +453,29 @@ fn number_of(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_le_bytes)
 }
 
-/// Returns when a message was written and the other end has not received it for longer than the pace allows:
-/// it lives, but does not read.
-async fn stands_still(core: &Core, shared: &Shared) {
+/// Returns when a message was written and the other end, which lives, does not read it: nothing gets through
+/// and next to nothing is sent for as long as the patience lasts, or the message takes longer than the least
+/// rate allows. A slow network is busy meanwhile, a partner that does not read leaves it idle.
+async fn stands_still(core: &Core, shared: &Shared, connection: &quinn::Connection) {
+    const TICKS: u32 = 8;
     let pace = Pace::of(&core.settings);
-    let tick = core.settings.patience / 8;
     let (mut since, mut before) = (Instant::now(), None);
+    let (mut quiet, mut sent_before) = (0, 0);
     loop {
-        sleep(tick).await;
+        sleep(core.settings.patience / TICKS).await;
+        let sent = connection.stats().udp_tx.bytes;
+        let busy = sent.saturating_sub(sent_before) > core.settings.slowest / u64::from(TICKS);
+        sent_before = sent;
         let (under_way, got_through) = {
             let flow = shared.flow();
             (flow.under_way(), flow.got_through())
         };
         if under_way == 0 || before != Some(got_through) {
-            (since, before) = (Instant::now(), Some(got_through));
-        } else if since.elapsed() > pace.whole(under_way) {
+            (since, before, quiet) = (Instant::now(), Some(got_through), 0);
+            continue;
+        }
+        quiet = if busy { 0 } else { quiet + 1 };
+        if quiet >= TICKS || since.elapsed() > pace.whole(under_way) {
             return;
         }
     }

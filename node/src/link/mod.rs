@@ -1,7 +1,7 @@
 //! The link to the partners' nodes: who they are, how they are reached, and what goes over.
 //!
 //! The attacks this room stops: whoever is not on the list of [`Partners`] gets no byte of the application
-//! ([`tls`](self), hello); a partner that is removed is cut off within a second, whatever runs; a partner that
+//! (tls, hello); a partner that is removed is cut off within a second, whatever runs; a partner that
 //! floods, stalls or announces more than it sends costs what the [`Settings`] allow and no more; and a
 //! connection that breaks in the middle costs one message sent again, not the session.
 //!
@@ -117,6 +117,7 @@ impl Link {
             incoming,
             calls,
             closed: watch::Sender::new(false),
+            refusals: dial::Refusals::default(),
             announced: Mutex::default(),
         });
         tokio::spawn(Arc::clone(&core).answer_all());
@@ -203,7 +204,8 @@ impl Link {
         self.core().place(partner).all().iter().for_each(|peer| Closing::Dropped.close(&peer.connection));
     }
 
-    /// Takes up a new TLS key, and tells the partners; nothing that runs is interrupted.
+    /// Takes up a new TLS key, and tells all partners that can be reached, which may take ten seconds. Nothing
+    /// that runs is interrupted.
     ///
     /// # Errors
     /// [`LinkError::KeyNotStored`], [`LinkError::OwnKey`], [`LinkError::OwnCard`]; the old key goes on then.

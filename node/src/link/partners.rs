@@ -139,10 +139,12 @@ impl Partners {
         self.take_up(Card::parse(text)?, None, now)
     }
 
-    /// Takes up a card that `from` itself sent over a connection: a renewal of its own card only.
+    /// Takes up a card that a partner itself sent over a connection: a renewal of its own card only. `from`
+    /// is who sent it, and the TLS key that the connection was made with; that key stays trusted beside the
+    /// new one, for it is the one that the partner has for certain.
     pub(super) fn renew(
         &self,
-        from: PartnerId,
+        from: (PartnerId, &[u8; 32]),
         text: &str,
         now: Timestamp,
     ) -> Result<(Arc<Partner>, Added), PartnersError> {
@@ -152,7 +154,7 @@ impl Partners {
     fn take_up(
         &self,
         card: Card,
-        from: Option<PartnerId>,
+        from: Option<(PartnerId, &[u8; 32])>,
         now: Timestamp,
     ) -> Result<(Arc<Partner>, Added), PartnersError> {
         card.check_current(now)?;
@@ -166,7 +168,7 @@ impl Partners {
             return Err(PartnersError::KeyChanged { name });
         }
         let known = trusted.by_id(card.id());
-        if from.is_some_and(|from| from != card.id() || known.is_none()) {
+        if from.is_some_and(|(from, _)| from != card.id() || known.is_none()) {
             return Err(PartnersError::Unknown(name));
         }
         let (before, since, added) = match known {
@@ -182,7 +184,13 @@ impl Partners {
             Some(known) if known.card.spki_hash() == card.spki_hash() => {
                 (known.before.clone(), known.since, Added::Renewed)
             }
-            Some(known) => (Some(known.card.clone()), known.since, Added::Renewed),
+            // A rotation that was cut short may have announced a key that never came into use: the key before
+            // that one is the partner's still.
+            Some(known) => {
+                let in_use = from.map(|(_, in_use)| in_use);
+                let before = known.before.as_ref().filter(|card| in_use == Some(card.spki_hash()));
+                (Some(before.unwrap_or(&known.card).clone()), known.since, Added::Renewed)
+            }
         };
         // The card before is written first: a crash in between leaves it equal to the present one, which
         // means nothing; the other way round the old key would be lost while it is still in use.

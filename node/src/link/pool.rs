@@ -15,7 +15,10 @@ use std::{
 
 use jiff::Timestamp;
 use tacit_protocol::{ids::PartnerId, wire::hello::Connected};
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Semaphore, watch},
+    time::Instant,
+};
 
 use super::{
     LinkError,
@@ -107,8 +110,8 @@ impl Drop for Using {
 pub(super) struct Place {
     state: Mutex<PlaceState>,
     changed: watch::Sender<()>,
-    /// One dial at a time.
-    pub dialling: Arc<tokio::sync::Mutex<()>>,
+    /// One dial at a time, and when and how the last one failed.
+    dialling: Arc<AsyncMutex<Option<(Instant, LinkError)>>>,
     /// Its calls that may wait for an answer.
     pub calls: Arc<Semaphore>,
 }
@@ -146,8 +149,15 @@ impl Place {
         self.lock().live.clone()
     }
 
+    /// The binding of the last connection, if it ended without a successor: one that has just ended may still
+    /// stand here.
     pub(super) fn lost(&self) -> [u8; 32] {
-        self.lock().lost
+        let state = self.lock();
+        match &state.current {
+            Some(peer) if peer.is_live() => [0; 32],
+            Some(peer) => *peer.binding(),
+            None => state.lost,
+        }
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<()> {
@@ -208,23 +218,31 @@ impl Core {
     pub(super) async fn connection(self: &Arc<Self>, partner: PartnerId) -> Result<Arc<Peer>, LinkError> {
         let place = self.place(partner);
         let mut changed = place.watch();
-        let core = Arc::clone(self);
-        let dialling = Arc::clone(&place.dialling);
-        let dial = async move {
-            let place = core.place(partner);
-            let _one_at_a_time = dialling.lock_owned().await;
-            if place.current().is_none() {
-                let peer = core.dial(partner, false).await?;
-                core.admit(peer);
-            }
-            Ok(())
-        };
         if let Some(peer) = place.current() {
             return Ok(peer);
         }
         if self.is_closed() {
             return Err(LinkError::Closed);
         }
+        let (core, to, asked) = (Arc::clone(self), Arc::clone(&place), Instant::now());
+        let dial = async move {
+            let mut failed = Arc::clone(&to.dialling).lock_owned().await;
+            if to.current().is_some() {
+                return Ok(());
+            }
+            // A dial that failed while this one waited for its turn has answered for both.
+            if let Some((_, error)) = failed.as_ref().filter(|(when, _)| *when > asked) {
+                return Err(error.clone());
+            }
+            match core.dial(partner, false).await {
+                Ok(peer) => core.admit(peer),
+                Err(error) => {
+                    *failed = Some((Instant::now(), error.clone()));
+                    return Err(error);
+                }
+            }
+            Ok(())
+        };
         // On its own, so that it goes on when a call from the partner comes in first: if each end gave its
         // dial up for the other's, none would be left.
         let mut dial = tokio::spawn(dial);

@@ -1,10 +1,19 @@
 //! A new TLS key without a restart.
 //!
 //! The attack this stops is the key that somebody else announces: a new key counts only inside a card under
-//! the node's signing key, newer than the card that is known, and comes over a connection that the old TLS
-//! key was proven on. The partner keeps both keys until it has seen the new one in use, so a rotation that
-//! is cut short anywhere leaves the two able to speak. A partner that was away is told when it next connects;
-//! until then it is answered, and dialled, with the old key.
+//! the node's signing key, newer than the card that is known, and comes over a connection that a key known
+//! before was proven on.
+//!
+//! ```text
+//!   1  every partner that can be reached is told of the new card   it trusts the new key and the one in use
+//!   2  the new key is stored                                       in one step, in place of the old one
+//!   3  the new key is shown to whoever knows it, the old one to the others
+//!   4  a partner that sees the new key in use forgets the old one
+//! ```
+//!
+//! Cut short before 2, the node goes on with the old key, after it with the new one: a partner that was told
+//! takes either. One that was not told is told when it connects while this process lives; else it needs the
+//! new card as a file.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -23,6 +32,7 @@ use super::{
     endpoint::own_key,
     frame::{FrameError, FrameReader, FrameWriter, Head, Kind, Refused},
     pool::{Peer, Using},
+    tls::OwnKey,
 };
 use crate::config::TlsIdentity;
 
@@ -34,7 +44,8 @@ const ANNOUNCE: Duration = Duration::from_secs(10);
 pub struct Rotation {
     /// The new card, for partners that must get it by file.
     pub card: Card,
-    /// The partners that are connected, and whether they took it. The others are told when they connect.
+    /// Every partner, and whether it took the new card. While this process lives, one that did not is told
+    /// when it next connects.
     pub told: Vec<(PartnerId, Result<(), LinkError>)>,
 }
 
@@ -45,36 +56,40 @@ impl Core {
     }
 
     pub(super) async fn rotate(self: &Arc<Self>, new: TlsIdentity) -> Result<Rotation, LinkError> {
-        let identity = Arc::clone(&self.identity);
-        // Durable before anybody hears of it.
-        let stored = tokio::task::spawn_blocking(move || identity.replace_tls(new)).await;
-        let stored = stored.map_err(|_| LinkError::Closed)?;
-        let tls = stored.map_err(|error| LinkError::KeyNotStored(Arc::new(error)))?;
-        self.keys.rotate(&tls).map_err(own_key)?;
-        let card = self.card()?;
-        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(card.to_text());
-        let connected = self.all_places().into_iter().filter_map(|(_, place)| place.current());
-        let telling: Vec<_> = connected
-            .map(|peer| {
-                let (core, partner) = (Arc::clone(self), peer.partner);
-                (partner, tokio::spawn(async move { announce(&core, peer).await }))
-            })
-            .collect();
+        let key = OwnKey::load(&new).map_err(own_key)?;
+        let card = Card::issue_for(&self.identity, &new, &self.settings.addresses, Timestamp::now())
+            .map_err(LinkError::OwnCard)?;
+        let text = card.to_text();
+        let telling = self.partners.list().into_iter().map(|partner| {
+            let (core, id, text) = (Arc::clone(self), partner.card().id(), text.clone());
+            let told = async move {
+                let told =
+                    timeout(ANNOUNCE, async { announce(&core, core.connection(id).await?, text).await });
+                let partner = partner.card().name().to_owned();
+                told.await.unwrap_or(Err(LinkError::Deadline { partner }))
+            };
+            (id, tokio::spawn(told))
+        });
+        // All of them at once, and only then one after the other.
+        let telling: Vec<_> = telling.collect();
         let mut told = Vec::with_capacity(telling.len());
         for (partner, task) in telling {
             told.push((partner, task.await.unwrap_or(Err(LinkError::Closed))));
         }
+        let identity = Arc::clone(&self.identity);
+        let stored = tokio::task::spawn_blocking(move || identity.replace_tls(new)).await;
+        let stored = stored.map_err(|_| LinkError::Closed)?;
+        stored.map_err(|error| LinkError::KeyNotStored(Arc::new(error)))?;
+        self.keys.rotate(key);
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
         Ok(Rotation { card, told })
     }
 }
 
 /// Tells one partner of the new card.
-async fn announce(core: &Core, peer: Arc<Peer>) -> Result<(), LinkError> {
-    let text = core.announced.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let Some(text) = text else { return Ok(()) };
+async fn announce(core: &Core, peer: Arc<Peer>, card: String) -> Result<(), LinkError> {
     let name = peer.name.clone();
-    let told = timeout(ANNOUNCE, exchange(core, peer, (Kind::Card, Kind::CardTaken), Bytes::from(text)));
-    let told = told.await.unwrap_or(Err(LinkError::Deadline { partner: name.clone() }));
+    let told = exchange(core, peer, (Kind::Card, Kind::CardTaken), Bytes::from(card)).await;
     if let Err(error) = &told {
         tracing::warn!(partner = name, %error, "the partner has not taken the new card");
     }
@@ -84,10 +99,11 @@ async fn announce(core: &Core, peer: Arc<Peer>) -> Result<(), LinkError> {
 /// On a new connection: tells the partner of a rotation it may not have heard of, and notes which of its own
 /// keys it uses now.
 pub(super) fn after_connecting(core: &Arc<Core>, peer: &Arc<Peer>) {
-    if core.keys.usable(Timestamp::now()).len() > 1 {
+    let announced = core.announced.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(card) = announced {
         let (core, peer) = (Arc::clone(core), Arc::clone(peer));
         // Err is logged; the next connection tries again.
-        tokio::spawn(async move { drop(announce(&core, peer).await) });
+        tokio::spawn(async move { drop(timeout(ANNOUNCE, announce(&core, peer, card)).await) });
     }
     let (partners, peer) = (Arc::clone(&core.partners), Arc::clone(peer));
     tokio::task::spawn_blocking(move || {
@@ -111,9 +127,11 @@ pub(super) async fn taken(
     };
     let body = reader.body(&head).await?;
     let text = String::from_utf8(body).map_err(|_| FrameError::Rule("a card that is not text"))?;
-    let (partners, partner) = (Arc::clone(&core.partners), using.0.partner);
-    let renewed = tokio::task::spawn_blocking(move || partners.renew(partner, &text, Timestamp::now())).await;
-    match renewed {
+    let (partners, peer) = (Arc::clone(&core.partners), Arc::clone(&using.0));
+    let renewed = tokio::task::spawn_blocking(move || {
+        partners.renew((peer.partner, peer.key()), &text, Timestamp::now())
+    });
+    match renewed.await {
         Ok(Ok((_, added))) => {
             if added == Added::Renewed {
                 tracing::info!(partner = using.0.name, "the partner has a new TLS key");

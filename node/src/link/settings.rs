@@ -87,7 +87,7 @@ impl Settings {
             hello: seconds(10),
             dial: seconds(5),
             patience: seconds(20),
-            slowest: 128 << 10,
+            slowest: 32 << 10,
             capabilities: vec![capability::PSI],
             channels: 12,
             window: 1,
@@ -101,6 +101,9 @@ impl Settings {
 
 impl From<&LinkSettings> for Settings {
     fn from(configured: &LinkSettings) -> Self {
+        // A stream for a call, a resumption and a card must be left beside the channels'.
+        let streams = configured.streams.max(4);
+        let defaults = Self::new(configured.listen, configured.addresses.clone());
         Self {
             congestion: configured.congestion,
             idle: configured.idle,
@@ -109,10 +112,11 @@ impl From<&LinkSettings> for Settings {
             receive_window: configured.receive_window,
             send_window: configured.send_window,
             socket_buffer: configured.socket_buffer,
-            streams: configured.streams,
+            streams,
+            channels: defaults.channels.min(streams as usize - 3),
             resume: configured.resume,
             deadline: configured.deadline,
-            ..Self::new(configured.listen, configured.addresses.clone())
+            ..defaults
         }
     }
 }

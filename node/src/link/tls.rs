@@ -51,7 +51,8 @@ pub(super) struct OwnKey {
 }
 
 impl OwnKey {
-    fn load(identity: &TlsIdentity) -> Result<Self, Error> {
+    /// Checks that key and certificate belong together.
+    pub(super) fn load(identity: &TlsIdentity) -> Result<Self, Error> {
         let key = provider().key_provider.load_private_key(identity.key.clone_key())?;
         let certified = CertifiedKey::new(vec![identity.certificate.clone()], key);
         certified.keys_match()?;
@@ -80,12 +81,10 @@ impl OwnKeys {
     }
 
     /// A new key; the present one becomes the one before.
-    pub(super) fn rotate(&self, identity: &TlsIdentity) -> Result<(), Error> {
-        let new = Arc::new(OwnKey::load(identity)?);
+    pub(super) fn rotate(&self, new: OwnKey) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let present = std::mem::replace(&mut keys.0, new);
+        let present = std::mem::replace(&mut keys.0, Arc::new(new));
         keys.1 = Some(present);
-        Ok(())
     }
 
     /// The keys to try in turn: the present one, then the one before as long as its certificate holds.

@@ -35,6 +35,11 @@ pub(in crate::link) fn renewed(identity: &Identity, later: SignedDuration, spki_
     })
 }
 
+/// As [`signed`], with another address and another TLS key.
+pub(in crate::link) fn elsewhere(identity: &Identity, address: &str, spki_hash: [u8; 32]) -> Card {
+    signed(identity, |card| (card.addresses, card.spki_hash) = (vec![address.to_owned()], spki_hash))
+}
+
 #[test]
 fn a_card_reads_back_what_it_prints() {
     let brand = identity("brand");

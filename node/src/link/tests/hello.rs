@@ -16,7 +16,7 @@ use super::{
     raw::{Caller, closing, frame, name_of, read_frame, stream_with, tls_of},
     *,
 };
-use crate::link::frame::Kind;
+use crate::link::{card::tests::elsewhere, frame::Kind};
 
 /// A connection with the partner's TLS key, before any hello.
 async fn connected(caller: &Caller, partner: &Node, to: &Node) -> Connection {
@@ -126,6 +126,18 @@ async fn a_partner_cannot_speak_for_another_partner() {
     let connection = connected(&caller, &brand, &bank).await;
     let hello = hello_of(&stranger);
     assert_eq!(greet(&connection, &stranger, &hello, &hello).await, Some(Closing::Hello));
+}
+
+#[tokio::test]
+async fn a_partner_does_not_answer_in_anothers_place() {
+    let (brand, shop) = acquainted(Node::new("brand"), Node::new("shop"));
+    // The bank's card names the shop's address and the shop's TLS key.
+    let bank = Node::new("bank");
+    let (address, key) = (shop.settings.listen.to_string(), shop.identity.tls().spki_hash);
+    let card = elsewhere(&bank.identity, &address, key).to_text();
+    brand.partners.add(&card, Timestamp::now()).unwrap();
+    let refused = within(FAR, brand.link.call(bank.id(), Vec::new())).await.unwrap_err();
+    assert_eq!(refused.code(), "E-LINK-HELLO", "{refused}");
 }
 
 #[tokio::test]

@@ -109,10 +109,7 @@ async fn e07_all_streams_open_and_silent_are_cut() {
 async fn e07_a_partner_that_never_reads_is_cut() {
     // What fits into QUIC's buffers, and what does not.
     for length in [1000, LARGEST_MESSAGE] {
-        let bank = Node::made_at("bank", Timestamp::now(), |settings| {
-            hasty(settings);
-            settings.slowest = 4 << 20;
-        });
+        let bank = Node::hasty("bank");
         let (_rogue, connection) = partner_of(&bank).await;
         let (mut channel, _send, _recv) = opened(&bank, &connection, 1).await;
         channel.send(vec![0; length]).await.unwrap();

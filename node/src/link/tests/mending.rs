@@ -123,6 +123,32 @@ async fn both_directions_survive_kills_with_a_wide_window() {
     assert_eq!(counts, (40, 40));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_only_one_end_has_lost_is_dropped_by_the_other() {
+    let listen = free_port();
+    let relay = Relay::to(listen).await;
+    let bank = Node::made_at("bank", Timestamp::now(), |settings| {
+        settings.listen = listen;
+        settings.addresses = vec![relay.address.to_string()];
+    });
+    // What the lower id has dialled is kept, unless it is known to be lost.
+    let mut brand = Node::new("brand");
+    while brand.id() > bank.id() {
+        brand = Node::new("brand");
+    }
+    let (brand, bank) = acquainted(brand, bank);
+    let _channel = channel(&brand, &bank).await;
+    // The bank's farewell does not come through; the brand would believe in the connection for a minute.
+    relay.cut(true);
+    bank.link.disconnect(brand.id());
+    until(|| bank.link.status().is_empty()).await;
+    assert_eq!(brand.link.status().len(), 1);
+    // The bank reaches the brand without the relay.
+    drop(within(FAR, channel(&bank, &brand)).await);
+    until(|| brand.link.status().first().is_some_and(|now| !now.dialled_here)).await;
+    drop(within(FAR, channel(&brand, &bank)).await);
+}
+
 /// Two nodes with a relay before the bank; the bank cannot dial the brand.
 async fn through_a_relay(change: fn(&mut Settings)) -> (Node, Node, Relay) {
     let brand = Node::made_at("brand", Timestamp::now(), |settings| {

@@ -139,6 +139,25 @@ fn a_renewed_card_keeps_the_old_key_until_the_new_one_is_seen() {
 }
 
 #[test]
+fn a_key_that_was_announced_and_never_used_does_not_push_out_the_one_in_use() {
+    let mut stage = Stage::new();
+    let brand = stage.somebody("brand");
+    let used = signed(&brand, |_| {});
+    stage.add(&used).unwrap();
+    let renew = |seconds: i64, key: [u8; 32], in_use: &[u8; 32]| {
+        let card = renewed(&brand, later(seconds), key).to_text();
+        stage.partners.renew((brand.id(), in_use), &card, Timestamp::now()).unwrap();
+        let pins = stage.partners.find("brand").unwrap();
+        pins.pins(Timestamp::now()).copied().collect::<Vec<_>>()
+    };
+    assert_eq!(renew(1, [1; 32], used.spki_hash()), [[1; 32], *used.spki_hash()]);
+    // The node that announced it died before it had stored it, and tries again.
+    assert_eq!(renew(2, [2; 32], used.spki_hash()), [[2; 32], *used.spki_hash()]);
+    // This time it came into use, but only just: the next announcement comes over it.
+    assert_eq!(renew(3, [3; 32], &[2; 32]), [[3; 32], [2; 32]]);
+}
+
+#[test]
 fn new_addresses_alone_leave_a_running_rotation_as_it_is() {
     let mut stage = Stage::new();
     let brand = stage.somebody("brand");
@@ -156,16 +175,16 @@ fn a_partner_renews_its_own_card_only() {
     stage.add(&signed(&brand, |_| {})).unwrap();
     stage.add(&signed(&bank, |_| {})).unwrap();
     let new = renewed(&bank, later(1), [9; 32]).to_text();
-    assert!(stage.partners.renew(brand.id(), &new, Timestamp::now()).is_err());
-    assert!(stage.partners.renew(bank.id(), &new, Timestamp::now()).is_ok());
+    assert!(stage.partners.renew((brand.id(), &[0; 32]), &new, Timestamp::now()).is_err());
+    assert!(stage.partners.renew((bank.id(), &[0; 32]), &new, Timestamp::now()).is_ok());
     let stranger = stage.somebody("stranger");
     let card = signed(&stranger, |_| {}).to_text();
-    assert!(stage.partners.renew(stranger.id(), &card, Timestamp::now()).is_err());
-    assert!(stage.partners.renew(brand.id(), &card, Timestamp::now()).is_err());
+    assert!(stage.partners.renew((stranger.id(), &[0; 32]), &card, Timestamp::now()).is_err());
+    assert!(stage.partners.renew((brand.id(), &[0; 32]), &card, Timestamp::now()).is_err());
     // Removed meanwhile: its renewal does not bring it back.
     stage.partners.remove("bank").unwrap();
     let new = renewed(&bank, later(2), [8; 32]).to_text();
-    assert!(stage.partners.renew(bank.id(), &new, Timestamp::now()).is_err());
+    assert!(stage.partners.renew((bank.id(), &[0; 32]), &new, Timestamp::now()).is_err());
 }
 
 #[test]

@@ -61,6 +61,25 @@ async fn many_callers_share_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_callers_of_a_partner_that_is_away_share_one_failure() {
+    let dead = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let brand = Node::made_at("brand", Timestamp::now(), |settings| settings.dial = Duration::from_secs(3));
+    let address = dead.local_addr().unwrap().to_string();
+    let bank = Node::made_at("bank", Timestamp::now(), |settings| settings.addresses = vec![address]);
+    let (brand, bank) = acquainted(brand, bank);
+    let opens = (0..30).map(|_| {
+        let (link, bank) = (brand.link.clone(), bank.id());
+        tokio::spawn(async move { link.open(bank, Vec::new()).await })
+    });
+    let opens: Vec<_> = opens.collect();
+    // One after the other, they would take a minute and a half.
+    for open in opens {
+        let error = within(FAR, open).await.unwrap().unwrap_err();
+        assert_eq!(error.code(), "E-LINK-UNREACHABLE");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_without_an_answer_ends() {
     let brand =
         Node::made_at("brand", Timestamp::now(), |settings| settings.deadline = Duration::from_secs(2));
@@ -87,4 +106,13 @@ async fn a_card_with_several_addresses_is_tried_to_the_end() {
     });
     let (brand, bank) = acquainted(brand, bank);
     drop(channel(&brand, &bank).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_shows_its_address_first_when_many_are_calling() {
+    // "Many" is none here: every caller is sent a retry (RFC 9000 §8.1.2) and comes back with its token.
+    let bank = Node::made_at("bank", Timestamp::now(), |settings| settings.retry_above = 0);
+    let (brand, bank) = acquainted(Node::new("brand"), bank);
+    drop(channel(&brand, &bank).await);
+    assert!(brand.link.status()[0].dialled_here);
 }

@@ -2,6 +2,7 @@
 
 use super::{
     raw::{Caller, alert, name_of, read_frame, stream_with, tls_of},
+    relay::Relay,
     *,
 };
 use crate::link::{
@@ -46,12 +47,29 @@ async fn a_key_is_changed_under_a_running_channel() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_that_is_not_connected_is_told_as_well() {
+    let (brand, bank) = pair();
+    let rotation = brand.link.rotate(new_key(&brand)).await.unwrap();
+    assert!(matches!(&rotation.told[..], [(told, Ok(()))] if *told == bank.id()));
+    assert_eq!(pins(&bank, &brand)[0], brand.identity.tls().spki_hash);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partner_that_was_away_is_told_when_it_comes_back() {
     for dialler in ["the one that changed", "the other"] {
-        let (brand, bank) = pair();
+        let brand = Node::hasty("brand");
+        let listen = free_port();
+        let relay = Relay::to(listen).await;
+        let bank = Node::made_at("bank", Timestamp::now(), |settings| {
+            settings.listen = listen;
+            settings.addresses = vec![relay.address.to_string()];
+        });
+        let (brand, bank) = acquainted(brand, bank);
         let old = brand.identity.tls().spki_hash;
+        relay.cut(true);
         let rotation = brand.link.rotate(new_key(&brand)).await.unwrap();
-        assert!(rotation.told.is_empty());
+        assert!(matches!(&rotation.told[..], [(_, Err(LinkError::Unreachable { .. }))]), "{rotation:?}");
+        relay.cut(false);
         let new = brand.identity.tls().spki_hash;
         assert_eq!(pins(&bank, &brand), [old]);
         let (from, to) = if dialler == "the other" { (&bank, &brand) } else { (&brand, &bank) };
