@@ -60,7 +60,7 @@ impl Grid {
             rows: table
                 .rows
                 .iter()
-                .map(|row| row.iter().map(|value| plain(&cell(value)).into_owned()).collect())
+                .map(|row| row.iter().map(|value| plain(&short(value)).into_owned()).collect())
                 .collect(),
         }
     }
@@ -100,6 +100,17 @@ pub fn cell(value: &Value) -> Cow<'_, str> {
     }
 }
 
+/// As [`cell`], with no more decimals than a person reads; programs get all of them.
+fn short(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Real(number) if number.is_finite() && number.abs() >= 1e-4 => {
+            let fixed = format!("{number:.4}");
+            Cow::Owned(fixed.trim_end_matches('0').trim_end_matches('.').to_owned())
+        }
+        other => cell(other),
+    }
+}
+
 /// A count with its thousands set apart: `1,234,567`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -135,6 +146,16 @@ mod tests {
         assert_eq!(lines[1], " dataset      rows   ok");
         assert_eq!(lines[3], " customers   30000   yes");
         assert_eq!(lines[4], " a\\u{1b}c        –   no");
+    }
+
+    #[test]
+    fn real_numbers_are_short_for_people() {
+        let shown = |number: f64| short(&Value::Real(number)).into_owned();
+        assert_eq!(shown(0.145_240_641_711_229_94), "0.1452");
+        assert_eq!(
+            (shown(1.0), shown(-12.5), shown(1e-9), shown(0.0)),
+            ("1".into(), "-12.5".into(), "0.000000001".into(), "0".into())
+        );
     }
 
     #[test]

@@ -51,8 +51,8 @@ Examples, from nothing to the first answer:
   tacit card > brand.card                         to be handed to the partner
   tacit partner add bank.card                     compare the words over the phone
   tacit dataset add customers crm.parquet --id phone=mobile --id email=mail
+  tacit serve                                     on both sides, in a terminal of its own
   tacit contract propose maternal.toml            the partner: tacit contract accept ID
-  tacit serve                                     on both sides
   tacit explain \"SELECT customer FROM …\"          what it would cost and reveal
   tacit query \"SELECT customer FROM …\" --out matches.csv
 

@@ -143,14 +143,12 @@ impl Printer {
     fn show(&self, reply: &Reply, out: &mut (dyn Write + Send)) -> Result<(), AnswerError> {
         let mut put =
             |text: &str| out.write_all(text.as_bytes()).map_err(|error| AnswerError::Write(error.into()));
-        if let Some(text) = &reply.text {
-            put(&draw::plain(text))?;
-            if !text.ends_with('\n') {
-                put("\n")?;
-            }
-        }
-        if let Some(table) = &reply.table {
-            put(&Grid::of(table).draw())?;
+        // A table is for programs where there are words for people.
+        match (&reply.text, &reply.table) {
+            (Some(text), _) if text.is_empty() || text.ends_with('\n') => put(&draw::plain(text))?,
+            (Some(text), _) => put(&format!("{}\n", draw::plain(text)))?,
+            (None, Some(table)) if !table.rows.is_empty() => put(&Grid::of(table).draw())?,
+            (None, _) => {}
         }
         if let Some(answer) = &reply.answer {
             let grid = format::first_rows(&answer.path, ROWS_SHOWN)?;

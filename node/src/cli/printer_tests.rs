@@ -50,6 +50,17 @@ fn a_document_is_what_json_shows_and_its_text_what_people_see() {
 }
 
 #[test]
+fn people_read_words_where_there_are_some_and_programs_the_table() {
+    let reply = Reply { text: Some("bank, connected\n".into()), table: Some(partners()), ..Reply::default() };
+    assert_eq!(printed(&reply, Output::Table), "bank, connected\n");
+    assert_eq!(serde_json::from_str::<Vec<Json>>(&printed(&reply, Output::Json)).unwrap().len(), 2);
+    assert_eq!(printed(&reply, Output::Csv).lines().count(), 3);
+    let nothing = Reply { table: Some(Table::new(&["partner"])), ..Reply::default() };
+    assert_eq!(printed(&nothing, Output::Table), "", "a heading over nothing tells nobody anything");
+    assert_eq!(printed(&nothing, Output::Csv), "partner\n");
+}
+
+#[test]
 fn json_is_always_a_document() {
     for reply in [Reply::default(), Reply { text: Some("done".into()), ..Reply::default() }] {
         serde_json::from_str::<Json>(&printed(&reply, Output::Json)).unwrap();
@@ -60,10 +71,12 @@ fn json_is_always_a_document() {
 fn text_from_a_partner_cannot_steer_the_terminal() {
     let mut table = Table::new(&["name"]);
     table.push(["evil\u{1b}[1A\u{202e}".into()]);
-    let reply = Reply { table: Some(table), text: Some("terms\u{9b}2J".into()), ..Reply::default() };
-    let text = printed(&reply, Output::Table);
-    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
-    assert!(!text.contains('\u{202e}'));
+    let words = Reply { text: Some("terms\u{9b}2J\u{202e}".into()), ..Reply::default() };
+    for reply in [Reply { table: Some(table), ..Reply::default() }, words] {
+        let text = printed(&reply, Output::Table);
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        assert!(!text.contains('\u{202e}'));
+    }
 }
 
 #[test]

@@ -164,9 +164,8 @@ fn take_unlock(
             let path = home.unlock_file();
             let unlock = Unlock::make_key_file(&path)?;
             let note = format!(
-                "the keys are encrypted under {}, which lies beside them: whoever copies the whole home has the \
-                 keys. For more, make the home with a passphrase (at a terminal, or TACIT_PASSPHRASE), \
-                 --key-file on another disk, or --key-env",
+                "the keys are encrypted under {}: whoever copies the whole home has them\n\
+                 to keep them apart: TACIT_PASSPHRASE, --key-file on another disk, or --key-env",
                 path.display()
             );
             // Relative, so that the home can be moved.

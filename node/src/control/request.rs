@@ -105,7 +105,7 @@ pub struct Reply {
     /// A structured document: shown as JSON with `-o json`.
     #[serde(default)]
     pub document: Option<serde_json::Value>,
-    /// The text to show where `-o table` is asked for and no table fits (a card, a plan, a contract).
+    /// What people read instead of the table or the document (a card, a plan, a contract).
     #[serde(default)]
     pub text: Option<String>,
     /// An answer that was written to a file in the home (Parquet).

@@ -115,8 +115,8 @@ impl Refusal for ExchangeError {
                 let mut lines = vec![Detail::new("who", format!("the people at {partner}"))];
                 let mend = match code.as_str() {
                     "E-APPROVAL-DENIED" => "talk to them: a person there said no",
-                    "E-APPROVAL-EXPIRED" => {
-                        "ask again when somebody there can approve, or give --wait longer"
+                    "E-APPROVAL-PENDING" => {
+                        "ask again once somebody there has approved; an approval holds for 24 hours"
                     }
                     code if code.starts_with("E-POLICY") => {
                         "compare `tacit contract show` on both sides: theirs says no"

@@ -11,7 +11,7 @@ use super::{ColumnName, TableName};
 #[non_exhaustive]
 pub enum QueryError {
     /// The text does not follow the grammar.
-    #[error("this is not a question in SQL: {expected} (line {line}, column {column})")]
+    #[error("this is not a question in SQL: {expected} {}", place(*line, *column))]
     Syntax {
         /// What the parser was looking for.
         expected: String,
@@ -35,7 +35,7 @@ pub enum QueryError {
         limit: usize,
     },
     /// SQL that has no place in a question between partners.
-    #[error("{what} cannot be asked here")]
+    #[error("{}", refused(what))]
     Unsupported {
         /// What was found.
         what: String,
@@ -117,6 +117,18 @@ pub enum QueryError {
         /// The nearest thing that works.
         instead: &'static str,
     },
+}
+
+/// A reason that goes with what was found comes after the sentence.
+fn refused(what: &str) -> String {
+    match what.split_once(": ") {
+        Some((what, why)) => format!("{what} cannot be asked here: {why}"),
+        None => format!("{what} cannot be asked here"),
+    }
+}
+
+fn place(line: u64, column: u64) -> String {
+    if line == 0 { "where it ends".to_owned() } else { format!("(line {line}, column {column})") }
 }
 
 impl QueryError {

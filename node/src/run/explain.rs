@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::steps;
 use crate::{
+    config::units::show_size,
     control::Reply,
     exchange::Calibration,
     policy::{Plan, Role},
@@ -48,8 +49,9 @@ pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
         "  budget     none in ε: a revelation has no noise; it is recorded by name on both sides\n  \
          sizes      each side's size is padded at ε 0.1, δ 1e-9 against the other\n  \
          rows       {rows} of ours before the filter, at most {most} match keys\n  \
-         bytes      about {bytes} if the partner has as many, at most\n  \
-         seconds    about {seconds:.1} of arithmetic if the partner has as many and both nodes are like this one\n"
+         traffic    at most {}, if the partner has as many\n  \
+         seconds    about {seconds:.1} of arithmetic at most, if the partner has as many on a node like this one\n",
+        show_size(bytes)
     ));
     if !plan.approvals.is_empty() {
         text.push_str(&format!("  people     someone has to approve at {}\n", plan.approvals.join(" and ")));

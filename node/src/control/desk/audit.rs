@@ -26,5 +26,6 @@ pub async fn log(rooms: &Rooms, limit: Option<u64>) -> Result<Reply, Report> {
         ]);
     }
     let document = serde_json::to_value(&entries).ok();
-    Ok(Reply { table: Some(table), document, ..Reply::default() })
+    let notes = if entries.is_empty() { vec!["no records yet".to_owned()] } else { Vec::new() };
+    Ok(Reply { table: Some(table), document, notes, ..Reply::default() })
 }

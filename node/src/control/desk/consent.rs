@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tacit_protocol::identity::KeyKind;
 
-use super::bad_option;
+use super::{bad_option, layout::second};
 use crate::{
     control::Reply,
     data::{Table, Value},
@@ -35,16 +35,24 @@ pub async fn withdraw(
         "malformed": batch.malformed,
     });
     rooms.ledger.note(Kind::Withdrawal, None, None, "withdrawn", body.clone(), Timestamp::now()).await?;
-    let mut notes = vec![format!(
-        "{} identifiers are withdrawn from now on{}",
-        batch.identifiers,
+    let count = match batch.identifiers {
+        1 => "1 identifier is".to_owned(),
+        count => format!("{count} identifiers are"),
+    };
+    let text = format!(
+        "{count} withdrawn from now on{}\n",
         dataset.map(|name| format!(", from {name}")).unwrap_or_default()
-    )];
+    );
+    let mut notes = Vec::new();
     if batch.malformed > 0 {
         let lines: Vec<String> = added.malformed_lines.iter().take(10).map(u64::to_string).collect();
-        notes.push(format!("{} lines were not understood: {}", batch.malformed, lines.join(", ")));
+        notes.push(format!(
+            "not understood, and not withdrawn: {} (lines {})",
+            batch.malformed,
+            lines.join(", ")
+        ));
     }
-    Ok(Reply { document: Some(body), notes, ..Reply::default() })
+    Ok(Reply { document: Some(body), text: Some(text), notes, ..Reply::default() })
 }
 
 /// The batches.
@@ -53,12 +61,13 @@ pub async fn list(rooms: &Rooms) -> Result<Reply, Report> {
     for batch in rooms.withdrawn.read().await.batches() {
         table.push([
             Value::from(batch.number),
-            Value::from(batch.time.to_string()),
+            Value::from(second(batch.time)),
             Value::from(batch.dataset.clone().unwrap_or_else(|| "all".to_owned())),
             Value::from(batch.identifiers),
             Value::from(batch.hashed),
             Value::from(batch.malformed),
         ]);
     }
-    Ok(Reply { table: Some(table), ..Reply::default() })
+    let notes = if table.rows.is_empty() { vec!["nobody has withdrawn".to_owned()] } else { Vec::new() };
+    Ok(Reply { table: Some(table), notes, ..Reply::default() })
 }

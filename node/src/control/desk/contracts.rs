@@ -23,11 +23,13 @@ const AT_ONCE: Duration = Duration::from_secs(3);
 /// Signs an own contract and offers it.
 pub async fn propose(rooms: &Rooms, toml: &str) -> Result<Reply, Report> {
     let document = rooms.contracts.propose(toml, &*rooms.identity, rooms, Timestamp::now())?;
-    let mut reply = stated(rooms, &document, "proposed", Kind::Contract).await?;
+    let mut reply = stated(rooms, &document, "proposed").await?;
     let drawbacks = policy::before_signing(&document, &rooms.identity.id(), rooms);
     reply.notes.extend(drawbacks.iter().map(|error| format!("warning: {error}")));
-    let short = document.contract().id().short();
-    reply.notes.push(format!("your partner signs with: tacit contract accept {short}"));
+    if matches!(state(&document), State::Proposed { .. }) {
+        let short = document.contract().id().short();
+        reply.notes.push(format!("your partner signs with: tacit contract accept {short}"));
+    }
     Ok(reply)
 }
 
@@ -35,8 +37,8 @@ pub async fn propose(rooms: &Rooms, toml: &str) -> Result<Reply, Report> {
 pub async fn import(rooms: &Rooms, text: &str) -> Result<Reply, Report> {
     let id = rooms.take_contract(text, None).await?;
     let document = rooms.contracts.find(&id.to_string(), day(Timestamp::now()))?;
-    let note = format!("{} is {}", document.contract().title(), state(&document).name());
-    Ok(Reply { document: Some(describe(rooms, &document)), notes: vec![note], ..Reply::default() })
+    let text = format!("{} is {}\n", document.contract().title(), standing(&document));
+    Ok(Reply { document: Some(describe(rooms, &document)), text: Some(text), ..Reply::default() })
 }
 
 /// All of them.
@@ -55,7 +57,10 @@ pub fn list(rooms: &Rooms) -> Result<Reply, Report> {
             Value::from(terms.purpose.as_str()),
         ]);
     }
-    Ok(Reply { table: Some(table), ..Reply::default() })
+    let none =
+        || "no contracts yet: tacit contract propose FILE, or take one in with tacit contract import FILE";
+    let notes = if table.rows.is_empty() { vec![none().to_owned()] } else { Vec::new() };
+    Ok(Reply { table: Some(table), notes, ..Reply::default() })
 }
 
 /// One of them, with what this node agrees to.
@@ -63,7 +68,7 @@ pub fn show(rooms: &Rooms, wanted: &str) -> Result<Reply, Report> {
     let document = rooms.contracts.find(wanted, day(Timestamp::now()))?;
     let contract = document.contract();
     let terms = contract.terms();
-    let mut text = format!("{} — {}\n", contract.title(), state(&document).name());
+    let mut text = format!("{} is {}\n", contract.title(), standing(&document));
     text.push_str(&format!("  id        {}\n", contract.id()));
     text.push_str(&format!("  partners  {}\n", terms.partners.join(", ")));
     text.push_str(&format!("  purpose   {}\n", terms.purpose));
@@ -71,7 +76,14 @@ pub fn show(rooms: &Rooms, wanted: &str) -> Result<Reply, Report> {
         text.push_str(&format!("  basis     {basis}\n"));
     }
     text.push_str(&format!("  days      {} to {}, both included\n", terms.starts, terms.ends));
-    text.push_str(&format!("  identity  {}\n", terms.identity.profile));
+    let keys: Vec<String> = terms.identity.keys.iter().map(ToString::to_string).collect();
+    let region = terms.identity.default_region.map(|region| format!(", national numbers are {region}'s"));
+    text.push_str(&format!(
+        "  identity  {}, by {}{}\n",
+        terms.identity.profile,
+        keys.join(", then "),
+        region.unwrap_or_default()
+    ));
     for statement in document.statements() {
         let by = contract.partner(&statement.by).map_or_else(|| statement.by.short(), |p| p.name.clone());
         text.push_str(&format!("  {:<9} by {by}, {}\n", statement.says.name(), statement.at));
@@ -100,23 +112,25 @@ pub async fn accept(rooms: &Rooms, wanted: &str) -> Result<Reply, Report> {
     }
     let id = found.contract().id().to_string();
     let document = rooms.contracts.accept(&id, &*rooms.identity, now)?;
-    let mut reply = stated(rooms, &document, "accepted", Kind::Contract).await?;
+    let mut reply = stated(rooms, &document, "accepted").await?;
     let agreed = what_you_agree_to(document.contract(), &rooms.identity.id());
-    reply.notes.push("you agreed:".to_owned());
-    reply.notes.extend(agreed.into_iter().map(|sentence| format!("  - {sentence}")));
+    if let Some(text) = &mut reply.text {
+        text.push_str("You agreed:\n");
+        text.extend(agreed.into_iter().map(|sentence| format!("  - {sentence}\n")));
+    }
     Ok(reply)
 }
 
 /// Says no.
 pub async fn refuse(rooms: &Rooms, wanted: &str, reason: &str) -> Result<Reply, Report> {
     let document = rooms.contracts.refuse(wanted, reason, &*rooms.identity, Timestamp::now())?;
-    stated(rooms, &document, "refused", Kind::Contract).await
+    stated(rooms, &document, "refused").await
 }
 
 /// Ends one that was in force.
 pub async fn end(rooms: &Rooms, wanted: &str, reason: &str) -> Result<Reply, Report> {
     let document = rooms.contracts.end(wanted, reason, &*rooms.identity, Timestamp::now())?;
-    stated(rooms, &document, "ended", Kind::Contract).await
+    stated(rooms, &document, "ended").await
 }
 
 /// The signed document.
@@ -128,12 +142,12 @@ pub fn export(rooms: &Rooms, wanted: &str) -> Result<Reply, Report> {
 }
 
 /// Records what this node said, and hands it to the partners that can be reached at once.
-async fn stated(rooms: &Rooms, document: &Document, what: &str, kind: Kind) -> Result<Reply, Report> {
+async fn stated(rooms: &Rooms, document: &Document, what: &str) -> Result<Reply, Report> {
     let contract = document.contract();
     let body = json!({ "name": contract.terms().name, "state": state(document).name() });
-    rooms.ledger.note(kind, Some(contract.id()), None, what, body, Timestamp::now()).await?;
+    rooms.ledger.note(Kind::Contract, Some(contract.id()), None, what, body, Timestamp::now()).await?;
     let id = contract.id().to_string();
-    let mut notes = vec![format!("{} is {what} and now {}", contract.title(), state(document).name())];
+    let mut notes = Vec::new();
     for partner in contract.partners().iter().filter(|partner| partner.id() != rooms.identity.id()) {
         let offer = papers::offer(rooms, partner.id(), &id);
         notes.push(match tokio::time::timeout(AT_ONCE, offer).await {
@@ -147,16 +161,15 @@ async fn stated(rooms: &Rooms, document: &Document, what: &str, kind: Kind) -> R
     }
     rooms.papers_have_changed();
     let fresh = rooms.contracts.find_id(&contract.id());
-    Ok(Reply {
-        document: Some(describe(rooms, fresh.as_ref().unwrap_or(document))),
-        notes,
-        ..Reply::default()
-    })
+    let document = fresh.as_ref().unwrap_or(document);
+    let text = format!("{} is {}\n", contract.title(), standing(document));
+    Ok(Reply { document: Some(describe(rooms, document)), text: Some(text), notes, ..Reply::default() })
 }
 
 fn not_now(partner: &str, short: String) -> String {
     format!(
-        "{partner} cannot be reached now; running nodes hand it over, or carry it: tacit contract export {short} --out FILE"
+        "{partner} cannot be reached now: it gets it when both nodes run, or by file: \
+         tacit contract export {short} --out FILE"
     )
 }
 
@@ -195,6 +208,16 @@ pub fn checks(rooms: &Rooms, partner: PartnerId) -> Vec<Check> {
 
 fn state(document: &Document) -> State {
     document.state(day(Timestamp::now()))
+}
+
+/// The state for people: who is still to sign, who said no.
+fn standing(document: &Document) -> String {
+    match state(document) {
+        State::Proposed { missing, .. } => format!("proposed; {} has still to sign", missing.join(" and ")),
+        State::Refused(no) => format!("refused by {}: {}", no.by, no.reason),
+        State::Ended(no) => format!("ended by {}: {}", no.by, no.reason),
+        other => other.name().to_owned(),
+    }
 }
 
 fn describe(rooms: &Rooms, document: &Document) -> serde_json::Value {

@@ -2,16 +2,19 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use tacit_protocol::identity::Profile;
+use tacit_protocol::identity::{Profile, lint};
 
-use super::bad_option;
+use super::{
+    bad_option,
+    layout::{aligned, percent, right},
+};
 use crate::{
     control::{DatasetAdd, Reply},
     data::{Table, Value},
     ledger::Kind,
     report::Report,
     rooms::{Rooms, blocking},
-    scan::{self, NewDataset, Registration, Thresholds},
+    scan::{self, NewDataset, Quality, Registration, Thresholds},
 };
 
 /// Registers files.
@@ -21,19 +24,15 @@ pub async fn add(rooms: &Rooms, asked: DatasetAdd) -> Result<Reply, Report> {
     let registration = blocking(move || datasets.add(new, Timestamp::now(), &mut |_| true)).await?;
     let body = json!({ "dataset": registration.name, "snapshot": registration.snapshot_hash() });
     rooms.ledger.note(Kind::Dataset, None, None, "registered", body, Timestamp::now()).await?;
-    let mut notes = vec![format!(
-        "{} is registered: {} rows, snapshot {}",
-        registration.name,
-        registration.snapshot.rows,
-        registration.snapshot_hash().short()
-    )];
+    let text = format!("{} is registered\n{}", registration.name, details(&registration));
+    let mut notes = Vec::new();
     if registration.ids.is_empty() {
         notes.push(
             "it has no match keys, so it cannot be matched: add them with --id phone=COLUMN".to_owned(),
         );
     }
     notes.push(format!("look at its identifiers with: tacit id lint {}", registration.name));
-    Ok(Reply { document: Some(describe(&registration)), notes, ..Reply::default() })
+    Ok(Reply { document: Some(describe(&registration)), text: Some(text), notes, ..Reply::default() })
 }
 
 fn new_dataset(asked: &DatasetAdd) -> Result<NewDataset, Report> {
@@ -80,16 +79,21 @@ pub fn list(rooms: &Rooms) -> Result<Reply, Report> {
             Value::from(registration.path.display().to_string()),
         ]);
     }
-    Ok(Reply { table: Some(table), ..Reply::default() })
+    let none = || "no datasets yet: tacit dataset add NAME PATH --id KIND=COLUMN".to_owned();
+    let notes = if table.rows.is_empty() { vec![none()] } else { Vec::new() };
+    Ok(Reply { table: Some(table), notes, ..Reply::default() })
 }
 
 /// One of them, up to date, with the quality of each column.
 pub async fn show(rooms: &Rooms, name: String) -> Result<Reply, Report> {
     let datasets = rooms.datasets.clone();
-    let profile = rooms.usual_profile(&name);
+    let (profile, region) = (rooms.usual_profile(&name), rooms.usual_region(&name));
     let (registration, quality) = blocking(move || {
         let registration = datasets.open(&name, Timestamp::now(), &mut |_| true)?;
-        let quality = scan::quality(&registration, profile, Timestamp::now(), &mut |_, _| true)?;
+        // Judged as a question would read it: a contract's region goes before the dataset's own.
+        let read_as =
+            Registration { default_region: region.or(registration.default_region), ..registration.clone() };
+        let quality = scan::quality(&read_as, profile, Timestamp::now(), &mut |_, _| true)?;
         Ok::<_, scan::ScanError>((registration, quality))
     })
     .await?;
@@ -97,7 +101,15 @@ pub async fn show(rooms: &Rooms, name: String) -> Result<Reply, Report> {
     document["quality"] = serde_json::to_value(&quality).unwrap_or_default();
     document["warnings"] = json!(quality.warnings);
     let notes = quality.warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-    Ok(Reply { table: Some(quality.table()), document: Some(document), notes, ..Reply::default() })
+    let text =
+        format!("{}\n{}\n{}", registration.name, details(&registration), columns(&registration, &quality));
+    Ok(Reply {
+        table: Some(quality.table()),
+        document: Some(document),
+        text: Some(text),
+        notes,
+        ..Reply::default()
+    })
 }
 
 /// Forgets one.
@@ -119,16 +131,85 @@ pub async fn lint(rooms: &Rooms, name: String, profile: Option<String>) -> Resul
     };
     let datasets = rooms.datasets.clone();
     let region = rooms.usual_region(&name);
-    let lint = blocking(move || {
+    let found = blocking(move || {
         let registration = datasets.open(&name, Timestamp::now(), &mut |_| true)?;
         scan::lint(&registration, profile, region, &mut |_, _| true)
     })
     .await?;
-    let read_as = match region {
+    let read_as = match found.columns.iter().find_map(|(_, report)| report.region) {
         Some(region) => format!("under the profile {profile}, national numbers read as {region}'s"),
         None => format!("under the profile {profile}"),
     };
-    Ok(Reply { table: Some(lint.table()), notes: vec![read_as], ..Reply::default() })
+    let text = found.columns.iter().map(|(column, report)| findings(column, report)).collect();
+    Ok(Reply { table: Some(found.table()), text: Some(text), notes: vec![read_as], ..Reply::default() })
+}
+
+/// One column's findings for people: rows, share of all rows, masked examples, and what would match better.
+fn findings(column: &str, report: &lint::Report) -> String {
+    let share = |rows: u64| if report.rows == 0 { 0.0 } else { rows as f64 / report.rows as f64 };
+    let line = |what: &str, rows: u64, exact: bool, examples: &[String]| {
+        let rows_shown = if exact { rows.to_string() } else { format!("about {rows}") };
+        vec![what.to_owned(), right(rows_shown, 8), right(percent(share(rows)), 7), examples.join(", ")]
+    };
+    let mut lines = vec![line("valid", report.valid, true, &[])];
+    lines.extend(
+        report.findings.iter().map(|finding| {
+            line(finding.what.name(), finding.rows.value, finding.rows.exact, &finding.examples)
+        }),
+    );
+    let mut text = format!("{column}, as {}\n{}", report.kind, aligned("  ", &lines));
+    report.hints.iter().for_each(|hint| text.push_str(&format!("  → {hint}\n")));
+    text
+}
+
+/// A registration for people.
+fn details(registration: &Registration) -> String {
+    let keys: Vec<String> =
+        registration.ids.iter().map(|key| format!("{}={}", key.kind, key.column)).collect();
+    let line = |label: &str, text: String| vec![label.to_owned(), text];
+    let mut lines = vec![
+        line("path", registration.path.display().to_string()),
+        line(
+            "content",
+            format!(
+                "{} rows in {}, snapshot {}",
+                registration.snapshot.rows,
+                registration.format.title(),
+                registration.snapshot_hash().short()
+            ),
+        ),
+        line("match keys", if keys.is_empty() { "none".to_owned() } else { keys.join(", then ") }),
+        line("row name", registration.row_id.clone().unwrap_or_else(|| "the row's number".to_owned())),
+    ];
+    if let Some(region) = &registration.default_region {
+        lines.push(line("numbers", format!("without a country code are {region}'s")));
+    }
+    if let Some(region) = &registration.region {
+        lines.push(line("region", format!("rows must not leave {region}")));
+    }
+    aligned("  ", &lines)
+}
+
+/// The columns with their types, classes and quality.
+fn columns(registration: &Registration, quality: &Quality) -> String {
+    let heading = ["column", "type", "class", "complete", "valid", "unique", "distinct", "outliers"];
+    let mut lines = vec![heading.map(str::to_owned).to_vec()];
+    for column in &registration.columns {
+        let mut cells =
+            vec![column.name.clone(), column.kind.to_string(), registration.class(&column.name).to_string()];
+        if let Some(found) = quality.columns.iter().find(|found| found.column == column.name) {
+            let about = if found.distinct.exact { "" } else { "about " };
+            cells.extend([
+                right(percent(found.complete), 8),
+                right(percent(found.valid), 7),
+                right(percent(found.unique), 7),
+                right(format!("{about}{}", found.distinct.value), 8),
+                found.outliers.map_or_else(String::new, |share| right(percent(share), 8)),
+            ]);
+        }
+        lines.push(cells);
+    }
+    aligned("  ", &lines)
 }
 
 fn describe(registration: &Registration) -> serde_json::Value {

@@ -8,6 +8,7 @@ mod consent;
 mod contracts;
 mod datasets;
 mod doctor;
+mod layout;
 mod partners;
 
 use super::request::{Event, Reply, Request};

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::layout::aligned;
 use crate::{
     control::Reply,
     data::{Table, Value},
@@ -39,12 +40,13 @@ pub async fn add(rooms: &Rooms, text: &str) -> Result<Reply, Report> {
         rooms.ledger.note(Kind::Partner, None, name, what, body, Timestamp::now()).await?;
     }
     rooms.papers_have_changed();
-    let notes = vec![
-        format!("{} is {what}", card.name()),
-        format!("compare these words with {} over the phone: {}", card.name(), card.fingerprint()),
-        format!("if they differ: tacit partner remove {}", card.name()),
-    ];
-    Ok(Reply { document: Some(describe(card)), notes, ..Reply::default() })
+    let text = format!("{} is {what}\n{}", card.name(), details(card));
+    let notes = vec![format!(
+        "compare the words with {} over the phone; if they differ: tacit partner remove {}",
+        card.name(),
+        card.name()
+    )];
+    Ok(Reply { document: Some(describe(card)), text: Some(text), notes, ..Reply::default() })
 }
 
 /// The partners.
@@ -52,6 +54,7 @@ pub async fn list(rooms: &Rooms) -> Result<Reply, Report> {
     let live = rooms.link.status();
     let mut table =
         Table::new(&["partner", "id", "addresses", "connected", "certificate_until", "fingerprint"]);
+    let mut text = String::new();
     for partner in rooms.partners.list() {
         let card = partner.card();
         let connected = live.iter().any(|connection| connection.partner == card.id());
@@ -63,8 +66,15 @@ pub async fn list(rooms: &Rooms) -> Result<Reply, Report> {
             Value::from(card.not_after().to_string()),
             Value::from(card.fingerprint()),
         ]);
+        let how = if connected { "connected" } else { "not connected" };
+        text.push_str(&format!("{}, {how}\n{}", card.name(), details(card)));
     }
-    Ok(Reply { table: Some(table), ..Reply::default() })
+    let notes = if table.rows.is_empty() {
+        vec!["no partners yet: tacit partner add CARD".to_owned()]
+    } else {
+        Vec::new()
+    };
+    Ok(Reply { table: Some(table), text: Some(text), notes, ..Reply::default() })
 }
 
 /// Trusts it no longer. Its live connection is closed before this returns.
@@ -123,6 +133,20 @@ pub async fn status(rooms: &Rooms) -> Result<Reply, Report> {
         if connected.is_empty() { "nobody".to_owned() } else { connected.join(", ") }
     );
     Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() })
+}
+
+/// A card for people; the words are what two of them compare.
+fn details(card: &Card) -> String {
+    let line = |label: &str, text: String| vec![label.to_owned(), text];
+    aligned(
+        "  ",
+        &[
+            line("id", card.id().to_string()),
+            line("reached at", card.addresses().join(", ")),
+            line("certificate", format!("until {}", card.not_after().strftime("%Y-%m-%d"))),
+            line("words", card.fingerprint()),
+        ],
+    )
 }
 
 fn describe(card: &Card) -> serde_json::Value {
