@@ -79,8 +79,17 @@ pub(super) fn header(
     let problem =
         |problem: &str| ScanError::HeaderUnusable { path: file.path.clone(), problem: problem.to_owned() };
     let bom = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let (fields, length) = records::first_record(&start[bom..], delimiter)
-        .ok_or_else(|| problem("has no end: is this a CSV file?"))?;
+    let Some((fields, length)) = records::first_record(&start[bom..], delimiter) else {
+        let path = file.path.clone();
+        if start[bom..].iter().all(|byte| matches!(byte, b'\n' | b'\r')) && start.len() < LONGEST_RECORD {
+            return Err(ScanError::FileEmpty { path });
+        }
+        // There is no whole record, so none can be ragged.
+        return Err(match Tokens::new(delimiter).first_fault(&start[bom..], 1) {
+            Ok(Some(records::Fault::QuoteOpen { line })) => ScanError::QuoteOpen { path, line },
+            _ => problem("has no end: is this a CSV file?"),
+        });
+    };
     if fields.len() > MOST_COLUMNS {
         return Err(ScanError::TooManyColumns { path: file.path.clone(), most: MOST_COLUMNS });
     }
@@ -189,8 +198,7 @@ impl CsvRows {
                 let read = self.read_chunk()?;
                 if read == 0 {
                     self.ended = true;
-                    // An empty slice tells the decoder that the last line may lack its end.
-                    self.decoder.decode(&[]).map_err(|_| self.locate())?;
+                    self.end()?;
                     break;
                 }
             }
@@ -219,6 +227,17 @@ impl CsvRows {
             }
         }
         self.decoder.flush().map_err(|_| self.locate())
+    }
+
+    /// Ends the last record. The decoder would take one whose quote is open for whole, and with it every line
+    /// that the quote swallowed. So it is given a line end first, which ends any record but that one; if the
+    /// end of the file then still ends another, its quote was open.
+    fn end(&mut self) -> Result<(), ScanError> {
+        self.decoder.decode(b"\n").map_err(|_| self.locate())?;
+        let before = self.decoder.capacity();
+        // An empty slice is the end of the file.
+        self.decoder.decode(&[]).map_err(|_| self.locate())?;
+        if self.decoder.capacity() < before { Err(self.locate()) } else { Ok(()) }
     }
 
     fn read_chunk(&mut self) -> Result<usize, ScanError> {

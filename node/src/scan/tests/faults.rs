@@ -66,7 +66,9 @@ fn text_that_is_not_utf8_is_named_by_file_byte_and_line() {
 
 #[test]
 fn an_empty_file_is_refused_and_a_lone_header_is_a_table_without_rows() {
-    refused("a.csv", "", &[], "E-DATA-EMPTY", &["a.csv"]);
+    for nothing in ["", "\n", "\n\r\n\n", "\u{feff}", "\u{feff}\r\n"] {
+        refused("a.csv", nothing, &[], "E-DATA-EMPTY", &["a.csv"]);
+    }
     refused("a.ndjson", "", &[], "E-DATA-EMPTY", &[]);
     let place = Place::new();
     for header in ["tel,mail\n", "tel,mail", "\u{feff}tel,mail\r\n", "\"tel\",\"mail\"\n"] {
@@ -82,7 +84,6 @@ fn an_empty_file_is_refused_and_a_lone_header_is_a_table_without_rows() {
 fn a_header_with_a_name_twice_or_without_one_is_refused() {
     refused("a.csv", "tel,mail,tel\n1,2,3\n", &[], "E-DATA-HEADER", &["`tel`", "columns 1 and 3"]);
     refused("a.csv", "tel,,mail\n1,2,3\n", &[], "E-DATA-HEADER", &["column 2"]);
-    refused("a.csv", "\n\n\n", &[], "E-DATA-HEADER", &[]);
     refused("a.csv", "tel,\x1b[31msecret\n1,2\n", &[], "E-DATA-HEADER", &["control character", "column 2"]);
     refused("a.ndjson", "{\"\\u001b[31msecret\":1}\n", &[], "E-DATA-HEADER", &["column 1"]);
 }
@@ -112,6 +113,25 @@ fn a_quote_that_is_never_closed_is_named_and_does_not_fill_memory() {
     // The limit is kept to within a chunk.
     let long = format!("a,b\n1,{}\n", "secret".repeat(csv::LONGEST_RECORD / 5));
     refused("a.csv", long, &[], "E-DATA-LINE", &["line 2", "longer"]);
+}
+
+#[test]
+fn a_quote_that_is_open_at_the_end_of_a_small_file_swallows_nothing_in_silence() {
+    let last =
+        ["tel,name\n1,\"secret\n2,x\n3,y\n", "tel;name\n1;\"secret\n2;x", "tel,name\n1,\"", "tel\n\"\n"];
+    for content in last {
+        refused("a.csv", content, &[("phone", "tel")], "E-DATA-LINE", &["line 2", "quote"]);
+    }
+    refused("a.csv", "tel,name\n1,x\n2,\"a\"\"secret\n", &[], "E-DATA-LINE", &["line 3", "quote"]);
+    refused("a.csv", "\"abc\n", &[], "E-DATA-LINE", &["line 1", "quote"]);
+    refused("a.csv", "tel,\"abc\n1,2\n", &[], "E-DATA-LINE", &["line 1", "quote"]);
+
+    let place = Place::new();
+    for whole in ["tel,name\n1,\"x\ny\"", "tel,name\n1,\"x\"\"\"\r\n", "tel,name\n1,x\"\r", "tel,name\n1,"] {
+        let registration = place.add(&place.write("a.csv", whole), &[]).unwrap();
+        assert_eq!((registration.snapshot.rows, table(&registration, &["name"]).len()), (1, 1), "{whole:?}");
+        place.datasets.remove("d").unwrap();
+    }
 }
 
 #[test]
