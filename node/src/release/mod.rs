@@ -81,8 +81,11 @@ pub struct Collected {
     pub counts: Counts,
     /// Its customers.
     pub customers: Customers,
-    /// Own columns that the asker wants to see beside the customer; its match keys when there are none.
-    pub shown: Vec<String>,
+    /// What the asker calls the customer.
+    pub customer: String,
+    /// Own columns that the asker wants to see beside the customer, and what it calls them; its match keys
+    /// when there are none.
+    pub shown: Vec<(String, String)>,
 }
 
 /// Writes down which of our own customers match.
@@ -102,10 +105,10 @@ pub async fn finish(
     let counts = json!(collected.counts);
     let target = partial.clone();
     let rows = blocking(move || {
-        let Collected { registration, snapshot, customers, shown, .. } = collected;
+        let Collected { registration, snapshot, customers, customer, shown, .. } = collected;
         let matched = customers.matched(&matches);
         let own = (!shown.is_empty()).then_some(shown.as_slice());
-        scan::pick(&registration, snapshot, &matched, own, &target, &mut |_, _| true)
+        scan::pick(&registration, snapshot, &matched, &customer, own, &target, &mut |_, _| true)
     })
     .await
     .map_err(ReleaseError::Unread)?;

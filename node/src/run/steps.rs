@@ -136,8 +136,8 @@ pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, V
         let input = scan::collect(&plan, &mut |_, _| true)?;
         let (snapshot, counts) = (input.snapshot(), input.counts().clone());
         let (items, customers) = input.into_parts();
-        let shown = own.shown.into_iter().map(|(column, _)| column).collect();
-        Ok((Collected { registration, snapshot, counts, customers, shown }, items))
+        let (customer, shown) = (own.customer, own.shown);
+        Ok((Collected { registration, snapshot, counts, customers, customer, shown }, items))
     })
     .await
     .map_err(|error: ScanError| error.into())

@@ -133,8 +133,11 @@ fn check_regular(path: &Path, metadata: &Metadata) -> Result<(), ScanError> {
     if metadata.is_file() { Ok(()) } else { Err(ScanError::NotAFile { path: path.to_owned() }) }
 }
 
+/// What the ending says; `a.csv.gz` is CSV too, so that it is refused for what it is and not passed over.
 fn of_path(path: &Path) -> Option<Format> {
-    Format::of_ending(path.extension()?.to_str()?)
+    let ending = path.extension()?.to_str()?;
+    let packed = ["gz", "zst"].iter().any(|packed| ending.eq_ignore_ascii_case(packed));
+    if packed { of_path(Path::new(path.file_stem()?)) } else { Format::of_ending(ending) }
 }
 
 /// Looks at the first bytes, so that the wrong format is named as such and not as a thousand broken lines.

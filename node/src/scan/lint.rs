@@ -9,7 +9,7 @@ use tacit_protocol::identity::{
 
 use crate::{
     data::{Table, Value},
-    scan::{dataset::Registration, error::ScanError, read::read},
+    scan::{dataset::Registration, error::ScanError, read::read, show},
 };
 
 /// What was found. It holds masked examples and never a whole identifier.
@@ -65,7 +65,7 @@ impl Lint {
                         report.kind.name().into(),
                         finding.into(),
                         rows.into(),
-                        rows.map(share).into(),
+                        rows.map_or(Value::Null, |rows| show::share(share(rows))),
                         exact.into(),
                         if examples.is_empty() { Value::Null } else { examples.into() },
                         hint,

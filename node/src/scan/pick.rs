@@ -27,17 +27,17 @@ use crate::scan::{
 /// Rows that the writer holds before it writes them out.
 const ROW_GROUP: usize = 1 << 16;
 
-/// The column that names the customer, the one that says by which key it matched, and the one with the names
-/// of its other rows.
-const NAMED: [&str; 3] = ["customer", "matched_by", "also"];
+/// Beside the column that names the customer: the one that says by which key it matched, and the one with
+/// the names of its other rows.
+const HOW: [&str; 2] = ["matched_by", "also"];
 
 /// Writes the rows of `matches` (sorted by row, as [`Customers::matched`](crate::scan::Customers::matched)
 /// gives them) to a Parquet file of mode 0600 that is there whole or not at all. Returns the rows written.
 ///
-/// There is one row a customer: its first. The columns are `customer` (the dataset's row id, or the row's
-/// number as text), `matched_by`, `also` (those of the customer's other rows, separated by blanks), and those
-/// named in `own`, or the registered key columns, as they stand in the data; one that is itself called as
-/// one of the first three becomes `own_customer` and so on. `watch` is told the rows read and the rows there
+/// There is one row a customer: its first. The columns are the one called `customer` (the dataset's row id,
+/// or the row's number as text), `matched_by`, `also` (those of the customer's other rows, separated by
+/// blanks), and those of `own` (column and label), or the registered key columns, as they stand in the data;
+/// one that would be called as an earlier one becomes `own_also` and so on. `watch` is told the rows read and the rows there
 /// are, and answers whether to go on.
 ///
 /// # Errors
@@ -48,7 +48,8 @@ pub fn pick(
     registration: &Registration,
     snapshot: SnapshotHash,
     matches: &[Match],
-    own: Option<&[String]>,
+    customer: &str,
+    own: Option<&[(String, String)]>,
     target: &Path,
     watch: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<u64, ScanError> {
@@ -56,7 +57,7 @@ pub fn pick(
     if registration.snapshot_hash() != snapshot {
         return Err(ScanError::Changed { dataset: dataset() });
     }
-    let plan = Plan::new(registration, own)?;
+    let plan = Plan::new(registration, customer, own)?;
     let also = Names::of_others(registration, matches, watch)?;
     let mut rows = read(registration, &plan.columns)?;
     let schema = plan.schema(rows.schema());
@@ -99,34 +100,59 @@ struct Plan<'a> {
     /// The row id, if there is one, and then the owner's own columns.
     columns: Vec<&'a str>,
     has_row_id: bool,
+    /// What the answer's columns are called, in order.
+    names: Vec<String>,
+    /// For each own column of the answer, its place in `columns`.
+    own: Vec<usize>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(registration: &'a Registration, own: Option<&'a [String]>) -> Result<Self, ScanError> {
-        let mut wanted: Vec<&str> = match own {
-            Some(own) => own.iter().map(String::as_str).collect(),
-            None => registration.ids.iter().map(|key| key.column.as_str()).collect(),
+    fn new(
+        registration: &'a Registration,
+        customer: &str,
+        own: Option<&'a [(String, String)]>,
+    ) -> Result<Self, ScanError> {
+        let wanted: Vec<(&str, &str)> = match own {
+            Some(own) => own.iter().map(|(column, label)| (column.as_str(), label.as_str())).collect(),
+            None => registration.ids.iter().map(|key| (key.column.as_str(), key.column.as_str())).collect(),
         };
+        let mut plan = Self {
+            columns: registration.row_id.as_deref().into_iter().collect(),
+            has_row_id: registration.row_id.is_some(),
+            names: HOW.map(str::to_owned).to_vec(),
+            own: Vec::new(),
+        };
+        let customer = plan.free(customer);
+        plan.names.insert(0, customer);
         let mut seen = std::collections::HashSet::new();
-        wanted.retain(|column| seen.insert(*column));
-        for column in &wanted {
+        // One column may be the key of two kinds.
+        for (column, label) in wanted.into_iter().filter(|wanted| seen.insert(*wanted)) {
             registration.known(column)?;
+            let place = plan.columns.iter().position(|earlier| *earlier == column);
+            plan.own.push(place.unwrap_or(plan.columns.len()));
+            if place.is_none() {
+                plan.columns.push(column);
+            }
+            let name = plan.free(label);
+            plan.names.push(name);
         }
-        let row_id = registration.row_id.as_deref();
-        Ok(Self { columns: row_id.into_iter().chain(wanted).collect(), has_row_id: row_id.is_some() })
+        Ok(plan)
     }
 
-    fn own_from(&self) -> usize {
-        usize::from(self.has_row_id)
+    /// A name that no column has so far.
+    fn free(&self, label: &str) -> String {
+        let mut name = label.to_owned();
+        while self.names.contains(&name) {
+            name.insert_str(0, "own_");
+        }
+        name
     }
 
     fn schema(&self, found: &Schema) -> SchemaRef {
-        let own = found.fields()[self.own_from()..].iter().map(|field| match field.name().as_str() {
-            name if NAMED.contains(&name) => field.as_ref().clone().with_name(format!("own_{name}")),
-            _ => field.as_ref().clone(),
-        });
-        let text = |name| Field::new(name, DataType::Utf8, true);
-        Arc::new(Schema::new(NAMED.map(text).into_iter().chain(own).collect::<Vec<Field>>()))
+        let (named, own) = self.names.split_at(1 + HOW.len());
+        let text = named.iter().map(|name| Field::new(name, DataType::Utf8, true));
+        let own = own.iter().zip(&self.own).map(|(name, &place)| found.field(place).clone().with_name(name));
+        Arc::new(Schema::new(text.chain(own).collect::<Vec<Field>>()))
     }
 
     /// The rows found in this batch; `None` if a row is not in it, or out of order.
@@ -144,15 +170,14 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|column| take(column, &places, None).ok())
             .collect::<Option<_>>()?;
-        let (row_id, own) = taken.split_at(self.own_from());
-        let customer: ArrayRef = match row_id {
-            [row_id] => Arc::new(row_id.as_string_opt::<i32>()?.clone()),
+        let customer: ArrayRef = match taken.first() {
+            Some(row_id) if self.has_row_id => Arc::new(row_id.as_string_opt::<i32>()?.clone()),
             _ => Arc::new(found.iter().map(|found| Some(found.row.to_string())).collect::<StringArray>()),
         };
         let matched_by = found.iter().map(|found| Some(found.kind.name())).collect::<StringArray>();
         let also = found.iter().map(|found| also.joined(&found.others)).collect::<StringArray>();
-        let columns =
-            [customer, Arc::new(matched_by), Arc::new(also)].into_iter().chain(own.iter().cloned()).collect();
+        let own = self.own.iter().map(|&place| Arc::clone(&taken[place]));
+        let columns = [customer, Arc::new(matched_by), Arc::new(also)].into_iter().chain(own).collect();
         RecordBatch::try_new(Arc::clone(schema), columns).ok()
     }
 }

@@ -21,7 +21,7 @@ use std::{
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
-use tacit_protocol::identity::{Malformed, Normaliser, Profile};
+use tacit_protocol::identity::{KeyKind, Malformed, Normaliser, Profile};
 
 use crate::{
     data::{Table, Value},
@@ -30,6 +30,7 @@ use crate::{
         dataset::{ColumnType, Registration},
         error::ScanError,
         read::read_text,
+        show::share,
     },
 };
 
@@ -37,6 +38,8 @@ use crate::{
 const COUNTED: usize = 1 << 16;
 /// Numbers in the sample for outliers.
 const SAMPLE: usize = 1 << 14;
+/// Below this share of identifiers in a key column, something is wrong with the column or its registration.
+const FEW_VALID: f64 = 0.5;
 /// Registers of HyperLogLog, as a power of two.
 const REGISTERS: u32 = 14;
 
@@ -121,11 +124,16 @@ pub fn quality(
     let age = now.as_second() - registration.snapshot.newest.as_second();
     let age_hours = age as f64 / 3600.0;
     let columns: Vec<ColumnQuality> = gauges.into_iter().map(|gauge| gauge.read(rows)).collect();
-    let warnings = warnings(registration, age_hours, &columns);
+    let warnings = warnings(registration, profile, age_hours, &columns);
     Ok(Quality { rows, age_hours, columns, warnings })
 }
 
-fn warnings(registration: &Registration, age_hours: f64, columns: &[ColumnQuality]) -> Vec<String> {
+fn warnings(
+    registration: &Registration,
+    profile: Profile,
+    age_hours: f64,
+    columns: &[ColumnQuality],
+) -> Vec<String> {
     let limits = &registration.quality;
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let mut warnings = Vec::new();
@@ -135,6 +143,20 @@ fn warnings(registration: &Registration, age_hours: f64, columns: &[ColumnQualit
         if missing > limits.max_missing {
             let (found, limit) = (percent(missing), percent(limits.max_missing));
             warnings.push(format!("{name}: {found} of the cells are missing; the limit is {limit}"));
+        }
+        if column.valid < FEW_VALID
+            && let Some(key) = registration.ids.iter().find(|key| key.column == *name)
+        {
+            let found = percent(1.0 - column.valid);
+            let (what, hint) = match &key.kind {
+                KeyKind::Phone if registration.default_region.is_none() => {
+                    ("phone numbers", "; set --default-region?")
+                }
+                KeyKind::Phone => ("phone numbers", ""),
+                KeyKind::Email => ("e-mail addresses", ""),
+                KeyKind::Named(_) => ("keys", ""),
+            };
+            warnings.push(format!("{found} of the values of {name} are no {what} under {profile}{hint}"));
         }
         if let Some(outliers) = column.outliers.filter(|share| *share > limits.max_outliers) {
             let (found, limit) = (percent(outliers), percent(limits.max_outliers));
@@ -157,12 +179,12 @@ impl Quality {
             table.push([
                 column.column.as_str().into(),
                 column.kind.name().into(),
-                column.complete.into(),
-                column.valid.into(),
-                column.unique.into(),
+                share(column.complete),
+                share(column.valid),
+                share(column.unique),
                 column.distinct.value.into(),
                 column.distinct.exact.into(),
-                column.outliers.map_or(Value::Null, Value::Real),
+                column.outliers.map_or(Value::Null, share),
             ]);
         }
         table

@@ -30,6 +30,11 @@ pub fn datasets_table(datasets: &[Registration]) -> Table {
     table
 }
 
+/// A share as a table shows it: four digits are more than anyone acts on.
+pub(super) fn share(share: f64) -> Value {
+    Value::Real((share * 1e4).round() / 1e4)
+}
+
 impl Registration {
     /// One row a column: `column`, `type`, `class`, `key` (the kind of identifier it holds, or `row id`).
     pub fn columns_table(&self) -> Table {

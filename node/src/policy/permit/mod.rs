@@ -73,6 +73,8 @@ pub struct OwnSide {
     pub consent: Consent,
     /// The match keys with their columns, strongest first.
     pub keys: Vec<(KeyKind, String)>,
+    /// What the answer calls the customer.
+    pub customer: String,
     /// The own columns that go into the answer beside the customer: column and label.
     pub shown: Vec<(String, String)>,
 }

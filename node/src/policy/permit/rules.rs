@@ -243,12 +243,16 @@ impl<'a> Rules<'a> {
         if let Some(filter) = &filter {
             filter.check(&table, &|column| facts.columns.get(column).copied())?;
         }
+        let mut customer = "customer".to_owned();
         let mut shown = Vec::new();
         if let Ask::Reveal(reveal) = self.parsed.ask()
             && self.role == Role::Asker
         {
             for output in &reveal.outputs {
-                let Some(column) = &output.column else { continue };
+                let Some(column) = &output.column else {
+                    customer.clone_from(&output.label);
+                    continue;
+                };
                 if !facts.columns.contains_key(&column.column) {
                     return Err(PolicyError::NoOwnColumn {
                         table,
@@ -259,7 +263,7 @@ impl<'a> Rules<'a> {
                 shown.push((column.column.clone(), output.label.clone()));
             }
         }
-        Ok(Some(OwnSide { table, filter, consent: terms.consent.clone(), keys, shown }))
+        Ok(Some(OwnSide { table, filter, consent: terms.consent.clone(), keys, customer, shown }))
     }
 
     /// Who has to approve, and what they approve of.

@@ -125,6 +125,7 @@ fn own_columns_are_free_to_the_asker_even_core_ones() {
     let sql = format!("SELECT customer, spend AS amount {JOIN} WHERE diagnosis = 'x' AND spend > 3");
     let permitted = scene().ask(&sql).unwrap();
     assert_eq!(permitted.own().unwrap().shown, [("spend".to_owned(), "amount".to_owned())]);
+    assert_eq!(permitted.own().unwrap().customer, "customer");
     assert_eq!(scene().code(&reveal("brand.customers.nothing = 'x'")), "E-QUERY-COLUMN");
     assert_eq!(
         scene().code(&format!("SELECT customer, brand.customers.nothing {JOIN}")),

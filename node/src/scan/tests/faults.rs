@@ -81,6 +81,16 @@ fn an_empty_file_is_refused_and_a_lone_header_is_a_table_without_rows() {
 }
 
 #[test]
+fn a_compressed_file_is_named_as_such_and_not_passed_over() {
+    let gzipped = b"\x1f\x8b\x08\0";
+    refused("a.csv.gz", gzipped, &[], "E-DATA-FORMAT", &["compressed", "gunzip"]);
+    let place = Place::new();
+    place.write("all/a.csv", "tel\n1\n");
+    place.write("all/b.csv.gz", gzipped);
+    check(place.add(&place.path("all"), &[]).unwrap_err(), "E-DATA-FORMAT", &["b.csv.gz", "gunzip"]);
+}
+
+#[test]
 fn a_header_with_a_name_twice_or_without_one_is_refused() {
     refused("a.csv", "tel,mail,tel\n1,2,3\n", &[], "E-DATA-HEADER", &["`tel`", "columns 1 and 3"]);
     refused("a.csv", "tel,,mail\n1,2,3\n", &[], "E-DATA-HEADER", &["column 2"]);

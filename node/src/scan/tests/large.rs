@@ -103,7 +103,7 @@ fn a_large_file_is_registered_collected_and_picked_in_bounded_memory() {
     let target = place.path("answer.parquet");
     let snapshot = registration.snapshot_hash();
     let (_, rise) = measured("pick", rows, || {
-        pick(&registration, snapshot, &matches, None, &target, &mut |_, _| true).unwrap()
+        pick(&registration, snapshot, &matches, "customer", None, &target, &mut |_, _| true).unwrap()
     });
     assert!(rise < 100);
     drop(matches);

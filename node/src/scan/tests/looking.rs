@@ -90,6 +90,24 @@ fn quality_is_measured_by_column_and_warns_beyond_the_thresholds() {
 }
 
 #[test]
+fn a_key_column_with_few_identifiers_is_warned_of_and_shares_have_four_digits() {
+    let place = Place::new();
+    let path = place.write("a.csv", "tel,mail\n13812341234,a@x.de\n13812341235,b@x.de\n+8613812341234,c\n");
+    let registration = place.add(&path, &[("phone", "tel"), ("email", "mail")]).unwrap();
+    let quality = quality(&registration, Profile::GoogleDm2, Timestamp::now(), &mut watch).unwrap();
+    let expected =
+        "66.7 % of the values of tel are no phone numbers under google-dm/2; set --default-region?";
+    assert_eq!(quality.warnings, [expected]);
+    let table = quality.table();
+    assert_eq!(
+        (cell(&table, 0, "valid"), cell(&table, 1, "valid")),
+        (Value::Real(0.3333), Value::Real(0.6667))
+    );
+    let table = lint(&registration, Profile::GoogleDm2, None, &mut watch).unwrap().table();
+    assert_eq!(cell(&table, 0, "share"), Value::Real(0.3333));
+}
+
+#[test]
 fn quality_of_parquet_is_that_of_the_same_rows_in_csv() {
     use datafusion::arrow::array::{Date32Array, Float64Array, Int64Array, StringArray};
     let place = Place::new();

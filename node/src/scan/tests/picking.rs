@@ -26,7 +26,7 @@ fn the_rows_that_matched_are_written_with_how_they_matched() {
     let matches = [found(1, KeyKind::Phone), found(8_193, KeyKind::Email), found(20_000, KeyKind::Phone)];
     let target = place.path("answer.parquet");
     let snapshot = registration.snapshot_hash();
-    let rows = pick(&registration, snapshot, &matches, None, &target, &mut watch).unwrap();
+    let rows = pick(&registration, snapshot, &matches, "customer", None, &target, &mut watch).unwrap();
     assert_eq!(rows, 3);
     let (schema, cells) = read_parquet(&target);
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
@@ -37,12 +37,21 @@ fn the_rows_that_matched_are_written_with_how_they_matched() {
     assert_eq!(cells[2], ["c20000", "phone", "020000", "m20000@x.de"]);
     assert_eq!(fs::metadata(&target).unwrap().mode() & 0o777, 0o600);
 
-    let own = ["age".to_owned(), "customer".to_owned(), "age".to_owned()];
-    pick(&registration, snapshot, &matches[1..2], Some(&own), &target, &mut watch).unwrap();
+    let own = ["age", "customer", "age"].map(|name| (name.to_owned(), name.to_owned()));
+    pick(&registration, snapshot, &matches[1..2], "customer", Some(&own), &target, &mut watch).unwrap();
     let (schema, cells) = read_parquet(&target);
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     assert_eq!(names, ["customer", "matched_by", "also", "age", "own_customer"]);
     assert_eq!(cells.len(), 1);
+
+    let own = [("age", "years"), ("nr", "number"), ("age", "also"), ("customer", "customer")]
+        .map(|(column, label)| (column.to_owned(), label.to_owned()));
+    pick(&registration, snapshot, &matches[1..2], "id", Some(&own), &target, &mut watch).unwrap();
+    let (schema, cells) = read_parquet(&target);
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["id", "matched_by", "also", "years", "number", "own_also", "customer"]);
+    let row: Vec<&str> = cells[0].iter().flatten().map(String::as_str).collect();
+    assert_eq!(row, ["c8193", "email", "8193", "c8193", "8193", "8193"]);
 }
 
 #[test]
@@ -52,7 +61,8 @@ fn without_a_row_id_the_row_number_names_the_customer() {
     let registration = place.add(&path, &[("phone", "tel")]).unwrap();
     let target = place.path("answer.parquet");
     let matches = [found(2, KeyKind::Phone), found(3, KeyKind::Phone)];
-    pick(&registration, registration.snapshot_hash(), &matches, Some(&[]), &target, &mut watch).unwrap();
+    pick(&registration, registration.snapshot_hash(), &matches, "customer", Some(&[]), &target, &mut watch)
+        .unwrap();
     let (_, cells) = read_parquet(&target);
     let row = |number: &str| [Some(number.to_owned()), Some("phone".to_owned()), None];
     assert_eq!(cells, [row("2"), row("3")]);
@@ -68,7 +78,8 @@ fn a_customer_is_one_row_that_names_its_other_rows() {
         let registration = place
             .add_with(&path, &[("phone", "tel")], |new| if row_id { new.row_id("nr") } else { new })
             .unwrap();
-        pick(&registration, registration.snapshot_hash(), &matches, None, &target, &mut watch).unwrap();
+        pick(&registration, registration.snapshot_hash(), &matches, "customer", None, &target, &mut watch)
+            .unwrap();
         place.datasets.remove("d").unwrap();
         read_parquet(&target).1.into_iter().map(|mut row| row.remove(2)).collect::<Vec<_>>()
     };
@@ -82,7 +93,11 @@ fn no_match_is_an_answer_without_rows() {
     let path = place.write("a.csv", "tel\n1\n");
     let registration = place.add(&path, &[("phone", "tel")]).unwrap();
     let target = place.path("answer.parquet");
-    assert_eq!(pick(&registration, registration.snapshot_hash(), &[], None, &target, &mut watch).unwrap(), 0);
+    assert_eq!(
+        pick(&registration, registration.snapshot_hash(), &[], "customer", None, &target, &mut watch)
+            .unwrap(),
+        0
+    );
     assert_eq!(read_parquet(&target).1.len(), 0);
 }
 
@@ -95,14 +110,16 @@ fn rows_of_another_content_or_out_of_order_are_never_written() {
     let target = place.path("answer.parquet");
     let phones = |rows: &[u64]| rows.iter().map(|&row| found(row, KeyKind::Phone)).collect::<Vec<_>>();
     for rows in [&[3][..], &[2, 1], &[1, 1], &[0]] {
-        let error = pick(&registration, snapshot, &phones(rows), None, &target, &mut watch).unwrap_err();
+        let error =
+            pick(&registration, snapshot, &phones(rows), "customer", None, &target, &mut watch).unwrap_err();
         assert_eq!(error.code(), "E-DATA-ROW", "{rows:?}");
     }
     fs::write(&path, "tel\n2\n1\n").unwrap();
-    let error = pick(&registration, snapshot, &phones(&[1]), None, &target, &mut watch).unwrap_err();
+    let error =
+        pick(&registration, snapshot, &phones(&[1]), "customer", None, &target, &mut watch).unwrap_err();
     assert_eq!(error.code(), "E-DATA-CHANGED");
     let fresh = place.open().unwrap();
-    let error = pick(&fresh, snapshot, &phones(&[1]), None, &target, &mut watch).unwrap_err();
+    let error = pick(&fresh, snapshot, &phones(&[1]), "customer", None, &target, &mut watch).unwrap_err();
     assert_eq!(error.code(), "E-DATA-CHANGED");
     assert!(!target.exists());
     assert_eq!(fs::read_dir(place.dir.path()).unwrap().count(), 2, "no left-overs");

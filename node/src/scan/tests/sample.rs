@@ -79,7 +79,7 @@ fn every_reveal_of_the_sample_is_what_another_program_found() {
     let brand = side(&sample.brand, Some("consent"), &demo["brand_filter"]);
     let bank = side(&sample.bank, Some("marketing_ok"), &demo["bank_filter"]);
     let found = overlap(&brand, &bank);
-    pick(&sample.brand, brand.snapshot(), &found, None, &target, &mut |_, _| true).unwrap();
+    pick(&sample.brand, brand.snapshot(), &found, "customer", None, &target, &mut |_, _| true).unwrap();
     let (_, rows) = read_parquet(&target);
     assert_eq!(rows.len() as u64, demo["customers"].as_u64().unwrap(), "each customer once");
     let mut ids: Vec<&str> = rows
