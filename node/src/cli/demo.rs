@@ -99,9 +99,11 @@ pub fn run(keep: bool) -> Result<(), Report> {
     show.act("bank", &["partner", "add", &brand_card])?;
 
     show.heading("Each registers its own data. The files stay where they are.");
-    let ids = ["--id", "phone=mobile", "--id", "email=mail", "--row-id", "customer_id", "--default-region", "US"];
+    let ids =
+        ["--id", "phone=mobile", "--id", "email=mail", "--row-id", "customer_id", "--default-region", "US"];
     show.act("brand", &[&["dataset", "add", "customers", &customers], &ids[..]].concat())?;
-    let ids = ["--id", "phone=tel", "--id", "email=email", "--row-id", "account_id", "--default-region", "US"];
+    let ids =
+        ["--id", "phone=tel", "--id", "email=email", "--row-id", "account_id", "--default-region", "US"];
     show.act("bank", &[&["dataset", "add", "accounts", &accounts], &ids[..]].concat())?;
     show.act("bank", &["id", "lint", "accounts"])?;
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use tacit_protocol::identity::{Profile, lint};
+use tacit_protocol::identity::{KeyKind, Profile, lint};
 
 use super::{
     bad_option,
@@ -31,8 +31,19 @@ pub async fn add(rooms: &Rooms, asked: DatasetAdd) -> Result<Reply, Report> {
             "it has no match keys, so it cannot be matched: add them with --id phone=COLUMN".to_owned(),
         );
     }
+    notes.extend(own_keys(&registration));
     notes.push(format!("look at its identifiers with: tacit id lint {}", registration.name));
     Ok(Reply { document: Some(describe(&registration)), text: Some(text), notes, ..Reply::default() })
+}
+
+/// A mistyped `phone` is a key like any other; whoever meant it should hear so.
+fn own_keys(registration: &Registration) -> impl Iterator<Item = String> {
+    registration.ids.iter().filter(|key| matches!(key.kind, KeyKind::Named(_))).map(|key| {
+        let kind = &key.kind;
+        format!(
+            "{kind} is a key of your own: it matches only the partner's key of the same name, byte for byte"
+        )
+    })
 }
 
 fn new_dataset(asked: &DatasetAdd) -> Result<NewDataset, Report> {
@@ -228,4 +239,24 @@ fn describe(registration: &Registration) -> serde_json::Value {
             "class": registration.class(&column.name).to_string(),
         })).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_a_kind_that_is_not_known_is_named_when_it_is_registered() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(&path, "tel,mail\n").unwrap();
+        let new = NewDataset::new("a", &path).id("phnoe", "tel").unwrap().id("email", "mail").unwrap();
+        let datasets = scan::Datasets::new(dir.path().join("datasets"));
+        let registration = datasets.add(new, Timestamp::now(), &mut |_| true).unwrap();
+        let notes: Vec<String> = own_keys(&registration).collect();
+        assert!(
+            matches!(notes.as_slice(), [note] if note.starts_with("phnoe is a key of your own")),
+            "{notes:?}"
+        );
+    }
 }
