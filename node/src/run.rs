@@ -81,6 +81,7 @@ async fn walk_as_asker(
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
     stages.begin("intersect");
     let joint = asking.run(reserved, items, &rooms.rules(), steps::watch(events)).await?;
+    stages.moved(joint.seen.traffic.sent + joint.seen.traffic.received);
     stages.begin("write answer");
     let mut release = release::finish(joint, collected, reserved, &rooms.home).await?;
     release.tell("stages", stages.end());

@@ -75,7 +75,7 @@ pub struct Reasoned {
     /// Its name, or the start of its id
     contract: String,
     /// Why; the partner is told, and it is recorded
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT")]
     reason: String,
 }
 

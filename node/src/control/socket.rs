@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt, net::UnixStream as BlockingStream},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
@@ -29,6 +30,9 @@ const REQUEST_LIMIT: u64 = 512 << 20;
 /// `sun_path` has 108 bytes; homes that lie deeper get their socket in a private directory elsewhere.
 const SOCKET_PATH_LIMIT: usize = 100;
 
+/// How long a node may take to end.
+const STOPPING: Duration = Duration::from_secs(10);
+
 /// What stands between a command and a node.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -47,6 +51,12 @@ pub enum ControlError {
     /// Only a running node can do this.
     #[error("no node is running in this home")]
     NotRunning,
+    /// It was told to stop, and goes on.
+    #[error("the node was told to stop, and has not ended after {seconds} s")]
+    StillStopping {
+        /// How long it was given.
+        seconds: u64,
+    },
 }
 
 impl Refusal for ControlError {
@@ -57,6 +67,7 @@ impl Refusal for ControlError {
             Self::NoThreads(_) => "E-CONTROL-THREADS",
             Self::NotUnderstood => "E-CONTROL-VERSION",
             Self::NotRunning => "E-NOT-RUNNING",
+            Self::StillStopping { .. } => "E-STILL-STOPPING",
         }
     }
 
@@ -70,6 +81,7 @@ impl Refusal for ControlError {
             Self::HungUp(_) => "look at what `tacit serve` printed last",
             Self::NotUnderstood => "restart `tacit serve` with the version of this command",
             Self::NotRunning => "start it with `tacit serve`",
+            Self::StillStopping { .. } => "wait until its process is gone; `tacit serve` names it",
         };
         vec![Detail::new("would do", mend)]
     }
@@ -84,7 +96,11 @@ impl Refusal for ControlError {
 /// Blocks until the reply. `events` hears what happens on the way.
 pub fn perform(home: &Home, request: Request, events: &mut dyn FnMut(Event)) -> Result<Reply, Report> {
     if let Ok(stream) = BlockingStream::connect(socket_path(home)) {
-        return ask_running(stream, &request, events);
+        let reply = ask_running(stream, &request, events)?;
+        if matches!(request, Request::Stop) {
+            ended(home)?;
+        }
+        return Ok(reply);
     }
     if matches!(request, Request::Status | Request::Stop) {
         return Err(ControlError::NotRunning.into());
@@ -109,6 +125,21 @@ pub fn perform(home: &Home, request: Request, events: &mut dyn FnMut(Event)) -> 
         rooms.close().await;
         reply
     })
+}
+
+/// Waits until a node that was told to stop has let go of its home, so that the next one can have it.
+fn ended(home: &Home) -> Result<(), ControlError> {
+    let deadline = Instant::now() + STOPPING;
+    loop {
+        // The lock is the node's last: what is free is taken here for a moment only.
+        if home.lock().is_ok() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(ControlError::StillStopping { seconds: STOPPING.as_secs() });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn ask_running(

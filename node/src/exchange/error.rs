@@ -20,7 +20,7 @@ pub enum ExchangeError {
         source: LinkError,
     },
     /// The partner's node said no; it gives its code and nothing else.
-    #[error("{partner} refused the question with {code}")]
+    #[error("{}", refusal(partner, code))]
     Refused {
         /// The partner, by name.
         partner: String,
@@ -80,6 +80,20 @@ pub enum ExchangeError {
     },
 }
 
+/// What a partner's code means, where its people or its load are the reason and not a rule.
+fn refusal(partner: &str, code: &str) -> String {
+    match code {
+        "E-APPROVAL-PENDING" => format!("nobody at {partner} has decided yet; the request still waits there"),
+        "E-APPROVAL-DENIED" => format!("a person at {partner} said no"),
+        "E-BUSY" => format!("{partner} works on as many questions as it may"),
+        "E-PARTNER-FAILED" => format!("{partner}'s node could not finish"),
+        code if code.starts_with("E-QUERY-") => {
+            format!("{partner} cannot run the question over its columns ({code})")
+        }
+        code => format!("{partner} refused the question with {code}"),
+    }
+}
+
 impl Refusal for ExchangeError {
     fn code(&self) -> &'static str {
         match self {
@@ -102,6 +116,7 @@ impl Refusal for ExchangeError {
                 Class::Policy
             }
             Self::Refused { code, .. } if code.starts_with("E-BUDGET") => Class::Budget,
+            Self::Refused { code, .. } if code.starts_with("E-QUERY-") => Class::Usage,
             Self::Link { source, .. } => source.class(),
             Self::NoRandomness | Self::TooManyItems { .. } | Self::Interrupted => Class::Failed,
             _ => Class::Peer,
@@ -112,11 +127,20 @@ impl Refusal for ExchangeError {
         match self {
             Self::Link { source, .. } => source.details(),
             Self::Refused { partner, code } => {
+                if code.starts_with("E-QUERY-") {
+                    let mend =
+                        "write dates as DATE '2026-12-01', numbers without quotes, text in 'single quotes'";
+                    return vec![Detail::new("would do", mend)];
+                }
                 let mut lines = vec![Detail::new("who", format!("the people at {partner}"))];
                 let mend = match code.as_str() {
-                    "E-APPROVAL-DENIED" => "talk to them: a person there said no",
+                    "E-APPROVAL-DENIED" => {
+                        "talk to them; the same question is refused for a day from their no on"
+                    }
+                    "E-BUSY" => "ask again",
+                    "E-PARTNER-FAILED" => "ask them to look into their `tacit audit log`: it says why",
                     "E-APPROVAL-PENDING" => {
-                        "ask again once somebody there has approved; an approval holds for 24 hours"
+                        "ask the same again once they have approved; an approval holds for 24 hours"
                     }
                     code if code.starts_with("E-POLICY") => {
                         "compare `tacit contract show` on both sides: theirs says no"
@@ -158,9 +182,32 @@ impl Refusal for ExchangeError {
         match self {
             Self::Link { source, .. } => source.retry_helps(),
             Self::Refused { code, .. } => {
-                ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY"].contains(&code.as_str())
+                ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-BUSY"].contains(&code.as_str())
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str) -> ExchangeError {
+        ExchangeError::Refused { partner: "bank".into(), code: code.into() }
+    }
+
+    #[test]
+    fn a_question_that_waits_for_people_or_for_room_can_be_asked_again() {
+        assert!(refused("E-APPROVAL-PENDING").to_string().contains("nobody at bank has decided yet"));
+        assert!(refused("E-APPROVAL-PENDING").retry_helps() && refused("E-BUSY").retry_helps());
+        assert!(!refused("E-APPROVAL-DENIED").retry_helps());
+        assert!(refused("E-POLICY-X").to_string().contains("E-POLICY-X"));
+    }
+
+    #[test]
+    fn what_the_partner_cannot_read_is_the_askers_to_write_anew() {
+        assert_eq!(refused("E-QUERY-TYPES").class(), Class::Usage);
+        assert!(refused("E-QUERY-TYPES").details()[0].text.contains("DATE '"));
     }
 }

@@ -77,7 +77,10 @@ struct Draft {
 }
 
 impl Ledger {
-    /// Opens the ledger, making it where there is none.
+    /// Opens the ledger, making it where there is none. Runs that were open when the process before this one
+    /// died are recorded as aborted with `E-CRASHED`; what they reserved stays counted.
+    ///
+    /// Only the holder of the home's lock may call this: to anybody else, a run that goes on looks dead.
     pub fn open(file: &Path) -> Result<Self, LedgerError> {
         let connection = Connection::open(file).map_err(LedgerError::Unopened)?;
         // Order matters: the journal mode must stand before the first write.
@@ -104,6 +107,7 @@ impl Ledger {
                  PRAGMA user_version={FORMAT};"
             ))
             .map_err(LedgerError::Unopened)?;
+        close_open_runs(&connection, Timestamp::now())?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
@@ -287,6 +291,22 @@ impl Ledger {
     }
 }
 
+/// Nobody goes on with a run whose process is gone.
+fn close_open_runs(connection: &Connection, now: Timestamp) -> Result<(), LedgerError> {
+    connection
+        .execute(
+            "INSERT INTO entries (time, kind, query, contract, partner, what, body)
+             SELECT ?1, 'abort', query, contract, partner, 'E-CRASHED', json_object('reserve', seq)
+             FROM entries AS begun WHERE kind = 'reserve' AND NOT EXISTS (
+                 SELECT 1 FROM entries AS over
+                 WHERE over.query = begun.query AND over.kind IN ('answer', 'abort')
+             ) ORDER BY seq",
+            [now.to_string()],
+        )
+        .map(drop)
+        .map_err(LedgerError::NotDurable)
+}
+
 /// SQLite counts in `i64`, from 1.
 fn seq(stored: i64) -> u64 {
     stored.unsigned_abs()
@@ -335,6 +355,35 @@ mod tests {
         let connection = ledger.connection.lock().await;
         assert!(connection.execute("DELETE FROM entries", []).is_err());
         assert!(connection.execute("UPDATE entries SET what = 'x'", []).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_open_at_a_crash_is_closed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&file).unwrap();
+        let now = Timestamp::from_second(1_795_000_000).unwrap();
+        let (open, over) = (QueryId::new([1; 32]), QueryId::new([2; 32]));
+        for (kind, query) in [
+            (Kind::Reserve, open),
+            (Kind::Spend, open),
+            (Kind::Reserve, over),
+            (Kind::Answer, over),
+            (Kind::Refusal, QueryId::new([3; 32])),
+        ] {
+            let (partner, what, body) = (Some("bank".into()), String::new(), json!({}));
+            let draft = Draft { kind, query: Some(query), contract: None, partner, what, body };
+            ledger.append(draft, now).await.unwrap();
+        }
+        drop(ledger);
+        for _ in 0..2 {
+            let entries = Ledger::open(&file).unwrap().entries(None).await.unwrap();
+            assert_eq!(entries.len(), 6);
+            let last = &entries[5];
+            assert_eq!((last.kind, last.query, last.what.as_str()), (Kind::Abort, Some(open), "E-CRASHED"));
+            assert_eq!(last.body, json!({ "reserve": 1 }));
+            assert_eq!(last.partner.as_deref(), Some("bank"));
+        }
     }
 
     #[tokio::test]

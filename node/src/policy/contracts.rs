@@ -61,7 +61,8 @@ impl Contracts {
     ///
     /// # Errors
     ///
-    /// Everything that can be wrong with the text; [`ContractError::NotOurs`] if this node is not in it.
+    /// Everything that can be wrong with the text; [`ContractError::NotOurs`] if this node is not in it;
+    /// [`ContractError::WrongState`] for a text that is over: it has one id, and that id has ended.
     pub fn propose(
         &self,
         toml: &str,
@@ -75,6 +76,17 @@ impl Contracts {
             id,
             || Document::new(contract),
             |document| {
+                let because = match document.state(day(now)) {
+                    State::Refused(no) => Some(format!("{} has refused this text", no.by)),
+                    State::Ended(no) => Some(format!("{} has ended this text", no.by)),
+                    State::Expired => Some("its last day is over".to_owned()),
+                    State::Proposed { .. } | State::Upcoming | State::InForce => None,
+                };
+                if let Some(because) = because {
+                    let because = format!("{because}; change a day or the name");
+                    let contract = document.contract().title();
+                    return Err(ContractError::WrongState { contract, what: "proposed", because });
+                }
                 let own = partner_id(&me.signing_key());
                 let said = document.statements().iter().any(|statement| statement.by == own);
                 if said { Ok(()) } else { document.state_own(Says::Propose, None, me, now) }

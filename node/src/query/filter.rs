@@ -66,6 +66,26 @@ impl Filter {
     pub fn check(&self, table: &TableName, kind_of: &dyn Fn(&str) -> Option<Kind>) -> Result<(), QueryError> {
         self.conditions.iter().try_for_each(|condition| kind::check(condition, table, kind_of))
     }
+
+    /// As [`check`](Self::check), of the conditions over nothing but columns whose kind is known here.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::KindsDiffer`].
+    pub fn check_known(
+        &self,
+        table: &TableName,
+        kind_of: &dyn Fn(&str) -> Option<Kind>,
+    ) -> Result<(), QueryError> {
+        self.conditions.iter().try_for_each(|condition| {
+            let mut columns = BTreeSet::new();
+            collect(condition, &mut columns);
+            if columns.iter().any(|column| kind_of(column).is_none()) {
+                return Ok(());
+            }
+            kind::check(condition, table, kind_of)
+        })
+    }
 }
 
 fn collect(expr: &Expr, columns: &mut BTreeSet<String>) {

@@ -212,17 +212,18 @@ pub fn watch(events: &Events) -> Watch {
     })
 }
 
-/// The stages of a question, with the time that each took.
+/// The stages of a question, with the time that each took and the bytes of messages that it moved.
 pub struct Stages<'a> {
     events: &'a Events,
     current: Option<(&'static str, Instant)>,
+    bytes: u64,
     done: Vec<Value>,
 }
 
 impl<'a> Stages<'a> {
     /// Nothing has begun.
     pub const fn new(events: &'a Events) -> Self {
-        Self { events, current: None, done: Vec::new() }
+        Self { events, current: None, bytes: 0, done: Vec::new() }
     }
 
     /// Ends what was going on and begins the next.
@@ -232,7 +233,12 @@ impl<'a> Stages<'a> {
         let _ = self.events.send(Event::Stage { stage: stage.to_owned() });
     }
 
-    /// Ends the last one: name and seconds of each.
+    /// Counts bytes of messages, both ways, for the stage that is going on.
+    pub const fn moved(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// Ends the last one: name, seconds and bytes of each.
     pub fn end(&mut self) -> Value {
         self.close();
         Value::Array(std::mem::take(&mut self.done))
@@ -241,11 +247,30 @@ impl<'a> Stages<'a> {
     fn close(&mut self) {
         if let Some((stage, began)) = self.current.take() {
             let seconds = (began.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
-            self.done.push(json!({ "name": stage, "seconds": seconds }));
+            self.done
+                .push(json!({ "name": stage, "seconds": seconds, "bytes": std::mem::take(&mut self.bytes) }));
         }
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_has_its_own_bytes() {
+        let events = unheard();
+        let mut stages = Stages::new(&events);
+        stages.begin("read own data");
+        stages.begin("intersect");
+        stages.moved(640);
+        stages.begin("write answer");
+        let done = stages.end();
+        let bytes: Vec<_> = done.as_array().unwrap().iter().map(|stage| stage["bytes"].as_u64()).collect();
+        assert_eq!(bytes, [Some(0), Some(640), Some(0)]);
+    }
 }

@@ -183,14 +183,16 @@ pub fn checks(rooms: &Rooms, partner: PartnerId) -> Vec<Check> {
         .map(|document| {
             let standing = state(&document);
             let drawbacks = policy::before_signing(&document, &rooms.identity.id(), rooms);
-            let ok = matches!(standing, State::InForce) && drawbacks.is_empty();
+            // What is over is over on purpose: no fault of anything here.
+            let over = matches!(standing, State::Refused(_) | State::Ended(_) | State::Expired);
+            let ok = over || (matches!(standing, State::InForce) && drawbacks.is_empty());
             let mend = match (&standing, drawbacks.first()) {
+                _ if ok => None,
                 (State::Proposed { missing, .. }, _) => {
                     Some(format!("{} has to sign", missing.join(" and ")))
                 }
                 (_, Some(drawback)) => Some(drawback.to_string()),
-                _ if ok => None,
-                _ => Some("propose a new contract".to_owned()),
+                _ => Some(format!("it begins on {}", document.contract().terms().starts)),
             };
             Check {
                 name: format!("contract {}", document.contract().title()),

@@ -207,7 +207,7 @@ pub enum ContractError {
     WrongState {
         /// Name and short id.
         contract: String,
-        /// accepted, refused, ended
+        /// proposed, accepted, refused, ended
         what: &'static str,
         /// Why not.
         because: String,

@@ -36,12 +36,12 @@ pub(super) fn choose<'a>(
         return match (called.as_slice(), one(&called, at.today)) {
             ([], _) => Err(PolicyError::ContractUnknown {
                 wanted: shown(wanted),
-                contracts: fitting.iter().map(title).collect(),
+                contracts: nearest(&fitting, at.today).iter().map(title).collect(),
             }),
             (_, Some(document)) => Ok(document),
             _ => Err(PolicyError::SeveralContracts {
                 tables: named(parsed),
-                contracts: called.iter().map(title).collect(),
+                contracts: nearest(&called, at.today).iter().map(title).collect(),
             }),
         };
     }
@@ -62,9 +62,16 @@ pub(super) fn choose<'a>(
         }),
         _ => one(&covering, at.today).ok_or_else(|| PolicyError::SeveralContracts {
             tables: named(parsed),
-            contracts: covering.iter().map(title).collect(),
+            contracts: nearest(&covering, at.today).iter().map(title).collect(),
         }),
     }
+}
+
+/// Those in force, if any are: nobody wants to choose among contracts that are over.
+fn nearest<'a>(documents: &[&'a Document], today: Date) -> Vec<&'a Document> {
+    let in_force = |document: &&&Document| document.state(today) == State::InForce;
+    let kept: Vec<&Document> = documents.iter().filter(in_force).copied().collect();
+    if kept.is_empty() { documents.to_vec() } else { kept }
 }
 
 /// The only one, or the only one in force, or the only one that is not over.

@@ -7,11 +7,17 @@ use jiff::civil::Date;
 use super::{Circumstances, OwnSide, Role, named, shown};
 use crate::{
     policy::{
-        ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner, PolicyError, State, Terms,
-        Values, contract::filter_tells, error::Under, own,
+        ColumnTerms, ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner, PolicyError, State,
+        Terms, Values, contract::filter_tells, error::Under, own,
     },
-    query::{Ask, ColumnName, Filter, Parsed, TableName, Usage},
+    query::{Ask, ColumnName, Filter, Kind, Parsed, TableName, Usage},
 };
+
+/// What kind of values a contract speaks of, where it says so: only numbers have bounds. Listed values are not
+/// told apart by kind, and a test for one that is not listed is refused anyway.
+fn kind_told(terms: &ColumnTerms) -> Option<Kind> {
+    terms.bounds.as_ref().map(|_| Kind::Number)
+}
 
 /// One question under one contract.
 pub(super) struct Rules<'a> {
@@ -169,7 +175,17 @@ impl<'a> Rules<'a> {
                 .flatten();
             self.partners_column(&column, usage, own)?;
         }
-        Ok(())
+        self.partners_kinds()
+    }
+
+    /// A slip of the pen is told at home, as far as the contract says what kind the partner's values are.
+    fn partners_kinds(&self) -> Result<(), PolicyError> {
+        let (Role::Asker, Some(table)) = (self.role, self.theirs) else { return Ok(()) };
+        let Some(filter) = self.parsed.filter_of(&table.owner) else { return Ok(()) };
+        let dataset = self.terms().dataset(&table.owner, &table.dataset);
+        let kind_of =
+            |column: &str| dataset.and_then(|dataset| dataset.columns.get(column)).and_then(kind_told);
+        Ok(filter.check_known(table, &kind_of)?)
     }
 
     fn partners_column(

@@ -100,6 +100,11 @@ fn statements_fit_the_state() {
     // Proposing the same again is the same contract.
     let again = bank.1.propose(TOML, &k, &Everybody, at(NOW)).unwrap();
     assert_eq!(again.statements().len(), 2);
+    // What is over stays over: the text has one id, and nothing that is said later revives it.
+    bank.1.end("maternal-offers", "the campaign is over", &k, at(NOW)).unwrap();
+    let error = bank.1.propose(TOML, &k, &Everybody, at(NOW)).unwrap_err();
+    assert_eq!(error.code(), "E-CONTRACT-STATE");
+    assert!(error.to_string().contains("bank has ended this text; change a day or the name"), "{error}");
 }
 
 #[test]

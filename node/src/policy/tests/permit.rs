@@ -167,6 +167,19 @@ fn e_policy_column_use() {
 }
 
 #[test]
+fn a_text_for_a_column_of_numbers_is_refused_at_home() {
+    let mut scene = scene();
+    let filtered = TOML.replace(
+        r#"use = ["measure"], bounds = [0, 50000]"#,
+        r#"use = ["measure", "reveal-filter"], bounds = [0, 50000]"#,
+    );
+    scene.contracts = vec![signed(&filtered, &["brand", "bank"])];
+    assert_eq!(scene.code(&reveal("bank.accounts.balance > 25000")), "permitted");
+    assert_eq!(scene.code(&reveal("bank.accounts.balance > '25000'")), "E-QUERY-TYPES");
+    assert_eq!(scene.code(&reveal("bank.accounts.balance > 1 AND credit_tier = 'A'")), "permitted");
+}
+
+#[test]
 fn e_policy_reveal_filter() {
     assert_eq!(
         shown(&scene(), &reveal("bank.accounts.income > 100")),
@@ -301,6 +314,9 @@ fn several_contracts_need_a_name_unless_one_alone_is_in_force() {
     let report = shown(&two, &reveal(QUESTION));
     assert!(report.starts_with("error[E-POLICY-SEVERAL-CONTRACTS]"), "{report}");
     assert!(report.ends_with("would do  name one of them with --contract"), "{report}");
+    two.contracts.push(signed(&TOML.replace("maternal-offers", "unsigned"), &["brand"]));
+    let report = shown(&two, &reveal(QUESTION));
+    assert!(report.contains("second") && !report.contains("unsigned"), "{report}");
     two.contract = Some("second");
     assert_eq!(two.ask(&reveal(QUESTION)).unwrap().terms().name, "second");
     two.contract = Some("third");
