@@ -9,6 +9,7 @@ use super::{
     Comparison, Expr, Function, Literal, QueryError,
     kind::{is_date, is_timestamp},
     scope::{Named, Scope},
+    words::unknown_function,
 };
 
 /// The deepest tree that is kept.
@@ -214,8 +215,8 @@ impl Converter<'_> {
 
     fn call(&mut self, call: &ast::Function, depth: usize) -> Result<Expr, QueryError> {
         let name = call.name.to_string();
-        let Some(function) = Function::named(&name) else { return Err(refused_function(&name)) };
-        let FunctionArguments::List(list) = &call.args else { return Err(refused_function(&name)) };
+        let Some(function) = Function::named(&name) else { return Err(unknown_function(&name)) };
+        let FunctionArguments::List(list) = &call.args else { return Err(unknown_function(&name)) };
         let plain = matches!(call.parameters, FunctionArguments::None)
             && call.filter.is_none()
             && call.over.is_none()
@@ -226,7 +227,7 @@ impl Converter<'_> {
         let mut arguments = Vec::new();
         for (at, argument) in list.args.iter().enumerate() {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument else {
-                return Err(refused_function(&name));
+                return Err(unknown_function(&name));
             };
             let constant = function == Function::Substring && at > 0;
             arguments.push(if constant { position(argument)? } else { self.expr(argument, depth)? });
@@ -327,19 +328,6 @@ fn position(expr: &ast::Expr) -> Result<Expr, QueryError> {
             "substr(column, 1, 3)",
         )),
     }
-}
-
-fn refused_function(name: &str) -> QueryError {
-    // The name comes from the text: it is shown only if it looks like a name.
-    let shown = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    QueryError::unsupported(
-        if shown {
-            format!("the function {}", name.to_ascii_lowercase())
-        } else {
-            "this function".to_owned()
-        },
-        "lower, upper, length, trim, substr, starts_with, ends_with, coalesce, nullif or CASE",
-    )
 }
 
 /// Says for the commoner refusals what would do instead.

@@ -8,7 +8,7 @@
 //! be an answer that nobody has permitted (hostile.md, B12).
 //!
 //! ```text
-//!   text ─► lex (limits, BigQuery's options) ─► sqlparser ─► statement (shape) ─┬─► select   what is asked for
+//!   text ─► lex, words (limits, options)      ─► sqlparser ─► statement (shape) ─┬─► select   what is asked for
 //!                                                                               ├─► scope    whose column is it
 //!                                                                               └─► convert ─► expr, filter, kind
 //! ```
@@ -27,6 +27,7 @@ mod select;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use error::QueryError;
 pub use expr::{Comparison, Expr, Function, Literal};

@@ -96,9 +96,6 @@ fn select(query: Query) -> Result<Shape, QueryError> {
     }
     let select = match *body {
         SetExpr::Select(select) => *select,
-        SetExpr::SetOperation { .. } => {
-            return Err(QueryError::unsupported("UNION, EXCEPT and INTERSECT", "one question for each part"));
-        }
         _ => return Err(QueryError::unsupported("a statement of this form", "SELECT … FROM … JOIN …")),
     };
     let ordered = order_by.is_some() || limit_clause.is_some() || fetch.is_some();

@@ -39,7 +39,7 @@ impl ColumnUse {
     pub const fn done(self) -> &'static str {
         match self {
             Self::Filter => "filtered",
-            Self::Group => "grouped",
+            Self::Group => "grouped by",
             Self::Measure => "measured",
             Self::Match => "matched",
             Self::RevealFilter => "filtered in a reveal",

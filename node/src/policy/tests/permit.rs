@@ -139,14 +139,14 @@ fn e_policy_column_use() {
     let sql = format!("SELECT bank.accounts.balance, COUNT(*) {JOIN} GROUP BY bank.accounts.balance");
     assert_eq!(
         shown(&scene(), &sql),
-        "error[E-POLICY-COLUMN-USE]: bank.accounts.balance may be measured, not grouped
+        "error[E-POLICY-COLUMN-USE]: bank.accounts.balance may be measured, not grouped by
   contract  maternal-offers (id…), signed by brand and bank
   allowed   measure, bounds 0–50000
   would do  columns.balance.use = [\"measure\", \"group\"], values = …   (bank must sign)"
     );
     assert_eq!(
         shown(&scene(), &reveal("bank.accounts.region = 'north'")),
-        "error[E-POLICY-COLUMN-USE]: bank.accounts.region may be grouped, not filtered in a reveal
+        "error[E-POLICY-COLUMN-USE]: bank.accounts.region may be grouped by, not filtered in a reveal
   contract  maternal-offers (id…), signed by brand and bank
   allowed   group, values public
   would do  columns.region.use = [\"group\", \"filter\", \"reveal-filter\"]   (bank must sign)"
@@ -154,7 +154,7 @@ fn e_policy_column_use() {
     let sum = "SELECT SUM(bank.accounts.credit_tier) FROM bank.accounts";
     assert_eq!(
         shown(&scene(), sum),
-        "error[E-POLICY-COLUMN-USE]: bank.accounts.credit_tier may be filtered, grouped or filtered in a reveal, \
+        "error[E-POLICY-COLUMN-USE]: bank.accounts.credit_tier may be filtered, grouped by or filtered in a reveal, \
          not measured
   contract  maternal-offers (id…), signed by brand and bank
   allowed   filter, group, reveal-filter, values A, B, C
