@@ -34,7 +34,9 @@ fn the_vectors_of_the_data_page_hold() {
     let rows = page.lines().filter_map(|line| {
         let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
         match cells[..] {
-            ["", profile, value, normal, hash, ""] => Some((profile.parse::<Profile>().ok()?, value, normal, hash)),
+            ["", profile, value, normal, hash, ""] => {
+                Some((profile.parse::<Profile>().ok()?, value, normal, hash))
+            }
             _ => None,
         }
     });
@@ -53,7 +55,9 @@ fn the_vectors_of_the_data_page_hold() {
 /// Every `E-WORD-WORD` in a text.
 fn codes(text: &str) -> BTreeSet<String> {
     text.match_indices("E-")
-        .filter(|(at, _)| !text[..*at].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '-'))
+        .filter(|(at, _)| {
+            !text[..*at].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '-')
+        })
         .map(|(at, _)| {
             let code: String =
                 text[at..].chars().take_while(|c| c.is_ascii_uppercase() || *c == '-').collect();
