@@ -171,7 +171,7 @@ fn a_text_for_a_column_of_numbers_is_refused_at_home() {
     let mut scene = scene();
     let filtered = TOML.replace(
         r#"use = ["measure"], bounds = [0, 50000]"#,
-        r#"use = ["measure", "reveal-filter"], bounds = [0, 50000]"#,
+        r#"use = ["measure", "filter", "reveal-filter"], bounds = [0, 50000]"#,
     );
     scene.contracts = vec![signed(&filtered, &["brand", "bank"])];
     assert_eq!(scene.code(&reveal("bank.accounts.balance > 25000")), "permitted");
