@@ -59,11 +59,11 @@ async fn walk_as_asker(
 ) -> Result<Reply, Report> {
     let mut stages = Stages::new(events);
     let parsed = steps::parse_own(rooms, &request.sql)?;
-    let mut permitted = steps::permit(rooms, parsed.clone(), Role::Asker, request)?;
+    let mut permitted = steps::permit(rooms, parsed.clone(), Role::Asker, request, None)?;
     if permitted.needs_own_approval() {
         steps::approve(rooms, &permitted, request.wait, events).await?;
         // People take their time; what holds is what holds now.
-        permitted = steps::permit(rooms, parsed, Role::Asker, request)?;
+        permitted = steps::permit(rooms, parsed, Role::Asker, request, None)?;
     }
     let reserved = kept.insert(rooms.ledger.reserve(permitted, query, Timestamp::now()).await?);
     // The partner walks its own rooms while we read our data.
@@ -80,7 +80,9 @@ async fn walk_as_asker(
     }
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
     stages.begin("intersect");
-    let joint = asking.run(reserved, items, &rooms.rules(), steps::watch(events)).await?;
+    let rules = rooms.rules();
+    let running = asking.run(reserved, items, &rules, steps::watch(events));
+    let joint = steps::in_time(rooms, reserved, running).await?;
     stages.moved(joint.seen.traffic.sent + joint.seen.traffic.received);
     stages.begin("write answer");
     let mut release = release::finish(joint, collected, reserved, &rooms.home).await?;
@@ -101,7 +103,7 @@ pub async fn answer(rooms: &Rooms, incoming: Incoming) {
         None => Err(ExchangeError::NotAQuestion { partner: name.clone() }.into()),
     };
     // Recorded first, told then: the partner decides how long it listens, not what our record says.
-    let code = match &walked {
+    let last = match &walked {
         Ok(()) => None,
         Err(report) => {
             let (query, text) = match &question {
@@ -112,16 +114,23 @@ pub async fn answer(rooms: &Rooms, incoming: Incoming) {
             if let Err(unrecorded) = recorded.await {
                 tracing::error!(code = %unrecorded.code, "a refusal could not be recorded");
             }
-            Some(steps::code_for_partner(report, reserved.is_some()))
+            Some(steps::last_word(report, reserved.is_some()))
         }
     };
-    answering.farewell(code).await;
+    answering.farewell(last).await;
 }
 
 /// Turns a question away because this node works on as many as it may.
 pub async fn turn_away(rooms: &Rooms, incoming: Incoming) {
-    let name = rooms.partner_name(incoming.partner).unwrap_or_default();
-    Answering::new(incoming.channel, name).farewell(Some("E-BUSY")).await;
+    let Some(name) = rooms.partner_name(incoming.partner) else { return };
+    let report = Report::from(ExchangeError::TooManySessions { partner: name.clone() });
+    let text = String::from_utf8_lossy(&incoming.opening).into_owned();
+    let nothing = QueryId::new([0; 32]);
+    let recorded = steps::record_ending(rooms, nothing, None, Some(name.clone()), &text, &report);
+    if let Err(unrecorded) = recorded.await {
+        tracing::error!(code = %unrecorded.code, "a refusal could not be recorded");
+    }
+    Answering::new(incoming.channel, name).farewell(Some(steps::last_word(&report, false))).await;
 }
 
 async fn walk_as_answerer(
@@ -134,7 +143,7 @@ async fn walk_as_answerer(
     let request = question.request();
     let role = Role::Answerer { from: partner };
     let parsed = steps::parse_partners(question.sql.clone()).await?;
-    let mut permitted = steps::permit(rooms, parsed.clone(), role, &request)?;
+    let mut permitted = steps::permit(rooms, parsed.clone(), role, &request, Some(&question.profile))?;
     if permitted.needs_own_approval() {
         answering.say(Aside::WaitingForApproval).await?;
         let unheard = steps::unheard();
@@ -143,7 +152,7 @@ async fn walk_as_answerer(
             left = answering.asker_left() => return Err(left.into()),
         }
         // People take their time; what holds is what holds now.
-        permitted = steps::permit(rooms, parsed, role, &request)?;
+        permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile))?;
     }
     let reserved = kept.insert(rooms.ledger.reserve(permitted, question.query, Timestamp::now()).await?);
     answering.say(Aside::Preparing).await?;
@@ -154,7 +163,9 @@ async fn walk_as_answerer(
         left = answering.asker_left() => return Err(left.into()),
     };
     let watch = steps::watch(&steps::unheard());
-    let served = answering.run(reserved, items, &rooms.rules(), watch).await?;
+    let rules = rooms.rules();
+    let running = answering.run(reserved, items, &rules, watch);
+    let served = steps::in_time(rooms, reserved, running).await?;
     let outcome = release::served(&served, &collected);
     rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
     Ok(())

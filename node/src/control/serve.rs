@@ -17,9 +17,6 @@ const OFFER_EVERY: Duration = Duration::from_secs(15);
 /// Questions of partners that are worked on at once.
 const QUESTIONS_AT_ONCE: usize = 16;
 
-/// Questions of one partner that are worked on at once, so that none can keep the others out.
-const QUESTIONS_OF_ONE: usize = 4;
-
 /// Runs the node until it is told to stop (by `tacit stop`, SIGINT or SIGTERM).
 ///
 /// `ready` is called once, when the node listens, with its local address.
@@ -67,10 +64,11 @@ pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(),
 
 async fn answer_questions(rooms: Rooms) {
     let places = Arc::new(Semaphore::new(QUESTIONS_AT_ONCE));
+    // So that none can keep the others out.
+    let each = rooms.config.limits.max_sessions as usize;
     let mut partners: HashMap<PartnerId, Arc<Semaphore>> = HashMap::new();
     while let Some(incoming) = rooms.link.accept().await {
-        let own =
-            partners.entry(incoming.partner).or_insert_with(|| Arc::new(Semaphore::new(QUESTIONS_OF_ONE)));
+        let own = partners.entry(incoming.partner).or_insert_with(|| Arc::new(Semaphore::new(each)));
         // Nobody waits for a place: a question that finds none is refused, and the next one is heard at once.
         let taken = (Arc::clone(own).try_acquire_owned(), Arc::clone(&places).try_acquire_owned());
         let rooms = rooms.clone();

@@ -58,6 +58,18 @@ pub enum ExchangeError {
         /// The partner, by name.
         partner: String,
     },
+    /// The session took longer than this node allows.
+    #[error("the session with {partner} took longer than limits.max_session_time")]
+    TookTooLong {
+        /// The partner, by name.
+        partner: String,
+    },
+    /// The partner has as many questions under way as it may have.
+    #[error("{partner} has as many questions under way as limits.max_sessions allows")]
+    TooManySessions {
+        /// The partner, by name.
+        partner: String,
+    },
     /// What opened the channel is no question.
     #[error("{partner} opened a channel with something that is no question")]
     NotAQuestion {
@@ -85,7 +97,7 @@ fn refusal(partner: &str, code: &str) -> String {
     match code {
         "E-APPROVAL-PENDING" => format!("nobody at {partner} has decided yet; the request still waits there"),
         "E-APPROVAL-DENIED" => format!("a person at {partner} said no"),
-        "E-BUSY" => format!("{partner} works on as many questions as it may"),
+        "E-LIMIT-SESSIONS" => format!("{partner} works on as many questions as it may"),
         "E-PARTNER-FAILED" => format!("{partner}'s node could not finish"),
         code if code.starts_with("E-QUERY-") => {
             format!("{partner} cannot run the question over its columns ({code})")
@@ -102,7 +114,9 @@ impl Refusal for ExchangeError {
             Self::Ended { .. } => "E-PEER-ENDED",
             Self::Protocol { source, .. } => source.code(),
             Self::OutOfPlace { .. } => "E-PEER-OUT-OF-PLACE",
-            Self::NotAQuestion { .. } => "E-PEER-NO-QUESTION",
+            Self::NotAQuestion { .. } => "E-PEER-OUT-OF-PLACE",
+            Self::TookTooLong { .. } => "E-LIMIT-TIME",
+            Self::TooManySessions { .. } => "E-LIMIT-SESSIONS",
             Self::Silent { .. } => "E-PEER-SILENT",
             Self::Interrupted => "E-INTERRUPTED",
             Self::NoRandomness => "E-NO-RANDOMNESS",
@@ -137,7 +151,7 @@ impl Refusal for ExchangeError {
                     "E-APPROVAL-DENIED" => {
                         "talk to them; the same question is refused for a day from their no on"
                     }
-                    "E-BUSY" => "ask again",
+                    "E-LIMIT-SESSIONS" => "ask again",
                     "E-PARTNER-FAILED" => "ask them to look into their `tacit audit log`: it says why",
                     "E-APPROVAL-PENDING" => {
                         "ask the same again once they have approved; an approval holds for 24 hours"
@@ -171,6 +185,15 @@ impl Refusal for ExchangeError {
                     format!("ask {partner} whether its node is well, then ask again"),
                 )]
             }
+            Self::TookTooLong { .. } => {
+                vec![Detail::new(
+                    "would do",
+                    "filter further, or raise limits.max_session_time in tacit.toml",
+                )]
+            }
+            Self::TooManySessions { .. } => {
+                vec![Detail::new("would do", "wait until one of them has ended")]
+            }
             Self::NoRandomness | Self::Interrupted => Vec::new(),
             Self::TooManyItems { .. } => {
                 vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]
@@ -182,7 +205,7 @@ impl Refusal for ExchangeError {
         match self {
             Self::Link { source, .. } => source.retry_helps(),
             Self::Refused { code, .. } => {
-                ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-BUSY"].contains(&code.as_str())
+                ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-LIMIT-SESSIONS"].contains(&code.as_str())
             }
             _ => false,
         }
@@ -200,7 +223,7 @@ mod tests {
     #[test]
     fn a_question_that_waits_for_people_or_for_room_can_be_asked_again() {
         assert!(refused("E-APPROVAL-PENDING").to_string().contains("nobody at bank has decided yet"));
-        assert!(refused("E-APPROVAL-PENDING").retry_helps() && refused("E-BUSY").retry_helps());
+        assert!(refused("E-APPROVAL-PENDING").retry_helps() && refused("E-LIMIT-SESSIONS").retry_helps());
         assert!(!refused("E-APPROVAL-DENIED").retry_helps());
         assert!(refused("E-POLICY-X").to_string().contains("E-POLICY-X"));
     }

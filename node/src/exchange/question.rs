@@ -22,6 +22,8 @@ pub struct Question {
     pub sql: String,
     /// What for.
     pub purpose: String,
+    /// By which profile the asker brings identifiers to one spelling.
+    pub profile: String,
     /// How long the asker waits for a person.
     pub wait: Duration,
 }
@@ -106,6 +108,7 @@ impl Question {
             contract: permitted.contract_id(),
             sql: permitted.question_for_partner(),
             purpose: permitted.purpose().to_owned(),
+            profile: permitted.terms().identity.profile.name().to_owned(),
             wait,
         }
     }

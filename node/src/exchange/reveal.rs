@@ -178,9 +178,9 @@ impl Answering {
         Self { binding: Binding::of(&channel), ends: Ends::of(channel, partner) }
     }
 
-    /// Closes the channel; with a refusal if that is the answer.
-    pub async fn farewell(self, refusal: Option<&str>) {
-        self.ends.farewell(refusal.map(|code| Aside::Refused { code: code.to_owned() })).await;
+    /// Closes the channel, with a last word if there is one.
+    pub async fn farewell(self, last: Option<Aside>) {
+        self.ends.farewell(last).await;
     }
 
     /// Says something before the protocol.

@@ -57,6 +57,9 @@ pub struct Outcome {
     pub own_size: u64,
     /// The partner's padded size, as we saw it.
     pub partner_size: u64,
+    /// Messages of ours that a broken connection made us send twice.
+    #[serde(default)]
+    pub resent_messages: u64,
     /// The hash of what was said, hex; equal on both sides.
     pub transcript: String,
     /// Snapshot of our dataset, hex.

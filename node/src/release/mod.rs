@@ -131,6 +131,7 @@ pub fn served(served: &Served, collected: &Collected) -> Outcome {
     Outcome {
         own_size: served.own_size,
         partner_size: served.partner_size,
+        resent_messages: served.traffic.resent,
         transcript: served.transcript.iter().map(|byte| format!("{byte:02x}")).collect(),
         snapshot: collected.snapshot.to_string(),
     }

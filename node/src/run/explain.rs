@@ -23,7 +23,7 @@ const BYTES_A_TAG: u64 = 11;
 /// The same refusals as asking.
 pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
     let parsed = steps::parse_own(rooms, &request.sql)?;
-    let permitted = steps::permit(rooms, parsed, Role::Asker, request)?;
+    let permitted = steps::permit(rooms, parsed, Role::Asker, request, None)?;
     let plan = Plan::of(&permitted);
     let rows = match permitted.own() {
         Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,

@@ -65,13 +65,14 @@ pub fn permit(
     parsed: Parsed,
     role: Role,
     request: &QueryRequest,
+    peer_profile: Option<&str>,
 ) -> Result<Permitted, Report> {
     let circumstances = Circumstances {
         me: rooms.identity.id(),
         role,
         contract: request.contract.as_deref(),
         purpose: request.purpose.as_deref(),
-        peer_profile: None,
+        peer_profile,
         today: day(Timestamp::now()),
     };
     let permitted = policy::permit(parsed, &circumstances, &rooms.contracts.list(), rooms)?;
@@ -143,10 +144,28 @@ pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, V
     .map_err(|error: ScanError| error.into())
 }
 
-/// What a partner is told of a failure: a code and no text (C05). Once data was touched it is one code for
-/// everything: which of our errors it was could tell something about a row.
-pub fn code_for_partner(report: &Report, reserved: bool) -> &str {
-    if reserved { "E-PARTNER-FAILED" } else { &report.code }
+/// What a partner is told of a failure: a code and no text (C05). Once data was touched, whatever is not about
+/// the partner's own messages or the clock is one code: which of our errors it was could tell of a row.
+pub fn last_word(report: &Report, reserved: bool) -> Aside {
+    let code = report.code.as_ref();
+    let about_messages =
+        ["E-PEER-", "E-WIRE-", "E-LINK-", "E-LIMIT-TIME"].iter().any(|start| code.starts_with(start));
+    match (reserved, about_messages) {
+        (false, _) => Aside::Refused { code: code.to_owned() },
+        (true, true) => Aside::Ended { code: code.to_owned() },
+        (true, false) => Aside::Ended { code: "E-PARTNER-FAILED".to_owned() },
+    }
+}
+
+/// Bounds a session's time.
+pub async fn in_time<T>(
+    rooms: &Rooms,
+    reserved: &Reserved,
+    running: impl Future<Output = Result<T, ExchangeError>>,
+) -> Result<T, ExchangeError> {
+    let partner = reserved.permitted().partner().name.clone();
+    let limit = rooms.config.limits.max_session_time;
+    tokio::time::timeout(limit, running).await.unwrap_or(Err(ExchangeError::TookTooLong { partner }))
 }
 
 /// Records a question that came to no answer: as an abort if it was reserved, as a refusal if not.

@@ -1,0 +1,20 @@
+//! Real nodes as real processes on loopback: what the interface promises, by hand, and what it refuses.
+//!
+//! One binary, because each links the whole program.
+
+mod canary;
+mod data;
+mod demo;
+mod hostile;
+mod keys;
+mod mending;
+mod plain;
+mod refusals;
+mod rogue_answers;
+mod sets;
+mod story;
+mod strangers;
+mod trust;
+
+/// The program under test.
+const TACIT: &str = env!("CARGO_BIN_EXE_tacit_under_test");

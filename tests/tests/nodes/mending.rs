@@ -1,0 +1,240 @@
+//! Ways that are cut in the middle: the answer is the same, at most one message goes twice, and what cannot
+//! be mended is told soon.
+
+use std::{
+    net::{SocketAddr, UdpSocket},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tacit_node::{
+    config::Home,
+    control::{self, Request},
+    query::QueryRequest,
+    report::Report,
+};
+use tacit_tests::{
+    Node, World, finish,
+    pair::{MEMBERS, Pair, ids, members, replaced},
+    relay::Relay,
+};
+
+use crate::TACIT;
+
+/// Enough for some chunks of the protocol in each direction.
+const ROWS: u64 = 120_000;
+const SHARED: u64 = 40_000;
+
+/// A connection is taken for dead after this, in these tests.
+const IDLE: &str = "4s";
+const LONGER_THAN_IDLE: Duration = Duration::from_secs(6);
+
+/// Two nodes that reach each other through relays only.
+struct Apart {
+    to_brand: Relay,
+    to_bank: Relay,
+    brand: Node,
+    bank: Node,
+    world: World,
+}
+
+fn free() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Apart {
+    fn new(rows: u64) -> Self {
+        let world = World::new(TACIT);
+        let relay = |home: &str| {
+            let listen = free();
+            let relay = Relay::to(listen);
+            let (listen, address) = (listen.to_string(), relay.address.to_string());
+            world.tacit(home, &["init", home, "--listen", &listen, "--address", &address]).ok();
+            let file = world.path(home).join("tacit.toml");
+            let text = std::fs::read_to_string(&file).unwrap();
+            let text = replaced(
+                &text,
+                "# idle           = \"60s\"",
+                &format!("idle = \"{IDLE}\"\nkeep_alive = \"1s\""),
+            );
+            std::fs::write(&file, replaced(&text, "# resume         = \"5m\" ", "resume = \"1m\"")).unwrap();
+            relay
+        };
+        let (to_brand, to_bank) = (relay("brand"), relay("bank"));
+        world.befriend("brand", "bank");
+        world.register_members(&ids(0, rows), &ids(rows - SHARED.min(rows), rows));
+        let Pair { brand, bank, world } = Pair::agreed(world, &members());
+        Self { to_brand, to_bank, brand, bank, world }
+    }
+
+    /// Bytes that have gone over either way.
+    fn carried(&self) -> u64 {
+        self.to_brand.carried() + self.to_bank.carried()
+    }
+
+    fn cut(&self, cut: bool) {
+        self.to_brand.cut(cut);
+        self.to_bank.cut(cut);
+    }
+
+    /// Asks as the brand does, through its node.
+    fn asking(&self) -> thread::JoinHandle<Result<control::Reply, Report>> {
+        let home = Home::at(self.world.path("brand"));
+        let wait = Duration::from_secs(60);
+        let request = QueryRequest { sql: MEMBERS.into(), contract: None, purpose: None, wait };
+        thread::spawn(move || control::perform(&home, Request::Query(request), &mut |_| {}))
+    }
+
+    /// Waits until a transfer is in its middle.
+    fn middle(&self, from: u64) {
+        self.world.until("the middle of the transfer", || self.carried() > from + (2 << 20));
+    }
+}
+
+/// The figure that both sides record about an answer.
+fn outcome(world: &World, home: &str, figure: &str) -> Value {
+    let records = world.records(home);
+    let answer = records.iter().rfind(|record| record["kind"] == "answer").expect("an answer on record");
+    answer["body"]["outcome"][figure].clone()
+}
+
+#[test]
+fn e11_a_way_that_is_cut_in_mid_transfer_changes_nothing() {
+    let apart = Apart::new(ROWS);
+    let quiet = apart.asking().join().unwrap().unwrap();
+    assert_eq!(quiet.document.unwrap()["customers"], SHARED);
+    let before = apart.carried();
+    let asking = apart.asking();
+    apart.middle(before);
+    apart.cut(true);
+    thread::sleep(LONGER_THAN_IDLE);
+    apart.cut(false);
+    let reply = asking.join().unwrap().unwrap();
+    let told = reply.document.unwrap();
+    assert_eq!(told["customers"], SHARED);
+    assert!(told["resent_messages"].as_u64().unwrap() <= 1, "{told}");
+    for home in ["brand", "bank"] {
+        let resent = outcome(&apart.world, home, "resent_messages");
+        assert!(resent.as_u64().unwrap() <= 1, "{home}: {resent}");
+        let answers = apart.world.record_lines(home).into_iter().filter(|line| line.starts_with("answer"));
+        assert_eq!(answers.count(), 2, "{home}");
+    }
+    assert_eq!(outcome(&apart.world, "brand", "transcript"), outcome(&apart.world, "bank", "transcript"));
+}
+
+#[test]
+fn e11_either_side_mends_it() {
+    for (mended, other) in [("to_bank", "to_brand"), ("to_brand", "to_bank")] {
+        let apart = Apart::new(ROWS);
+        let asking = apart.asking();
+        apart.middle(0);
+        apart.cut(true);
+        thread::sleep(LONGER_THAN_IDLE);
+        // Only one of the two can dial the other.
+        let way = if mended == "to_bank" { &apart.to_bank } else { &apart.to_brand };
+        way.cut(false);
+        let reply = asking.join().unwrap().unwrap_or_else(|report| panic!("{mended} alone: {report}"));
+        let told = reply.document.unwrap();
+        assert_eq!(told["customers"], SHARED, "{other} stayed cut");
+        assert!(told["resent_messages"].as_u64().unwrap() <= 1, "{told}");
+        assert!(outcome(&apart.world, "bank", "resent_messages").as_u64().unwrap() <= 1);
+    }
+}
+
+#[test]
+fn e02_a_partner_that_is_removed_in_mid_transfer_is_cut_off_within_a_second() {
+    for remover in ["brand", "bank"] {
+        let apart = Apart::new(ROWS);
+        let removed = if remover == "brand" { "bank" } else { "brand" };
+        let asking = apart.asking();
+        apart.middle(0);
+        apart.world.tacit(remover, &["partner", "remove", removed]).ok();
+        let began = Instant::now();
+        let failed = asking.join().unwrap().unwrap_err();
+        // A second, says the catalogue; the rest is for a slow machine to notice.
+        assert!(began.elapsed() < Duration::from_secs(3), "{remover}: {:?}", began.elapsed());
+        assert_eq!(failed.code, "E-LINK-REVOKED", "{remover}: {failed}");
+        let carried = apart.carried();
+        thread::sleep(Duration::from_millis(1500));
+        assert!(apart.carried() < carried + (64 << 10), "{remover}: packets still go over");
+        for home in ["brand", "bank"] {
+            apart.world.until("the records", || {
+                apart.world.record_lines(home).contains(&"abort E-LINK-REVOKED".to_owned())
+            });
+            assert!(!apart.world.record_lines(home).iter().any(|line| line.starts_with("answer")));
+        }
+    }
+}
+
+#[test]
+fn e11_a_node_that_is_killed_and_started_again_ends_the_session_and_not_more() {
+    let apart = Apart::new(ROWS);
+    let asking = apart.asking();
+    apart.middle(0);
+    let Apart { bank, brand, world, to_bank, to_brand } = apart;
+    bank.kill();
+    let bank = world.serve("bank");
+    let failed = asking.join().unwrap().unwrap_err();
+    assert_eq!(failed.code, "E-LINK-GONE", "{failed}");
+    assert!(world.record_lines("brand").contains(&"abort E-LINK-GONE".to_owned()));
+    let apart = Apart { bank, brand, world, to_bank, to_brand };
+    let reply = apart.asking().join().unwrap().unwrap();
+    assert_eq!(reply.document.unwrap()["customers"], SHARED);
+    // The asker's own node dies: its command says so, the partner's node notices.
+    let before = apart.carried();
+    let asking = apart.world.start("brand", &["query", MEMBERS]);
+    apart.middle(before);
+    let Apart { bank: _bank, brand, world, .. } = apart;
+    brand.kill();
+    finish(asking).refused(1, "E-CONTROL-HUNG-UP");
+    let brand = world.serve("brand");
+    world.until("the bank's record", || {
+        world.record_lines("bank").last().is_some_and(|line| line.starts_with("abort E-LINK-"))
+    });
+    drop(brand);
+}
+
+#[test]
+fn an_interrupted_question_ends_at_both_sides() {
+    let apart = Apart::new(ROWS);
+    let asking = apart.world.start("brand", &["query", MEMBERS]);
+    apart.middle(0);
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-INT", &asking.id().to_string()]).status().unwrap().success());
+    assert_eq!(finish(asking).status, 130);
+    for home in ["brand", "bank"] {
+        apart.world.until(&format!("the record at {home}"), || {
+            apart.world.record_lines(home).last().is_some_and(|line| line.starts_with("abort E-"))
+        });
+    }
+    assert_eq!(apart.asking().join().unwrap().unwrap().document.unwrap()["customers"], SHARED);
+}
+
+#[test]
+fn e12_a_way_that_swallows_packets_is_diagnosed_within_ten_seconds() {
+    let apart = Apart::new(10);
+    apart.world.tacit("brand", &["doctor", "bank"]).ok();
+    apart.cut(true);
+    let began = Instant::now();
+    let doctor = apart.world.tacit("brand", &["doctor", "bank"]);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert_eq!(doctor.status, 1, "{}", doctor.out);
+    for told in ["UDP is blocked", "open UDP port", "tacit serve"] {
+        assert!(doctor.out.contains(told), "{told}: {}", doctor.out);
+    }
+    // A question says the same in short. The old connection has to be found dead first.
+    thread::sleep(LONGER_THAN_IDLE);
+    let told = apart.world.tacit("brand", &["query", MEMBERS]).refused(5, "E-LINK-UNREACHABLE");
+    assert!(told.err.contains(&apart.to_bank.address.to_string()), "{}", told.err);
+    // A node that is not running, on a machine that is there.
+    apart.cut(false);
+    let Apart { bank, world, .. } = &apart;
+    assert!(bank.pid() > 0);
+    world.tacit("bank", &["stop"]).ok();
+    let doctor = world.tacit("brand", &["doctor", "bank"]);
+    assert_eq!(doctor.status, 1, "{}", doctor.out);
+    let program: Value = world.tacit("brand", &["doctor", "bank", "-o", "json"]).json();
+    let wrong = program.as_array().unwrap().iter().find(|row| row["ok"] == false).unwrap();
+    assert!(wrong["mend"].as_str().unwrap().contains("tacit serve"), "{wrong}");
+}

@@ -1,0 +1,200 @@
+//! Cards, partners and certificates between real processes.
+
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use tacit_node::{
+    config::{Home, Identity, Unlock, files},
+    link::Card,
+};
+use tacit_protocol::secret::Secret;
+use tacit_tests::{
+    World, finish,
+    pair::{Pair, QUESTION, maternal, replaced},
+};
+
+use crate::TACIT;
+
+/// A partner removed has no live connection after this (row E02); the rest is for a slow machine to notice.
+const CLOSED: Duration = Duration::from_secs(1);
+const SLACK: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_card_that_does_not_hold_is_refused_with_the_reason() {
+    let world = World::new(TACIT);
+    world.init("brand");
+    world.init("bank");
+    let card = world.tacit("bank", &["card"]).ok().out;
+    let add = |text: &str| {
+        let file = world.write("a.card", text);
+        world.tacit("brand", &["partner", "add", &file])
+    };
+    // Another address, another name, another certificate: whatever is changed was signed.
+    let line = |field: &str| card.lines().find(|line| line.starts_with(field)).unwrap().to_owned();
+    for (field, value) in [
+        ("addresses ", "addresses = [\"198.51.100.7:4433\"]".to_owned()),
+        ("name ", "name = \"bark\"".to_owned()),
+        ("tls_key_hash ", format!("tls_key_hash = \"{}\"", "A".repeat(43) + "=")),
+        ("not_after ", "not_after = \"2099-01-01T00:00:00Z\"".to_owned()),
+        ("id ", format!("id = \"{}\"", "00".repeat(32))),
+    ] {
+        let told = add(&replaced(&card, &line(field), &value)).refused(2, "E-CARD-SIGNATURE");
+        assert!(told.err.contains("would do"), "{field}: {}", told.err);
+    }
+    add(&replaced(&card, &line("version "), "version = 2")).refused(2, "E-CARD-VERSION");
+    for text in ["", "no card", &card[..card.len() / 2]] {
+        add(text).refused(2, "E-CARD-MALFORMED");
+    }
+    let own = world.tacit("brand", &["card"]).ok().out;
+    add(&own).refused(2, "E-CARD-OWN");
+    // An expired certificate.
+    let made = Timestamp::now().checked_sub(SignedDuration::from_hours(24 * 400)).unwrap();
+    add(&card_made_at(&world, "old", made)).refused(2, "E-CARD-EXPIRED");
+    assert_eq!(world.tacit("brand", &["partner", "list", "-o", "json"]).ok().out.trim(), "[]");
+    // Another node that calls itself by a name that is taken.
+    add(&card).ok();
+    let told = add(&card_made_at(&world, "bank", Timestamp::now())).refused(2, "E-CARD-KEY-CHANGED");
+    assert!(told.err.contains("tacit partner remove bank"), "{}", told.err);
+    add(&card).ok();
+    world.tacit("brand", &["partner", "remove", "post"]).refused(2, "E-PARTNER-UNKNOWN");
+    world.tacit("brand", &["partner", "add", "missing.card"]).refused(2, "E-INPUT-UNREADABLE");
+    let records = world.record_lines("brand");
+    assert_eq!(records.iter().filter(|line| line.starts_with("partner")).count(), 1, "{records:?}");
+}
+
+/// The card of a node that was made at another time.
+fn card_made_at(world: &World, name: &str, made: Timestamp) -> String {
+    let home = Home::at(world.path(&format!("made-{name}")));
+    files::make_private_dir(&home.keys_dir()).unwrap();
+    let identity = Identity::create(&home, name, &Unlock::raw(Secret::new([7; 32])), made).unwrap();
+    Card::issue(&Arc::new(identity), &["127.0.0.1:4433".to_owned()], made).unwrap().to_text()
+}
+
+fn connected(world: &World, home: &str) -> usize {
+    let status = world.tacit(home, &["status", "-o", "json"]).ok().json();
+    status["connected"].as_array().unwrap().len()
+}
+
+#[test]
+fn trust_must_be_mutual_and_holds_from_the_moment_it_is_given() {
+    let world = World::new(TACIT);
+    world.init("brand");
+    world.init("bank");
+    world.register_little_data();
+    let card = world.tacit("bank", &["card"]).ok().out;
+    let file = world.write("bank.card", card);
+    let _nodes = [world.serve("brand"), world.serve("bank")];
+    world.tacit("brand", &["partner", "add", &file]).ok();
+    let doctor = world.tacit("brand", &["doctor", "bank"]);
+    assert!(doctor.status == 1 && doctor.out.contains("tacit partner add"), "{}{}", doctor.out, doctor.err);
+    let card = world.tacit("brand", &["card"]).ok().out;
+    let file = world.write("brand.card", card);
+    world.tacit("bank", &["partner", "add", &file]).ok();
+    world.agree("brand", "bank", &maternal(false));
+    let answer = world.tacit("brand", &["query", QUESTION, "-o", "json"]).ok();
+    assert_eq!(tacit_tests::pair::customers(&answer), ["C1", "C2", "C3"]);
+    let doctor = world.tacit("brand", &["doctor"]).ok();
+    assert!(doctor.err.contains("nothing is wrong"), "{}", doctor.err);
+}
+
+#[test]
+fn e02_a_removed_partner_is_cut_off_at_once_and_stays_out() {
+    let pair = Pair::under(TACIT, &maternal(true));
+    // A question is under way: it waits for a person.
+    let asking = pair.world.start("brand", &["query", QUESTION]);
+    let approval = pair.world.pending("bank");
+    assert_eq!((connected(&pair.world, "brand"), connected(&pair.world, "bank")), (1, 1));
+    let removed = Instant::now();
+    pair.bank(&["partner", "remove", "brand"]).ok();
+    while connected(&pair.world, "brand") + connected(&pair.world, "bank") > 0 {
+        assert!(removed.elapsed() < CLOSED + SLACK, "the connection is still there");
+    }
+    let failed = finish(asking).refused(5, "E-LINK-REVOKED");
+    assert!(failed.err.contains("bank"), "{}", failed.err);
+    // Whatever somebody at the bank does now, nothing is answered.
+    pair.bank(&["approvals", "approve", &approval]);
+    pair.brand(&["query", QUESTION]).refused(5, "E-LINK-UNWELCOME");
+    for home in ["brand", "bank"] {
+        let lines = pair.world.record_lines(home);
+        assert!(!lines.iter().any(|line| line.starts_with("answer")), "{home}: {lines:?}");
+    }
+    let lines = pair.world.record_lines("bank");
+    assert!(lines.contains(&"partner removed".to_owned()), "{lines:?}");
+    assert!(pair.world.record_lines("brand").contains(&"abort E-LINK-REVOKED".to_owned()));
+    let unknown = pair.bank(&["doctor", "brand"]);
+    assert!(unknown.status == 2 && unknown.err.contains("E-PARTNER-UNKNOWN"), "{}", unknown.err);
+    // Trust that is given again is trust again, without a restart.
+    let file = pair.world.path("brand.card").to_string_lossy().into_owned();
+    pair.bank(&["partner", "add", &file]).ok();
+    let answer = pair.world.approved("brand", &["query", QUESTION, "-o", "json"], "bank").ok();
+    assert_eq!(tacit_tests::pair::customers(&answer), ["C1", "C2", "C3"]);
+}
+
+/// The hash of the TLS key on the card of a node.
+fn tls_key_hash(world: &World, home: &str) -> String {
+    let card = world.tacit(home, &["card"]).ok().out;
+    card.lines().find(|line| line.starts_with("tls_key_hash")).unwrap().to_owned()
+}
+
+/// When the certificate of the brand ends, as the bank knows it.
+fn known(world: &World) -> String {
+    let folder = world.path("bank/partners");
+    let card = fs::read_dir(folder).unwrap().flatten().map(|entry| fs::read_to_string(entry.path()).unwrap());
+    card.flat_map(|card| card.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| line.starts_with("tls_key_hash"))
+        .collect()
+}
+
+#[test]
+fn a_certificate_is_rotated_without_a_restart() {
+    let pair = Pair::new(TACIT);
+    let world = &pair.world;
+    assert_eq!(pair.ask(QUESTION), ["C1", "C2", "C3"]);
+    // Connected: the partner is told at once, and nothing is interrupted.
+    let before = tls_key_hash(world, "brand");
+    assert_eq!(known(world), before);
+    let told = pair.brand(&["certificate", "rotate"]).ok();
+    assert!(!told.err.contains("not connected just now"), "{}", told.err);
+    let after = tls_key_hash(world, "brand");
+    assert_ne!(before, after);
+    world.until("the new key at the bank", || known(world).contains(&after));
+    assert_eq!(pair.ask(QUESTION), ["C1", "C2", "C3"]);
+    assert!(pair.brand(&["doctor", "bank"]).ok().err.contains("nothing is wrong"));
+    assert!(world.record_lines("brand").contains(&"key certificate rotated".to_owned()));
+
+    // While the partner is down: it is told when it is back.
+    let Pair { brand: _brand, bank, world } = pair;
+    bank.kill();
+    let told = world.tacit("brand", &["certificate", "rotate"]).ok();
+    let last = tls_key_hash(&world, "brand");
+    let _bank = world.serve("bank");
+    world.until("an answer", || world.tacit("brand", &["query", QUESTION]).status == 0);
+    world.until("the new key at the bank", || known(&world).contains(&last));
+    drop(told);
+    // With no node running at the owner's side either.
+    drop(_brand);
+    world.tacit("brand", &["certificate", "rotate"]).ok();
+    world.tacit("brand", &["query", QUESTION]).ok();
+    let newest = tls_key_hash(&world, "brand");
+    world.until("the new key at the bank", || known(&world).contains(&newest));
+}
+
+#[test]
+fn an_identity_survives_a_rotation_and_a_card_of_before_it_is_older() {
+    let world = World::new(TACIT);
+    world.befriended();
+    let old = world.path("brand.card").to_string_lossy().into_owned();
+    let words = |home: &str| world.tacit(home, &["card", "-o", "json"]).ok().json()["fingerprint"].clone();
+    let before = words("brand");
+    world.tacit("brand", &["certificate", "rotate"]).ok();
+    assert_eq!(words("brand"), before, "the words that people compared stay");
+    let new = world.tacit("brand", &["card"]).ok().out;
+    let new = world.write("new.card", new);
+    let renewed = world.tacit("bank", &["partner", "add", &new]).ok();
+    assert!(renewed.err.contains("brand is renewed"), "{}", renewed.err);
+    world.tacit("bank", &["partner", "add", &old]).refused(2, "E-CARD-OLDER");
+}
