@@ -224,22 +224,20 @@ impl Link {
     /// Who is connected.
     pub fn status(&self) -> Vec<Connection> {
         let places = self.core().all_places();
-        let current = places.into_iter().filter_map(|(_, place)| place.current());
+        let current =
+            places.into_iter().filter_map(|(_, place)| Some((place.current()?, place.wire_bytes())));
         current
-            .map(|peer| {
-                let stats = peer.connection.stats();
-                Connection {
-                    partner: peer.partner,
-                    name: peer.name.clone(),
-                    address: peer.connection.remote_address(),
-                    since: peer.began,
-                    dialled_here: peer.dialled_here,
-                    version: peer.connected.version().0,
-                    round_trip: peer.connection.rtt(),
-                    bytes_sent: stats.udp_tx.bytes,
-                    bytes_received: stats.udp_rx.bytes,
-                    channels: self.core().channels.count(peer.partner),
-                }
+            .map(|(peer, (bytes_sent, bytes_received))| Connection {
+                partner: peer.partner,
+                name: peer.name.clone(),
+                address: peer.connection.remote_address(),
+                since: peer.began,
+                dialled_here: peer.dialled_here,
+                version: peer.connected.version().0,
+                round_trip: peer.connection.rtt(),
+                bytes_sent,
+                bytes_received,
+                channels: self.core().channels.count(peer.partner),
             })
             .collect()
     }
@@ -269,7 +267,7 @@ pub struct Connection {
     pub version: u16,
     /// How long a packet and its answer take.
     pub round_trip: Duration,
-    /// On the wire, with all that UDP carries.
+    /// On the wire, with all that UDP carries, over all connections with it since the node started.
     pub bytes_sent: u64,
     /// On the wire, with all that UDP carries.
     pub bytes_received: u64,

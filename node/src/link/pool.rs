@@ -84,6 +84,12 @@ impl Peer {
         &self.key
     }
 
+    /// UDP bytes sent and received.
+    fn wire_bytes(&self) -> (u64, u64) {
+        let stats = self.connection.stats();
+        (stats.udp_tx.bytes, stats.udp_rx.bytes)
+    }
+
     /// Channels and calls that run on it.
     pub(super) fn users(&self) -> usize {
         self.users.load(Ordering::Acquire)
@@ -124,6 +130,8 @@ struct PlaceState {
     current: Option<Arc<Peer>>,
     /// The binding of the last connection, if it ended without a successor.
     lost: [u8; 32],
+    /// UDP bytes sent and received on connections that have ended.
+    past: (u64, u64),
 }
 
 impl Place {
@@ -199,8 +207,23 @@ impl Place {
         retired
     }
 
+    /// UDP bytes sent and received, over all connections since the node started.
+    pub(super) fn wire_bytes(&self) -> (u64, u64) {
+        let state = self.lock();
+        state
+            .live
+            .iter()
+            .map(|peer| peer.wire_bytes())
+            .fold(state.past, |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+
     fn forget(&self, gone: &Arc<Peer>) {
         let mut state = self.lock();
+        if state.live.iter().any(|peer| Arc::ptr_eq(peer, gone)) {
+            let (sent, received) = gone.wire_bytes();
+            state.past.0 += sent;
+            state.past.1 += received;
+        }
         state.live.retain(|peer| !Arc::ptr_eq(peer, gone));
         if state.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, gone)) {
             state.current = state.live.last().map(Arc::clone);
