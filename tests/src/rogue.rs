@@ -94,7 +94,7 @@ impl Rogue {
 
 impl Talk {
     fn on(channel: Channel, question: &Question, role: Role) -> Self {
-        let session = session_id(channel.binding(), question.query, question.contract, 0);
+        let session = session_id(channel.binding(), question.query, question.contract, channel.number());
         let (sender, receiver) = channel.split();
         Self { sender, receiver, session, role, outbox: Outbox::new(session, role) }
     }

@@ -248,15 +248,26 @@ impl Ends {
 
     /// Says a last word, if there is one, and closes our half in good order. Called when everything is on
     /// record: how long the partner takes to listen is its own affair.
-    async fn farewell(mut self, last: Option<Aside>) {
+    async fn farewell(self, last: Option<Aside>) {
+        let Self { mut sender, mut receiver, .. } = self;
         let close = async {
             if let Some(last) = last {
-                self.sender.send(last.encode()).await?;
+                sender.send(last.encode()).await?;
             }
-            self.sender.finish().await
+            sender.finish().await
         };
-        let closed: Result<Result<(), LinkError>, _> = tokio::time::timeout(FAREWELL, close).await;
-        if !matches!(closed, Ok(Ok(()))) {
+        // What the partner still sends is taken and dropped: it cannot hear us while it waits to be heard.
+        let drain = async {
+            while let Ok(Some(_)) = receiver.recv().await {}
+            std::future::pending::<Result<(), LinkError>>().await
+        };
+        let closing = async {
+            tokio::select! {
+                closed = close => closed,
+                never = drain => never,
+            }
+        };
+        if !matches!(tokio::time::timeout(FAREWELL, closing).await, Ok(Ok(()))) {
             tracing::debug!("a channel was not closed in good order");
         }
     }
