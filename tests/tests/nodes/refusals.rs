@@ -44,6 +44,7 @@ fn refused(pair: &Pair, home: &str, words: &[&str], status: i32, code: &str) -> 
 }
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn the_contract_says_no() {
     let pair = Pair::new(TACIT);
     let column = filtered("bank.accounts.credit_limit > 1000");
@@ -104,6 +105,7 @@ fn the_contract_says_no() {
 }
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn sql_that_could_fail_on_a_row_or_reach_too_far_is_refused_in_words() {
     let pair = Pair::new(TACIT);
     let of = |condition: &str| filtered(&condition.replace('?', LITERAL));
@@ -240,6 +242,7 @@ fn a_contract_counts_from_its_first_day_to_its_last_and_while_nobody_says_no() {
 }
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn contracts_that_cannot_be_are_not_signed() {
     let world = World::new(TACIT);
     world.befriended();
@@ -367,6 +370,7 @@ fn an_asker_that_gives_up_while_it_waits_is_noticed() {
 }
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn withdrawn_consent_counts_from_the_next_run_on_without_a_restart() {
     let pair = Pair::new(TACIT);
     assert_eq!(pair.ask(EVERYBODY), ["C1", "C2", "C3", "C4", "C5"]);
@@ -408,6 +412,7 @@ fn a_withdrawal_while_a_run_waits_for_approval_counts_for_that_run() {
 /// The brand's node is replaced by one that asks whatever it likes: the bank's own permit says no, tells a
 /// code and nothing else, and has it on record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 async fn the_answering_node_does_not_believe_the_asker() {
     let pair = Pair::new(TACIT);
     let contract = pair.bank(&["contract", "show", "maternal-offers", "-o", "json"]).ok().json();

@@ -277,6 +277,7 @@ async fn a09_a11_a13_an_answer_that_is_cut_extended_or_replayed_is_no_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 async fn what_a_partner_says_before_the_protocol_is_not_believed_either() {
     let arena = Arena::new();
     // The protocol before anybody has said yes.

@@ -89,6 +89,7 @@ fn newline_json_and_directories() {
 }
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn every_identity_profile_from_end_to_end() {
     // What both have, in two spellings that only this profile makes one.
     let cases: BTreeMap<&str, [(&str, &str); 2]> = BTreeMap::from([

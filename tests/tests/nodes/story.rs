@@ -79,6 +79,7 @@ fn words(ran: &Ran) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 async fn the_whole_onboarding_by_hand_gives_the_plain_joins_answer() {
     let world = World::new(TACIT);
     // 1 a home, closed to others

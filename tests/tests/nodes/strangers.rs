@@ -150,6 +150,7 @@ fn partners(rogue: &Rogue) -> Certified {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 async fn e01_e05_strangers_get_no_byte_and_are_logged() {
     let Pair { brand, bank: _bank, world } = Pair::new(TACIT);
     brand.kill();

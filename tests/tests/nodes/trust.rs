@@ -24,6 +24,7 @@ const CLOSED: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_secs(2);
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn a_card_that_does_not_hold_is_refused_with_the_reason() {
     let world = World::new(TACIT);
     world.init("brand");
@@ -102,6 +103,7 @@ fn trust_must_be_mutual_and_holds_from_the_moment_it_is_given() {
 }
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn e02_a_removed_partner_is_cut_off_at_once_and_stays_out() {
     let pair = Pair::under(TACIT, &maternal(true));
     // A question is under way: it waits for a person.
@@ -184,6 +186,7 @@ fn a_certificate_is_rotated_without_a_restart() {
 }
 
 #[test]
+#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn an_identity_survives_a_rotation_and_a_card_of_before_it_is_older() {
     let world = World::new(TACIT);
     world.befriended();
