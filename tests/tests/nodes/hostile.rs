@@ -66,7 +66,7 @@ impl Arena {
     /// Insists that a session ended as it must: the code told, an abort on record, nothing served.
     #[track_caller]
     fn check_abort(&self, what: &str, told: &str, codes: &[&str]) {
-        assert!(codes.iter().any(|code| told == *code), "{what}: {told} instead of {codes:?}");
+        assert!(codes.contains(&told), "{what}: {told} instead of {codes:?}");
         self.check_record(what, codes);
     }
 

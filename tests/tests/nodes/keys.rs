@@ -276,7 +276,7 @@ fn a_home_that_lies_deep_and_a_home_named_by_option_work_as_well() {
     fs::create_dir_all(&deep).unwrap();
     let home = deep.join("brand").to_string_lossy().into_owned();
     let short = home.strip_prefix(&world.path("").to_string_lossy().into_owned()).unwrap().to_owned();
-    world.init(&short.replace('/', "/"));
+    world.init(&short);
     let _node = world.serve(&short);
     let status = world.tacit("elsewhere", &["status", "--home", &home, "-o", "json"]).ok().json();
     assert_eq!(status["node"], "brand");
