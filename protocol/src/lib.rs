@@ -13,6 +13,7 @@
 
 pub mod identity;
 pub mod ids;
+pub mod log;
 pub mod noise;
 pub mod psi;
 pub mod ristretto;

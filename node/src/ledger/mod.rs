@@ -7,10 +7,11 @@
 //! What it does not do yet: balances in ε, the Merkle log and the partners' cosignatures. A revelation has no
 //! ε; its price is that the asker learns membership, and every one of them stands here by name.
 
-mod entry;
 mod error;
+mod outcome;
 mod store;
 
-pub use entry::{Entry, Kind, Outcome};
 pub use error::LedgerError;
+pub use outcome::Outcome;
 pub use store::{Ledger, Receipt, Reserved};
+pub use tacit_protocol::log::{Entry, Kind};
