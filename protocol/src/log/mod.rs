@@ -3,6 +3,8 @@
 //! The attack it stops: a record that is altered, dropped, put in later or shown to one auditor and not to
 //! another. Records are leaves of a Merkle tree whose head is signed by the node and cosigned by its partners.
 
+mod base64;
 mod entry;
+pub mod merkle;
 
 pub use entry::{Account, Amount, Charge, Entry, Kind, LARGEST_ENTRY, Period};
