@@ -170,7 +170,10 @@ pub struct Charge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Period {
-    /// Length in seconds; the first period begins at the start of the contract's first day (UTC).
+    /// When the first period begins, Unix seconds: the start of the contract's first day (UTC). It stands in
+    /// every record, so that an auditor without the contract sees that no period began early.
+    pub starts: u64,
+    /// Length in seconds, at least one.
     pub seconds: u64,
     /// Which period this is, from 0. Opened by a `refresh` record, except the first.
     pub index: u64,
