@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod data;
+mod engine;
 pub mod exchange;
 pub mod ledger;
 pub mod link;

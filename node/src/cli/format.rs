@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::{
+use crate::engine::{
     arrow::{
         array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray},
         csv,
@@ -96,15 +96,15 @@ pub fn write_answer(path: &Path, format: Format, out: &mut (dyn Write + Send)) -
     }
     let reader = open_answer(path)?;
     // Which of the two failed is decided by the writer, which knows whether it did.
-    write_batches(datafusion::arrow::array::RecordBatchReader::schema(&reader), reader, format, out)
+    write_batches(crate::engine::arrow::array::RecordBatchReader::schema(&reader), reader, format, out)
         .map_err(AnswerError::Write)
 }
 
 /// The first rows of a Parquet file, for a person.
 pub fn first_rows(path: &Path, limit: usize) -> Result<Grid, AnswerError> {
-    use datafusion::arrow::util::display::array_value_to_string;
+    use crate::engine::arrow::util::display::array_value_to_string;
     let reader = open_answer(path)?;
-    let schema = datafusion::arrow::array::RecordBatchReader::schema(&reader);
+    let schema = crate::engine::arrow::array::RecordBatchReader::schema(&reader);
     let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
     let numbers = schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
     let mut rows = Vec::new();

@@ -1,4 +1,4 @@
-use datafusion::arrow::ipc::reader::StreamReader;
+use crate::engine::arrow::ipc::reader::StreamReader;
 
 use super::*;
 

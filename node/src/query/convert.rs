@@ -1,6 +1,6 @@
 //! From the parser's tree to the small one, or to the reason why not.
 
-use datafusion::sql::sqlparser::ast::{
+use crate::engine::sqlparser::ast::{
     self, BinaryOperator, DataType, FunctionArg, FunctionArgExpr, FunctionArguments, TimezoneInfo,
     TrimWhereField, UnaryOperator, Value,
 };

@@ -26,6 +26,14 @@ impl Filter {
         Some(Self { conditions, columns })
     }
 
+    /// The filter that `WHERE sql` is, over the columns of one table.
+    #[cfg(test)]
+    pub(crate) fn of(sql: &str) -> Result<Self, QueryError> {
+        let parsed = super::parse(&format!("SELECT COUNT(*) FROM own.rows WHERE {sql}"), &super::NoColumns)?;
+        // Invariant: a question with a WHERE over its one table has a filter there.
+        Ok(parsed.filter_of("own").cloned().unwrap())
+    }
+
     /// The condition as SQL over bare, quoted column names, for an engine that reads this one table.
     pub fn sql(&self) -> String {
         self.links(None).join(" AND ")

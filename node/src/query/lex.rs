@@ -5,7 +5,7 @@
 //! tokens are counted, brackets are counted, and tokens that no question needs are refused, so that the exotic
 //! corners of the grammar cannot be reached at all.
 
-use datafusion::sql::sqlparser::{
+use crate::engine::sqlparser::{
     dialect::GenericDialect,
     tokenizer::{Token, TokenWithSpan, Tokenizer, Word},
 };

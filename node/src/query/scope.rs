@@ -1,6 +1,6 @@
 //! Which table a column belongs to.
 
-use datafusion::sql::sqlparser::ast::Ident;
+use crate::engine::sqlparser::ast::Ident;
 
 use super::{ColumnName, QueryError, TableName};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use datafusion::sql::sqlparser::ast::{
+use crate::engine::sqlparser::ast::{
     self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
 };
 

@@ -1,6 +1,6 @@
 //! The shape of a question: one SELECT over one table or one join on the customer.
 
-use datafusion::sql::sqlparser::{
+use crate::engine::sqlparser::{
     ast::{
         self, Distinct, GroupByExpr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectFlavor,
         SetExpr, Statement, TableFactor, TableWithJoins,

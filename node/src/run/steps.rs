@@ -121,13 +121,12 @@ pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, V
     let withdrawn = rooms.withdrawn.clone().read_owned().await;
     blocking(move || {
         let registration = datasets.open(&own.table.dataset, Timestamp::now(), &mut |_| true)?;
-        let filter = own.filter.as_ref().map(query::Filter::sql);
         let plan = CollectPlan {
             registration: &registration,
             profile: terms.profile,
             keys: &terms.keys,
             default_region: terms.default_region,
-            filter: filter.as_deref(),
+            filter: own.filter.as_ref(),
             consent: match &own.consent {
                 Consent::Column(column) => Some(column),
                 Consent::WithdrawalList => None,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::{
+use crate::engine::arrow::{
     array::{
         Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray,
         TimestampMicrosecondArray,
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(guess(&cells), ColumnType::Text);
         let read = typed(&StringArray::from(vec!["12", "n/a", " 7 ", "1.5", "inf"]), ColumnType::Integer);
         let read: Vec<Option<i64>> =
-            read.as_primitive::<datafusion::arrow::datatypes::Int64Type>().iter().collect();
+            read.as_primitive::<crate::engine::arrow::datatypes::Int64Type>().iter().collect();
         assert_eq!(read, [Some(12), None, Some(7), None, None]);
     }
 

@@ -6,7 +6,7 @@
 
 use std::{fmt, ops::Range};
 
-use datafusion::arrow::array::{Array, StringArray};
+use crate::engine::arrow::array::{Array, StringArray};
 use rayon::prelude::*;
 use serde::Serialize;
 use tacit_protocol::{
@@ -16,6 +16,7 @@ use tacit_protocol::{
 
 use crate::{
     policy::consent::Withdrawn,
+    query::Filter,
     scan::{
         customers::{Linked, Linker, MOST},
         dataset::Registration,
@@ -39,8 +40,8 @@ pub struct CollectPlan<'a> {
     pub keys: &'a [KeyKind],
     /// The contract's region for national telephone numbers; the dataset's own where it names none.
     pub default_region: Option<Region>,
-    /// A boolean SQL expression over bare column names; a row for which it is null is not taken.
-    pub filter: Option<&'a str>,
+    /// The question's condition on these rows; a row for which it is null is not taken.
+    pub filter: Option<&'a Filter>,
     /// The contract's consent column: only rows with a plain yes take part.
     pub consent: Option<&'a str>,
     /// Who takes no part.
@@ -384,7 +385,7 @@ impl<'a> Sieve<'a> {
             }
         }
         let consent = plan.consent.map(&mut place);
-        let condition = plan.filter.map(|sql| Condition::parse(registration, sql)).transpose()?;
+        let condition = plan.filter.map(|filter| Condition::new(registration, filter)).transpose()?;
         for name in condition.iter().flat_map(Condition::columns) {
             // Borrowed from the registration, which outlives the condition.
             if let Some(column) = registration.column(name) {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::{
+use crate::engine::{
     arrow::{
         array::{ArrayRef, RecordBatch, RecordBatchOptions},
         datatypes::{DataType, Field, Schema, SchemaRef},

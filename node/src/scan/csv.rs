@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::arrow::{
+use crate::engine::arrow::{
     array::RecordBatch,
     csv::{ReaderBuilder, reader::Decoder},
     datatypes::{DataType, Field, Schema},
@@ -279,7 +279,7 @@ impl CsvRows {
 mod tests {
     use std::fs;
 
-    use datafusion::arrow::array::AsArray;
+    use crate::engine::arrow::array::AsArray;
     use proptest::prelude::*;
 
     use super::*;

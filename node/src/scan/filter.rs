@@ -4,34 +4,37 @@
 //! tells the asker something about that row. The parser has refused what could fail; what the planner puts
 //! in by itself (casts between types) is made total here as well. Null is no.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use datafusion::{
-    arrow::{
-        array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
-        datatypes::{DataType, Field, Int64Type, Schema},
+use crate::{
+    engine::{
+        arrow::{
+            array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch},
+            datatypes::{DataType, Field, Int64Type, Schema},
+        },
+        common::{
+            DFSchema, DataFusionError,
+            tree_node::{Transformed, TreeNode},
+        },
+        logical_expr::{
+            Expr, ExprSchemable, TryCast, execution_props::ExecutionProps,
+            physical_planning_context::PhysicalPlanningContext,
+        },
+        optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext},
+        physical_expr::{PhysicalExpr, create_physical_expr},
     },
-    common::{
-        DFSchema,
-        tree_node::{Transformed, TreeNode},
+    query::Filter,
+    scan::{
+        dataset::{Column, ColumnType, Registration},
+        error::ScanError,
+        terms,
     },
-    execution::session_state::{SessionState, SessionStateBuilder},
-    logical_expr::{Expr, ExprSchemable, TryCast},
-    optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext},
-    physical_expr::PhysicalExpr,
-    prelude::SessionConfig,
-};
-
-use crate::scan::{
-    dataset::{Column, ColumnType, Registration},
-    error::ScanError,
 };
 
 /// A condition planned over a dataset's columns.
 pub(super) struct Condition {
     dataset: String,
     columns: Vec<Column>,
-    state: SessionState,
     expr: Expr,
 }
 
@@ -42,23 +45,20 @@ pub(super) struct Planned {
 }
 
 impl Condition {
-    /// Reads a boolean expression over bare column names, compared exactly.
-    pub fn parse(registration: &Registration, sql: &str) -> Result<Self, ScanError> {
+    /// Takes a filter over the dataset's columns.
+    pub fn new(registration: &Registration, filter: &Filter) -> Result<Self, ScanError> {
         let unusable = || ScanError::FilterUnusable { dataset: registration.name.clone() };
-        let config = SessionConfig::new()
-            .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
-            .with_target_partitions(1);
-        let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
         let schema = schema(&registration.columns).ok_or_else(unusable)?;
-        let expr = state.create_logical_expr(sql, &schema).map_err(|_| unusable())?;
-        let is_boolean = expr.get_type(&schema).is_ok_and(|kind| kind == DataType::Boolean);
-        if !is_boolean || expr.is_volatile() {
+        let expr = terms::conjunction(filter);
+        if !expr.get_type(&schema).is_ok_and(|kind| kind == DataType::Boolean) {
             return Err(unusable());
         }
-        let names: BTreeSet<String> =
-            expr.column_refs().into_iter().map(|column| column.name().to_owned()).collect();
-        let columns = names.iter().map(|name| registration.known(name).cloned()).collect::<Result<_, _>>()?;
-        Ok(Self { dataset: registration.name.clone(), columns, state, expr })
+        let columns = filter
+            .columns()
+            .iter()
+            .map(|name| registration.known(name).cloned())
+            .collect::<Result<_, _>>()?;
+        Ok(Self { dataset: registration.name.clone(), columns, expr })
     }
 
     /// The columns that it looks at.
@@ -70,28 +70,26 @@ impl Condition {
     pub fn plan(&self, batch: &Schema) -> Result<Planned, ScanError> {
         let unusable = |_| ScanError::FilterUnusable { dataset: self.dataset.clone() };
         let schema = DFSchema::try_from(batch.clone()).map_err(unusable)?;
-        let context = SimplifyContext::builder()
-            .with_schema(Arc::new(schema.clone()))
-            .with_config_options(Arc::clone(self.state.config_options()))
-            .build();
-        let simplifier = ExprSimplifier::new(context);
-        let coerced = simplifier.coerce(self.expr.clone(), &schema).map_err(unusable)?;
-        // Some functions (`coalesce`) exist only until they are simplified.
-        let simple = simplifier.simplify(coerced).map_err(unusable)?;
-        let total = simple
-            .transform_up(|expr| {
-                Ok(match expr {
-                    Expr::Cast(cast) => {
-                        Transformed::yes(Expr::TryCast(TryCast::new_from_field(cast.expr, cast.field)))
-                    }
-                    other => Transformed::no(other),
-                })
-            })
-            .map_err(unusable)?
-            .data;
-        let expr = self.state.create_physical_expr(total, &schema).map_err(unusable)?;
+        let expr = physical(self.expr.clone(), &schema).map_err(unusable)?;
         Ok(Planned { dataset: self.dataset.clone(), expr })
     }
+}
+
+/// An expression that says something of every row.
+pub(super) fn physical(expr: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>, DataFusionError> {
+    let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+    let simplifier = ExprSimplifier::new(context);
+    // Some functions (`coalesce`) exist only until they are simplified.
+    let simple = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
+    let total = simple.transform_up(|expr| {
+        Ok(match expr {
+            Expr::Cast(cast) => {
+                Transformed::yes(Expr::TryCast(TryCast::new_from_field(cast.expr, cast.field)))
+            }
+            other => Transformed::no(other),
+        })
+    })?;
+    create_physical_expr(&total.data, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
 }
 
 impl Planned {

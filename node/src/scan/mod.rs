@@ -37,6 +37,7 @@ mod records;
 mod show;
 mod snapshot;
 mod survey;
+mod terms;
 mod whole;
 
 pub use collect::{CollectPlan, Counts, Customer, Customers, KeyCounts, LocalInput, Match, collect};

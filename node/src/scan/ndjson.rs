@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::arrow::{
+use crate::engine::arrow::{
     array::{ArrayRef, RecordBatch, RecordBatchOptions, StringBuilder},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };

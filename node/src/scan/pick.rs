@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use datafusion::{
+use crate::engine::{
     arrow::{
         array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, UInt64Array},
         compute::take,
@@ -61,7 +61,7 @@ pub fn pick(
     let also = Names::of_others(registration, matches, watch)?;
     let mut rows = read(registration, &plan.columns)?;
     let schema = plan.schema(rows.schema());
-    let unwritable = |error: datafusion::parquet::errors::ParquetError| ScanError::FileUnwritable {
+    let unwritable = |error: crate::engine::parquet::errors::ParquetError| ScanError::FileUnwritable {
         path: target.to_owned(),
         source: std::io::Error::other(error),
     };

@@ -15,7 +15,7 @@ use std::{
     thread,
 };
 
-use datafusion::arrow::{
+use crate::engine::arrow::{
     array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray},
     datatypes::{Field, Schema, SchemaRef},
 };

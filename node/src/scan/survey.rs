@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::AsArray;
+use crate::engine::arrow::array::AsArray;
 
 use crate::scan::{
     cells::Guess,

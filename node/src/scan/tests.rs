@@ -2,6 +2,7 @@
 
 mod collecting;
 mod faults;
+mod filtering;
 mod large;
 mod looking;
 
@@ -15,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::{
+use crate::engine::{
     arrow::{
         array::{ArrayRef, AsArray, RecordBatch},
         datatypes::Schema,
@@ -25,7 +26,7 @@ use datafusion::{
 use jiff::Timestamp;
 
 use super::*;
-use crate::report::Report;
+use crate::{query::Filter, report::Report};
 
 /// A directory with files, and a store of registrations beside it.
 struct Place {
@@ -91,7 +92,8 @@ fn texts(batch: &RecordBatch) -> Vec<Vec<Option<String>>> {
         .columns()
         .iter()
         .map(|column| {
-            datafusion::arrow::compute::cast(column, &datafusion::arrow::datatypes::DataType::Utf8).unwrap()
+            crate::engine::arrow::compute::cast(column, &crate::engine::arrow::datatypes::DataType::Utf8)
+                .unwrap()
         })
         .collect();
     (0..batch.num_rows())

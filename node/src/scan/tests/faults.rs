@@ -1,4 +1,4 @@
-use datafusion::arrow::array::{BooleanArray, Int64Array, ListArray, StringArray};
+use crate::engine::arrow::array::{BooleanArray, Int64Array, ListArray, StringArray};
 
 use super::*;
 use crate::report::Refusal;
@@ -181,10 +181,9 @@ fn a_damaged_parquet_file_is_an_error_wherever_it_is_cut_or_changed() {
 #[test]
 fn an_identifier_column_must_be_text_or_whole_numbers() {
     let place = Place::new();
-    let list =
-        ListArray::from_iter_primitive::<datafusion::arrow::datatypes::Int32Type, _, _>(vec![Some(vec![
-            Some(1),
-        ])]);
+    let list = ListArray::from_iter_primitive::<crate::engine::arrow::datatypes::Int32Type, _, _>(vec![
+        Some(vec![Some(1)]),
+    ]);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("flag", Arc::new(BooleanArray::from(vec![true]))),
         ("list", Arc::new(list)),

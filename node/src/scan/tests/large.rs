@@ -107,7 +107,8 @@ fn a_large_file_is_registered_collected_and_picked_in_bounded_memory() {
     });
     assert!(rise < 100);
     drop(matches);
-    plan.filter = Some("\"age\" < 30");
+    let young = Filter::of("\"age\" < 30").unwrap();
+    plan.filter = Some(&young);
     plan.consent = Some("ok");
     let (input, rise) = measured("collect, filtered", rows, || collect(&plan, &mut |_, _| true).unwrap());
     println!("{:?}", input.counts());

@@ -109,7 +109,7 @@ fn a_key_column_with_few_identifiers_is_warned_of_and_shares_have_four_digits() 
 
 #[test]
 fn quality_of_parquet_is_that_of_the_same_rows_in_csv() {
-    use datafusion::arrow::array::{Date32Array, Float64Array, Int64Array, StringArray};
+    use crate::engine::arrow::array::{Date32Array, Float64Array, Int64Array, StringArray};
     let place = Place::new();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("tel", Arc::new(Int64Array::from(vec![Some(13_812_345_678), None, Some(5)]))),

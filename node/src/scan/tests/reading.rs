@@ -1,4 +1,4 @@
-use datafusion::arrow::{
+use crate::engine::arrow::{
     array::{Decimal128Array, Float64Array, Int32Array, Int64Array, StringViewArray, UInt64Array},
     datatypes::Int32Type,
 };
@@ -151,7 +151,7 @@ fn json_strings_of_digits_are_text_and_numbers_are_numbers() {
 #[test]
 fn parquet_numbers_and_dictionaries_are_identifiers_as_text() {
     let place = Place::new();
-    let dictionary: datafusion::arrow::array::DictionaryArray<Int32Type> =
+    let dictionary: crate::engine::arrow::array::DictionaryArray<Int32Type> =
         vec![Some("0138"), None, Some("0138")].into_iter().collect();
     let decimal =
         Decimal128Array::from(vec![Some(13_812_345_678), None, Some(1)]).with_precision_and_scale(20, 0);

@@ -35,13 +35,13 @@ fn side(registration: &Registration, consent: Option<&str>, filter: &Json) -> Lo
     let filter = filter
         .as_object()
         .and_then(|filter| filter.iter().next())
-        .map(|(column, value)| format!("\"{column}\" = '{}'", value.as_str().unwrap()));
+        .map(|(column, value)| Filter::of(&format!("\"{column}\" = '{}'", value.as_str().unwrap())).unwrap());
     let plan = CollectPlan {
         registration,
         profile: Profile::GoogleDm2,
         keys: &KEYS,
         default_region: None,
-        filter: filter.as_deref(),
+        filter: filter.as_ref(),
         consent,
         withdrawn: &Withdrawn::default(),
     };
