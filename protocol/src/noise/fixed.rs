@@ -8,11 +8,18 @@ pub(super) const ONE: u128 = 1 << BITS;
 
 const BITS: u32 = 127;
 
-/// Halvings of the exponent before the series: brings the largest, 32, to 1/2.
-const HALVINGS: u32 = 6;
-
 /// Terms of the series. At y ≤ 1/2 the 36th is below 2⁻¹⁷⁴.
 const TERMS: u128 = 36;
+
+/// Exponents above this are as good as infinite: e^(−96) < 2⁻¹³⁸.
+const LARGEST_EXPONENT: u128 = 96;
+
+/// What a number is known to lie between, in units of 2⁻¹²⁷.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bounds {
+    pub down: u128,
+    pub up: u128,
+}
 
 /// The product as (high, low) halves of 256 bits.
 pub(super) const fn wide_mul(a: u128, b: u128) -> (u128, u128) {
@@ -36,38 +43,82 @@ pub(super) const fn mul_up(a: u128, b: u128) -> u128 {
     mul_down(a, b) + if low & (ONE - 1) == 0 { 0 } else { 1 }
 }
 
+/// (high·2¹²⁸ + low)/divisor, rounded down, and whether something was left; for high < divisor ≤ 2¹²⁷.
+pub(super) const fn wide_div((high, low): (u128, u128), divisor: u128) -> (u128, bool) {
+    let (mut rest, mut quotient, mut bit) = (high, 0, 128);
+    while bit > 0 {
+        bit -= 1;
+        rest = rest << 1 | (low >> bit) & 1;
+        quotient <<= 1;
+        if rest >= divisor {
+            rest -= divisor;
+            quotient |= 1;
+        }
+    }
+    (quotient, rest != 0)
+}
+
+/// a·b/divisor, rounded up; `None` where that or the divisor needs more than 127 bits.
+pub(super) fn mul_div_up(a: u128, b: u128, divisor: u128) -> Option<u128> {
+    let product = wide_mul(a, b);
+    if divisor > ONE || product.0 >= divisor {
+        return None;
+    }
+    let (quotient, more) = wide_div(product, divisor);
+    quotient.checked_add(u128::from(more)).filter(|quotient| *quotient <= ONE)
+}
+
 /// A bound R with e^(−num/den) ≤ R ≤ e^(−num/den) + 2⁻¹¹⁴, for 0 < num/den ≤ 32 and den < 2⁹⁶; `None` outside.
 ///
-/// y = num/(64·den) ≤ 1/2 is rounded *down*, by less than 2⁻¹²⁷, which makes e^(−y) larger. Its series
-/// 1 − y + y²/2 − … alternates and its terms shrink, so the partial sum that ends with an added term is not
-/// below e^(−y); terms that are added are rounded up, those taken away are rounded down. Each is off by less
-/// than 2 units, since y ≤ 1/2 halves the error of the one before: less than 74 units for 37 terms, and one
-/// for y. Then six squarings, rounded up, give e^(−64y): each at most doubles the error and adds one unit,
-/// (75 + 1)·2⁶ < 2¹³ units in all.
+/// The upper one of [`exp_neg`], whose error is below (75 + 1)·2⁶ < 2¹³ units here.
 pub(super) fn exp_neg_up(num: u64, den: u128) -> Option<u128> {
     let (num, bound) = (u128::from(num), 1 << 96);
     if num == 0 || den == 0 || den >= bound || num.div_ceil(den) > 32 {
         return None;
     }
-    let y = divide_down(num, den);
-    let (mut up, mut down) = (ONE, ONE);
-    let mut sum = ONE;
-    for k in 1..=TERMS {
-        (up, down) = (mul_up(up, y).div_ceil(k), mul_down(down, y) / k);
-        // No underflow: the sum stays above 1 − y ≥ 1/2, and no term is larger than y.
-        sum = if k % 2 == 0 { sum + up } else { sum - down };
-    }
-    let mut power = sum.min(ONE);
-    for _ in 0..HALVINGS {
-        power = mul_up(power, power);
-    }
-    Some(power)
+    Some(exp_neg(num, den).up)
 }
 
-/// num/(2⁶·den) in units of 2⁻¹²⁷, rounded down, by long division; for num/den ≤ 32.
-fn divide_down(num: u128, den: u128) -> u128 {
+/// Bounds of e^(−num/den), for 0 < den < 2¹²⁰; no further apart than 2⁻¹¹¹.
+///
+/// y = num/(2ʰ·den) ≤ 1/2 is rounded, by less than 2⁻¹²⁷: down, which makes e^(−y) larger, for the upper
+/// bound, up for the lower. The series 1 − y + y²/2 − … alternates and its terms shrink, so the partial sum
+/// that ends with an added term is not below e^(−y), and the one that ends with a term taken away is not
+/// above it; for the upper bound terms that are added are rounded up and those taken away are rounded down,
+/// for the lower the other way round. Each is off by less than 2 units, since y ≤ 1/2 halves the error of the
+/// one before: less than 74 units for 37 terms, and one for y. Then h squarings, rounded the same way, give
+/// e^(−2ʰ·y): each at most doubles the error and adds one unit, (75 + 1)·2ʰ in all, where h ≤ 8.
+pub(super) fn exp_neg(num: u128, den: u128) -> Bounds {
+    let whole = num.div_ceil(den);
+    if whole > LARGEST_EXPONENT {
+        return Bounds { down: 0, up: 1 };
+    }
+    let halvings = (2 * whole).next_power_of_two().trailing_zeros();
+    let (y, more) = divide_down(num, den, BITS - halvings);
+    let mut down = series(y + u128::from(more), TERMS - 1, false);
+    let mut up = series(y, TERMS, true).min(ONE);
+    for _ in 0..halvings {
+        (down, up) = (mul_down(down, down), mul_up(up, up));
+    }
+    Bounds { down, up }
+}
+
+/// 1 − y + y²/2 − … up to the power `terms`, rounded up or down.
+fn series(y: u128, terms: u128, up: bool) -> u128 {
+    let (mut high, mut low) = (ONE, ONE);
+    let mut sum = ONE;
+    for k in 1..=terms {
+        (high, low) = (mul_up(high, y).div_ceil(k), mul_down(low, y) / k);
+        // No underflow: the sum stays above 1 − y ≥ 1/2 less a few units, and no term is larger than y.
+        sum = if k % 2 == 0 { sum + if up { high } else { low } } else { sum - if up { low } else { high } };
+    }
+    sum
+}
+
+/// num·2^shift/den, rounded down, and whether something was left, by long division; for den < 2¹²⁷.
+fn divide_down(num: u128, den: u128, shift: u32) -> (u128, bool) {
     let (mut quotient, mut rest) = (num / den, num % den);
-    for _ in 0..BITS - HALVINGS {
+    for _ in 0..shift {
         rest <<= 1;
         quotient <<= 1;
         if rest >= den {
@@ -75,7 +126,7 @@ fn divide_down(num: u128, den: u128) -> u128 {
             quotient |= 1;
         }
     }
-    quotient
+    (quotient, rest != 0)
 }
 
 #[cfg(test)]

@@ -1,0 +1,122 @@
+//! Sampling by an inverse distribution function, in constant time.
+//!
+//! Rejection samplers take longer for some noise than for other, and the time tells the noise (Jin, McMurtry,
+//! Rubinstein, Ohrimenko 2021, "Are We There Yet? Timing and Floating-Point Attacks on Differential Privacy
+//! Systems", arXiv 2112.05307). Here the noise is a count of thresholds that one uniform number reaches, all
+//! of which are read and compared whatever the number is.
+//!
+//! # The table and its error
+//!
+//! The noise is symmetric, so the table is of its magnitude |X| and a coin gives the sign. For weights q(j),
+//! j = 0, 1, …, K, of which bounds from below and from above are known, the total S of all weights, the ones
+//! beyond K too, is bounded from above by S⁺. Magnitude j ≥ 1 gets ⌊2·q⁻(j)/S⁺·2¹²⁸⌋ of 2¹²⁸ numbers, 0 gets
+//! ⌊q⁻(0)/S⁺·2¹²⁸⌋: none gets more than its true probability. The rest R, what is missing to 2¹²⁸, goes to 0.
+//! So exactly R/2¹²⁸ of probability is moved, tail included, and the statistical distance between the table
+//! and the true distribution is at most R/2¹²⁸: no rounding is left to be argued about. R is
+//! [`error`](Table::error), measured when the table is built.
+
+use subtle::ConstantTimeGreater;
+
+use super::{
+    Variance,
+    fixed::{exp_neg, wide_div},
+};
+
+/// Digits dropped before weights are added up, so that the total fits.
+const COARSER: u32 = 8;
+
+/// −ln of the first weight that is too small for the table: e^(−83) < 2⁻¹¹⁹.
+const CUT: u128 = 83;
+
+/// How likely each magnitude is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    /// |X| is the number of thresholds that the uniform number reaches: thresholds[j] = P(|X| ≤ j)·2¹²⁸.
+    thresholds: Vec<u128>,
+    error: u128,
+}
+
+impl Table {
+    /// The discrete Gaussian, q(j) = e^(−j²/2σ²), for σ² up to 2¹¹.
+    pub fn gaussian(variance: Variance) -> Self {
+        let last = variance.twice_times_up(CUT).isqrt() + 1;
+        let weights: Vec<_> = (0..=last)
+            .map(|j| {
+                let weight = exp_neg(j * j * variance.den(), 2 * variance.num());
+                (weight.down >> COARSER, weight.up.div_ceil(1 << COARSER))
+            })
+            .collect();
+        // Σ q(j) beyond K ≤ ∫ e^(−t²/2σ²) dt from K on ≤ σ²/K·q(K).
+        let beyond = variance.num().div_ceil(variance.den()).div_ceil(last) * weights[last as usize].1;
+        let total = weights[0].1 + 2 * weights[1..].iter().map(|weight| weight.1).sum::<u128>() + 2 * beyond;
+        let share = |weight: u128| wide_div((weight, 0), total).0;
+        Self::of(std::iter::once(share(weights[0].0)).chain(weights[1..].iter().map(|w| share(2 * w.0))))
+    }
+
+    /// From 2¹²⁸ times the probabilities of 0, 1, …, K, all rounded down.
+    fn of(shares: impl Iterator<Item = u128>) -> Self {
+        let mut shares: Vec<_> = shares.collect();
+        while shares.last() == Some(&0) {
+            shares.pop();
+        }
+        // Of all 2¹²⁸ numbers.
+        let error = shares.iter().fold(0u128, |sum, share| sum.wrapping_add(*share)).wrapping_neg();
+        // The last one takes what is left, and needs no threshold.
+        shares.pop();
+        let mut below = error;
+        let thresholds = shares
+            .into_iter()
+            .map(|share| {
+                below += share;
+                below
+            })
+            .collect();
+        Self { thresholds, error }
+    }
+
+    /// The statistical distance from the true distribution, in units of 2⁻¹²⁸.
+    pub fn error(&self) -> u128 {
+        self.error
+    }
+
+    /// The noise that belongs to a uniform number and a uniform bit. Reads the whole table, always.
+    pub fn sample(&self, uniform: u128, sign: bool) -> i64 {
+        let reached = |threshold: &u128| 1 - i64::from(read(threshold).ct_gt(&uniform).unwrap_u8());
+        let magnitude: i64 = self.thresholds.iter().map(reached).sum();
+        let negative = i64::from(sign);
+        (magnitude ^ -negative) + negative
+    }
+
+    /// P(|X| > j)·2¹²⁸ of what is sampled.
+    pub fn beyond(&self, j: u64) -> u128 {
+        usize::try_from(j)
+            .ok()
+            .and_then(|j| self.thresholds.get(j))
+            .map_or(0, |threshold| threshold.wrapping_neg())
+    }
+
+    /// P(|X| = j)·2¹²⁸ of what is sampled, j from 0 on.
+    pub fn shares(&self) -> Vec<u128> {
+        let mut below = 0u128;
+        let ends = self.thresholds.iter().copied().chain([0]);
+        ends.map(|end| end.wrapping_sub(std::mem::replace(&mut below, end))).collect()
+    }
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+fn read(threshold: &u128) -> &u128 {
+    threshold
+}
+
+/// Counts what it reads, so that a test can see that the count never depends on the noise.
+#[cfg(test)]
+fn read(threshold: &u128) -> &u128 {
+    READS.with(|reads| reads.set(reads.get() + 1));
+    threshold
+}
+
+#[cfg(test)]
+thread_local! {
+    pub(super) static READS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
