@@ -173,11 +173,10 @@ proptest! {
     fn log_11_any_index_has_a_path_that_is_read_back(index: u64, shift in 0_u32..64, level in 0_u8..8, wide: u16) {
         let (index, width) = ((index >> shift) / 512, u64::from(wide % 256) + 1);
         let size = u128::from(index * 256 + width) << (8 * level);
-        if let Ok(size) = u64::try_from(size) {
-            if let Some(tile) = Tile::at(Holds::Hashes(level), index, size) {
-                prop_assert_eq!(u64::from(tile.width()), width);
-                prop_assert_eq!(tile.to_string().parse(), Ok(tile));
-            }
+        let tile = u64::try_from(size).ok().and_then(|size| Tile::at(Holds::Hashes(level), index, size));
+        if let Some(tile) = tile {
+            prop_assert_eq!(u64::from(tile.width()), width);
+            prop_assert_eq!(tile.to_string().parse(), Ok(tile));
         }
     }
 
