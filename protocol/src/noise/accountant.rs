@@ -136,6 +136,3 @@ fn epsilon_at(rho: u128, log: Ln, above: u128) -> u128 {
     let third = (rest << GRID).div_euclid(above as i128) + 1;
     (first + second + third).max(0) as u128
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,6 +21,13 @@ pub(super) struct Bounds {
     pub up: u128,
 }
 
+impl Bounds {
+    /// Bounds of the product with another number of at most 1.
+    pub fn times(self, other: Self) -> Self {
+        Self { down: mul_down(self.down, other.down), up: mul_up(self.up, other.up) }
+    }
+}
+
 /// The product as (high, low) halves of 256 bits.
 pub(super) const fn wide_mul(a: u128, b: u128) -> (u128, u128) {
     const LOW: u128 = u64::MAX as u128;
@@ -95,12 +102,9 @@ pub(super) fn exp_neg(num: u128, den: u128) -> Bounds {
     }
     let halvings = (2 * whole).next_power_of_two().trailing_zeros();
     let (y, more) = divide_down(num, den, BITS - halvings);
-    let mut down = series(y + u128::from(more), TERMS - 1, false);
-    let mut up = series(y, TERMS, true).min(ONE);
-    for _ in 0..halvings {
-        (down, up) = (mul_down(down, down), mul_up(up, up));
-    }
-    Bounds { down, up }
+    let down = series(y + u128::from(more), TERMS - 1, false);
+    let up = series(y, TERMS, true).min(ONE);
+    (0..halvings).fold(Bounds { down, up }, |power, _| power.times(power))
 }
 
 /// 1 − y + y²/2 − … up to the power `terms`, rounded up or down.

@@ -115,6 +115,11 @@ impl DiscreteGaussian {
         })
     }
 
+    /// No sample is further from 0 than this, below 2⁵⁵: what is added to a sum must leave room for it.
+    pub fn bound(&self) -> u64 {
+        self.parts.iter().rev().fold(0, |inner, table| inner * STEP.unsigned_abs() + table.last())
+    }
+
     /// The smallest h with P(|X| ≤ h) ≥ 95 %.
     pub fn half_width95(&self) -> u64 {
         self.half_width(Cover::Alone)
@@ -128,8 +133,7 @@ impl DiscreteGaussian {
         match &self.parts[..] {
             [table] => {
                 let miss = u128::MAX / cover.one_miss_in();
-                let widest = table.shares().len() as u64;
-                (0..widest).find(|h| table.beyond(*h) <= miss).unwrap_or(widest)
+                (0..table.last()).find(|h| table.beyond(*h) <= miss).unwrap_or(table.last())
             }
             _ => wide_half_width(self.variance, cover),
         }
@@ -177,6 +181,14 @@ fn convolved_half_width(table: &Table, cover: Cover) -> u64 {
         covered += 2 * at(half);
     }
     half as u64
+}
+
+#[cfg(test)]
+impl DiscreteGaussian {
+    /// The table, if it is one: P(|X| = j)·2¹²⁸.
+    pub(super) fn shares(&self) -> Option<Vec<u128>> {
+        self.parts.first().filter(|_| self.parts.len() == 1).map(Table::shares)
+    }
 }
 
 impl fmt::Debug for DiscreteGaussian {

@@ -109,6 +109,11 @@ impl DiscreteLaplace {
         geometric() - geometric()
     }
 
+    /// No sample is further from 0 than this, below 2⁵⁸: what is added to a sum must leave room for it.
+    pub fn bound(&self) -> u64 {
+        (1 << self.digits.len()) - 1
+    }
+
     /// The smallest h with P(|X| ≤ h) ≥ 95 %.
     pub fn half_width95(&self) -> u64 {
         self.half_width(Cover::Alone)

@@ -82,3 +82,6 @@ pub enum NoiseError {
     #[error("the sampler is not close enough to its distribution")]
     TableTooCoarse,
 }
+
+#[cfg(test)]
+mod tests;

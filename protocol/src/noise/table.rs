@@ -15,7 +15,7 @@
 //! and the true distribution is at most R/2¹²⁸: no rounding is left to be argued about. R is
 //! [`error`](Table::error), measured when the table is built.
 
-use subtle::ConstantTimeGreater;
+use std::hint::black_box;
 
 use super::{
     Variance,
@@ -40,10 +40,14 @@ impl Table {
     /// The discrete Gaussian, q(j) = e^(−j²/2σ²), for σ² up to 2¹¹.
     pub fn gaussian(variance: Variance) -> Self {
         let last = variance.twice_times_up(CUT).isqrt() + 1;
+        // q(j+1) = q(j)·t(j) with t(j) = e^(−(2j+1)/2σ²), and t(j+1) = t(j)·e^(−1/σ²): bounds all the way.
+        let (mut weight, step) = (exp_neg(0, 1), exp_neg(variance.den(), variance.num()));
+        let mut ratio = exp_neg(variance.den(), 2 * variance.num());
         let weights: Vec<_> = (0..=last)
-            .map(|j| {
-                let weight = exp_neg(j * j * variance.den(), 2 * variance.num());
-                (weight.down >> COARSER, weight.up.div_ceil(1 << COARSER))
+            .map(|_| {
+                let coarse = (weight.down >> COARSER, weight.up.div_ceil(1 << COARSER));
+                (weight, ratio) = (weight.times(ratio), ratio.times(step));
+                coarse
             })
             .collect();
         // Σ q(j) beyond K ≤ ∫ e^(−t²/2σ²) dt from K on ≤ σ²/K·q(K).
@@ -79,11 +83,24 @@ impl Table {
         self.error
     }
 
-    /// The noise that belongs to a uniform number and a uniform bit. Reads the whole table, always.
+    /// The largest magnitude there is.
+    pub fn last(&self) -> u64 {
+        self.thresholds.len() as u64
+    }
+
+    /// The noise that belongs to a uniform number and a uniform bit.
+    ///
+    /// Reads and compares the whole table, always; what is reached is the borrow of a subtraction, a number
+    /// that is added and not a condition that is branched on.
     pub fn sample(&self, uniform: u128, sign: bool) -> i64 {
-        let reached = |threshold: &u128| 1 - i64::from(read(threshold).ct_gt(&uniform).unwrap_u8());
-        let magnitude: i64 = self.thresholds.iter().map(reached).sum();
-        let negative = i64::from(sign);
+        let (mut magnitude, mut reads) = (0, 0);
+        for threshold in &self.thresholds {
+            let (_, borrow) = uniform.overflowing_sub(*threshold);
+            magnitude += 1 - i64::from(black_box(borrow));
+            reads += 1;
+        }
+        count(reads);
+        let negative = i64::from(black_box(sign));
         (magnitude ^ -negative) + negative
     }
 
@@ -105,15 +122,12 @@ impl Table {
 
 #[cfg(not(test))]
 #[inline(always)]
-fn read(threshold: &u128) -> &u128 {
-    threshold
-}
+fn count(_: u64) {}
 
-/// Counts what it reads, so that a test can see that the count never depends on the noise.
+/// Lets a test see that the count of what is read never depends on the noise.
 #[cfg(test)]
-fn read(threshold: &u128) -> &u128 {
-    READS.with(|reads| reads.set(reads.get() + 1));
-    threshold
+fn count(reads: u64) {
+    READS.with(|all| all.set(all.get() + reads));
 }
 
 #[cfg(test)]

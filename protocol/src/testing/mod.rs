@@ -3,9 +3,11 @@
 //! [`Pair`] runs two sessions against each other as a driver would, with every message encoded, sealed,
 //! opened and decoded on the way. [`Meddler`] stands on the way: it drops, repeats, exchanges, cuts and
 //! alters, either as a network attacker (whole frames) or as a peer gone bad (messages, sealed afterwards).
+//! [`hockey`] holds a mechanism to the (ε, δ) it claims, from its outputs alone.
 //! For tests of this package and of others, by the feature `testing`.
 
 pub mod fuzz;
+pub mod hockey;
 mod meddler;
 mod pair;
 
