@@ -19,12 +19,15 @@ pub mod book;
 pub mod checkpoint;
 mod cosignature;
 mod entry;
+pub mod export;
 pub mod merkle;
 pub mod note;
 pub mod proof;
 #[cfg(test)]
 mod signers;
+pub mod table;
 pub mod tiles;
+pub mod verify;
 pub mod witness;
 
 pub use book::Book;
