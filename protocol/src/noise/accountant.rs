@@ -1,12 +1,12 @@
 //! What privacy costs and what is left of it, in whole billionths of ρ.
 //!
 //! Attack: balances in floating point drift, and many small questions get for nothing what one large one
-//! would have to pay. Here prices are integers rounded up, limits integers rounded down, and adding them is
-//! exact: zero-concentrated differential privacy (zCDP) adds up over questions that are chosen one after the
+//! would have to pay. Here prices are integers rounded up, limits integers rounded down (NOISE-02), and adding
+//! them is exact: zero-concentrated differential privacy (zCDP) adds up over questions that are chosen one after the
 //! other (Bun and Steinke 2016, "Concentrated Differential Privacy", Lemma 1.7; Feldman and Zrnic 2021,
 //! "Individual Privacy Accounting via a Rényi Filter", for stopping when a fixed sum is reached).
 //!
-//! # From ρ to (ε, δ)
+//! # From ρ to (ε, δ): NOISE-03
 //!
 //! For every α > 1, by CKS20, Proposition 12 with Corollary 13, ρ-zCDP implies (ε, δ) with
 //!

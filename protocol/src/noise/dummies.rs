@@ -1,4 +1,4 @@
-//! How many dummies pad a size.
+//! How many dummies pad a size: NOISE-15.
 //!
 //! # The distribution
 //!

@@ -4,13 +4,13 @@
 //! integers that one customer changes by at most Δ, it costs ρ = Δ²/(2σ²) of zero-concentrated differential
 //! privacy, exactly and for any σ (Theorem 4); in k sums at once, Δ is the Euclidean norm of the changes.
 //!
-//! # From one table or from several
+//! # From one table or from several: NOISE-07
 //!
 //! Up to σ = 45 one [`Table`](super::table::Table) holds the distribution. Beyond, the table would grow with σ
 //! and every sample with it; so a wide one is put together: X = X₀ + 7·X₁, X₀ with σ₀² ≥ 256 from a table, X₁
 //! with σ₁² ≥ 36 an integer, from a table or put together in turn, σ² = σ₀² + 49·σ₁² exactly. That is the
-//! convolution of Micciancio and Walter 2017, "Gaussian Sampling over the Integers: Efficient, Generic,
-//! Constant-Time", Section 4; the derivation for this case:
+//! way of Micciancio and Walter 2017, "Gaussian Sampling over the Integers: Efficient, Generic, Constant-Time";
+//! the derivation for this case:
 //!
 //! With τ² = σ₀²σ₁²/σ² and c = 7σ₁²/σ², completing the square gives for every x
 //!
@@ -93,7 +93,7 @@ impl DiscreteGaussian {
         self.error
     }
 
-    /// Noise, from a seed that is uniform, secret and used for nothing else.
+    /// NOISE-10: noise, from a seed that is uniform, secret and used for nothing else.
     pub fn sample(&self, seed: &Secret<[u8; 32]>) -> i64 {
         self.draw(&mut ChaCha20Rng::from_seed(*seed.expose()))
     }
@@ -115,7 +115,7 @@ impl DiscreteGaussian {
         })
     }
 
-    /// No sample is further from 0 than this, below 2⁵⁵: what is added to a sum must leave room for it.
+    /// NOISE-09: no sample is further from 0 than this, below 2⁵⁵: what is added to a sum must leave room for it.
     pub fn bound(&self) -> u64 {
         self.parts.iter().rev().fold(0, |inner, table| inner * STEP.unsigned_abs() + table.last())
     }
@@ -125,7 +125,7 @@ impl DiscreteGaussian {
         self.half_width(Cover::Alone)
     }
 
-    /// The smallest h with |X| ≤ h as surely as `cover` says, from the exact distribution where it is one
+    /// NOISE-11: the smallest h with |X| ≤ h as surely as `cover` says, from the exact distribution where it is one
     /// table. Where it is several, σ > 45, a bound that is at most one more: since q(j) = e^(−j²/2σ²) is convex
     /// beyond σ, Σ q(j) for j > h is at most ∫ q from h + ½ on, and the total is at least σ√2π (Poisson), so
     /// h = ⌈zσ − ½⌉ is enough.
@@ -139,7 +139,7 @@ impl DiscreteGaussian {
         }
     }
 
-    /// The same for the sum of two independent samples, where both sides add a full share.
+    /// The same for the sum of two independent samples, where both sides add a full share (NOISE-12).
     ///
     /// From the exact convolution where the noise is one table. Where it is several, the sum is a discrete
     /// Gaussian of 2σ² but for less than 2⁻¹²⁶, by the derivation above with 1 for 7 and τ² = σ²/2 ≥ 9/2.

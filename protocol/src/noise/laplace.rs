@@ -5,7 +5,7 @@
 //! and costs ρ = ε²/2 (Bun and Steinke 2016, "Concentrated Differential Privacy", Proposition 1.4). In k sums
 //! at once, Δ is the sum of the changes.
 //!
-//! # How it is sampled
+//! # How it is sampled: NOISE-08
 //!
 //! X = G − G′, two independent geometric numbers with P(g) = (1−p)·pᵍ: the convolution is Σ_g (1−p)²·p^(2g+|x|)
 //! = (1−p)²/(1−p²)·p^|x|. And the binary digits of a geometric number are independent, since
@@ -109,7 +109,7 @@ impl DiscreteLaplace {
         geometric() - geometric()
     }
 
-    /// No sample is further from 0 than this, below 2⁵⁸: what is added to a sum must leave room for it.
+    /// NOISE-09: no sample is further from 0 than this, below 2⁵⁸: what is added to a sum must leave room for it.
     pub fn bound(&self) -> u64 {
         (1 << self.digits.len()) - 1
     }
@@ -126,7 +126,7 @@ impl DiscreteLaplace {
         self.smallest(|h| (self.power(h + 1).up >> 8) * share + share <= (ONE >> 8) + (p.down >> 8))
     }
 
-    /// The same for the sum of two independent samples, where both sides add a full share.
+    /// The same for the sum of two independent samples, where both sides add a full share (NOISE-12).
     ///
     /// The convolution has P(s) = ((1−p)/(1+p))²·p^|s|·(|s| + (1+p²)/(1−p²)), so with n = h + 1
     /// P(|S| > h) = 2pⁿ/(1+p)²·(n(1−p) + p + (1+p²)/(1+p)).

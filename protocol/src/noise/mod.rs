@@ -4,7 +4,7 @@
 //! added to it. So no figure and no size crosses the wire that is not a public bound, noisy, or padded by a
 //! random number of dummies. Two more attacks shape the code. Noise from floating point has gaps that give the
 //! true value away (Mironov 2012, "On significance of the least significant bits for differential privacy"),
-//! so everything here is integers, and the distance between what is sampled and what is claimed is computed,
+//! so everything here is integers (NOISE-01), and the distance between what is sampled and what is claimed is computed,
 //! not estimated. And samplers that take longer for larger noise tell it through time, so a sample reads all
 //! of its tables always.
 //!
@@ -40,7 +40,7 @@ pub use variance::Variance;
 /// Billionths in 1.
 const NANO: u128 = 1_000_000_000;
 
-/// The largest ε of a budget: e²⁰ is half a billion to one, which protects nobody, and the errors of the
+/// NOISE-14: the largest ε of a budget: e²⁰ is half a billion to one, which protects nobody, and the errors of the
 /// samplers are set against it.
 pub const LARGEST_EPSILON: u64 = 20;
 

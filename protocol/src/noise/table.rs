@@ -5,7 +5,7 @@
 //! Systems", arXiv 2112.05307). Here the noise is a count of thresholds that one uniform number reaches, all
 //! of which are read and compared whatever the number is.
 //!
-//! # The table and its error
+//! # The table and its error: NOISE-05
 //!
 //! The noise is symmetric, so the table is of its magnitude |X| and a coin gives the sign. For weights q(j),
 //! j = 0, 1, …, K, of which bounds from below and from above are known, the total S of all weights, the ones
@@ -90,7 +90,7 @@ impl Table {
 
     /// The noise that belongs to a uniform number and a uniform bit.
     ///
-    /// Reads and compares the whole table, always; what is reached is the borrow of a subtraction, a number
+    /// NOISE-06: reads and compares the whole table, always; what is reached is the borrow of a subtraction, a number
     /// that is added and not a condition that is branched on.
     pub fn sample(&self, uniform: u128, sign: bool) -> i64 {
         let (mut magnitude, mut reads) = (0, 0);

@@ -1,6 +1,6 @@
 //! Groups whose names are not public.
 //!
-//! Attack: a group that only one customer is in tells by its mere name that this customer is there. So a
+//! NOISE-13. Attack: a group that only one customer is in tells by its mere name that this customer is there. So a
 //! group of which the contract does not know the name is shown only if its noisy count reaches a threshold
 //! that a group of one reaches with probability at most δ.
 //!

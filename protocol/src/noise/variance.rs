@@ -36,7 +36,7 @@ impl Variance {
         Ok(Self { num, den })
     }
 
-    /// The σ² whose price is `nano_rho` exactly: Δ²/(2ρ), by ρ = Δ²/(2σ²) (CKS20, Theorem 4).
+    /// NOISE-04: the σ² whose price is `nano_rho` exactly: Δ²/(2ρ), by ρ = Δ²/(2σ²) (CKS20, Theorem 4).
     ///
     /// `sensitivity` is Δ₂ in units of the grid, at most 2⁴⁵.
     pub fn of_price(nano_rho: u64, sensitivity: u64) -> Result<Self, NoiseError> {

@@ -258,7 +258,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_calibration_is_private_and_no_larger_than_needed(
+    fn noise_15_any_calibration_is_private_and_no_larger_than_needed(
         epsilon in 5..400u64, exponent in 2..15u32, sensitivity in 1..5u32,
     ) {
         let epsilon = Rational::new(epsilon, 100).unwrap();
