@@ -42,11 +42,10 @@
 
 use std::{collections::VecDeque, fmt};
 
-use subtle::ConstantTimeGreater;
-
 use super::{
     Rational,
     fixed::{ONE, exp_neg_up, mul_up, wide_mul},
+    table::reached,
 };
 
 /// The largest n: 2¹⁶ dummies are expected then, and the table takes 2 MiB.
@@ -111,8 +110,7 @@ impl DummyCount {
     ///
     /// Reads the whole table whatever the outcome, and compares in constant time.
     pub fn sample(&self, uniform: [u8; 16]) -> u32 {
-        let uniform = u128::from_le_bytes(uniform);
-        self.thresholds.iter().map(|threshold| 1 - u32::from(threshold.ct_gt(&uniform).unwrap_u8())).sum()
+        reached(&self.thresholds, u128::from_le_bytes(uniform)) as u32
     }
 }
 

@@ -89,18 +89,8 @@ impl Table {
     }
 
     /// The noise that belongs to a uniform number and a uniform bit.
-    ///
-    /// NOISE-06: reads and compares the whole table, always; what is reached is the borrow of a subtraction, a number
-    /// that is added and not a condition that is branched on.
     pub fn sample(&self, uniform: u128, sign: bool) -> i64 {
-        let (mut magnitude, mut reads) = (0, 0);
-        for threshold in &self.thresholds {
-            let (_, borrow) = uniform.overflowing_sub(*threshold);
-            magnitude += 1 - i64::from(black_box(borrow));
-            reads += 1;
-        }
-        count(reads);
-        let negative = i64::from(black_box(sign));
+        let (magnitude, negative) = (reached(&self.thresholds, uniform) as i64, i64::from(black_box(sign)));
         (magnitude ^ -negative) + negative
     }
 
@@ -118,6 +108,21 @@ impl Table {
         let ends = self.thresholds.iter().copied().chain([0]);
         ends.map(|end| end.wrapping_sub(std::mem::replace(&mut below, end))).collect()
     }
+}
+
+/// How many thresholds a number reaches.
+///
+/// NOISE-06: reads and compares all of them, always; what is reached is the borrow of a subtraction, a number
+/// that is added and not a condition that is branched on.
+pub(super) fn reached(thresholds: &[u128], uniform: u128) -> u64 {
+    let (mut reached, mut reads) = (0, 0);
+    for threshold in thresholds {
+        let (_, borrow) = uniform.overflowing_sub(*threshold);
+        reached += 1 - u64::from(black_box(borrow));
+        reads += 1;
+    }
+    count(reads);
+    reached
 }
 
 #[cfg(not(test))]
