@@ -5,12 +5,13 @@
 //! exactly from its seed, has test vectors and can be fuzzed.
 //!
 //! ```text
-//!   ids, secret ──► wire ──► session ──► psi (join, aggregate, learn have their place beside it)
+//!   ids, secret ──► wire ──► session ──► psi, aggregate (join, learn have their place beside them)
 //!                    ▲                    │
 //!   identity ── items for psi             ├──► ristretto   many points, one scalar
 //!   noise ───── dummies that pad sizes    └──► transcript  what was said, hashed
 //! ```
 
+pub mod aggregate;
 pub mod identity;
 pub mod ids;
 pub mod log;

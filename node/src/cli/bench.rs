@@ -13,7 +13,7 @@ use crate::{
     config::Home,
     control::{self, Event, Reply, Request},
     exchange::Calibration,
-    query::{QueryRequest, default_wait},
+    query::{QueryRequest, Wish, default_wait},
     report::{Class, Refusal, Report},
 };
 
@@ -117,6 +117,7 @@ pub fn psi(bench: &PsiBench, events: &mut dyn FnMut(Event)) -> Result<Reply, Rep
         sql: "SELECT customer FROM asker.rows JOIN partner.rows USING (customer)".to_owned(),
         contract: None,
         purpose: None,
+        wish: Wish::default(),
         wait: default_wait(),
     };
     let started = Instant::now();

@@ -48,6 +48,9 @@ pub struct Add {
     /// A region that the rows must not leave, such as CN or EU
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
+    /// Which of your populations its customers are, where they are not all one; each has a budget of its own
+    #[arg(long, value_name = "NAME")]
+    population: Option<String>,
     /// A column's class: general, important or core, such as --class balance=core
     #[arg(long = "class", value_name = "COLUMN=CLASS", value_parser = parse::class)]
     classes: Vec<(String, String)>,
@@ -85,6 +88,7 @@ impl Add {
             row_id: self.row_id,
             default_region: self.default_region,
             region: self.region,
+            population: self.population,
             classes: self.classes,
             max_missing: self.max_missing,
             max_outliers: self.max_outliers,

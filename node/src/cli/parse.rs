@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::config::units::{parse_duration, parse_share};
+use crate::{
+    config::units::{parse_duration, parse_share},
+    policy::Decimal,
+};
 
 /// `kind=column` or `column=class`: two non-empty words.
 pub fn pair(text: &str) -> Result<(String, String), String> {
@@ -33,6 +36,12 @@ pub fn share(text: &str) -> Result<f64, String> {
 /// `10m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|_| "a number with ms, s, m, h or d, such as 90s or 10m".into())
+}
+
+/// `0.5` or `50`, in millionths.
+pub fn micro(text: &str) -> Result<u64, String> {
+    let micro = text.parse::<Decimal>().ok().and_then(Decimal::micro).filter(|micro| *micro > 0);
+    micro.ok_or_else(|| "a number above 0 with at most six decimals, such as 0.5 or 50".into())
 }
 
 /// `48h` or `7d`, in whole hours.
@@ -87,6 +96,15 @@ mod tests {
         assert_eq!(hours("7d"), Ok(168));
         for wrong in ["90m", "0h", "48", "1h500ms", "h", "-1h"] {
             assert!(hours(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn f05_an_epsilon_is_a_positive_number() {
+        assert_eq!(micro("0.5"), Ok(500_000));
+        assert_eq!(micro("50"), Ok(50_000_000));
+        for wrong in ["0", "-1", "inf", "NaN", "1e20", "1e-7", "", "a"] {
+            assert!(micro(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -15,7 +15,10 @@ use super::{
     parse,
     printer::OutFile,
 };
-use crate::{control::Request, query::QueryRequest};
+use crate::{
+    control::Request,
+    query::{QueryRequest, Wish},
+};
 
 /// A question and what it is asked under.
 #[derive(Debug, Args)]
@@ -32,6 +35,15 @@ pub struct Question {
     /// What the answer is for [default: the contract's purpose]
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
+    /// The privacy to spend, where the text has no OPTIONS (epsilon = …) [default: the contract's per_query_epsilon]
+    #[arg(long, value_name = "EPSILON", value_parser = parse::micro, help_heading = "Noise")]
+    epsilon: Option<u64>,
+    /// Spend what puts a count within this, in 95 of 100 cases, such as 50
+    #[arg(long, value_name = "PLUS-MINUS", value_parser = parse::micro, help_heading = "Noise")]
+    accuracy: Option<u64>,
+    /// Spend no more than this
+    #[arg(long, value_name = "EPSILON", value_parser = parse::micro, help_heading = "Noise")]
+    max_epsilon: Option<u64>,
 }
 
 /// Show what a question would cost and reveal, without asking it
@@ -71,7 +83,9 @@ impl Question {
                 mend: "tacit query \"SELECT …\", or tacit query -f FILE".into(),
             });
         }
-        Ok(QueryRequest { sql, contract: self.contract, purpose: self.purpose, wait })
+        let wish =
+            Wish { epsilon: self.epsilon, accuracy: self.accuracy, max_epsilon: self.max_epsilon };
+        Ok(QueryRequest { sql, contract: self.contract, purpose: self.purpose, wish, wait })
     }
 }
 

@@ -86,6 +86,9 @@ pub struct DatasetAdd {
     pub default_region: Option<String>,
     /// Region that the rows must not leave (free text such as `CN` or `EU`).
     pub region: Option<String>,
+    /// Which of the owner's populations its customers are; `customers` when left out.
+    #[serde(default)]
+    pub population: Option<String>,
     /// Classes of columns: (column, `general` | `important` | `core`).
     pub classes: Vec<(String, String)>,
     /// Warn when more than this share of a column is missing (0..=1).

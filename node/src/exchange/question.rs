@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tacit_protocol::ids::{ContractId, QueryId};
 
-use crate::{ledger::Reserved, query::QueryRequest};
+use crate::{ledger::Reserved, query::{QueryRequest, Wish}};
 
 /// The question as the partner sees it: the asker's own filter and columns are not in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +119,8 @@ impl Question {
             sql: self.sql.clone(),
             contract: Some(self.contract.to_string()),
             purpose: Some(self.purpose.clone()),
+            // What the asker wishes has become the ε of the text.
+            wish: Wish::default(),
             wait: self.wait.min(LONGEST_WAIT),
         }
     }

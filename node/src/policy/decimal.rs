@@ -43,6 +43,22 @@ impl Decimal {
         (self.0 % MICRO == 0).then(|| u64::try_from(self.0 / MICRO).ok()).flatten()
     }
 
+    /// In units of 10⁻¹⁵, with its sign; within ±10²⁷.
+    pub const fn units(self) -> i128 {
+        self.0
+    }
+
+    /// This many units of 10⁻¹⁵.
+    pub const fn of_units(units: i128) -> Self {
+        Self(units)
+    }
+
+    /// The nearest double, for showing and for comparing with cells.
+    pub fn real(self) -> f64 {
+        // Invariant: what is displayed is a decimal number.
+        self.to_string().parse().unwrap_or(f64::NAN)
+    }
+
     /// In units of 10⁻¹⁵; `None` if it is negative or does not fit.
     pub fn femto(self) -> Option<u64> {
         u64::try_from(self.0).ok()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Permitted, Role, contract::list};
+use super::{AggregatePlan, Permitted, Role, contract::list};
 use crate::query::Ask;
 
 /// The plan of a question, for people and programs.
@@ -48,8 +48,10 @@ impl Plan {
             stage(name, format!("read {}, {filter}; leave out rows without consent", table.dataset));
         }
         let keys: Vec<String> = terms.identity.keys.iter().map(ToString::to_string).collect();
+        // Over one table, its owner alone finds out which rows are one customer.
+        let matching = if permitted.plan().is_some() { owner } else { "both" };
         stage(
-            "both",
+            matching,
             format!(
                 "bring {} to one spelling ({}), hash, drop duplicates",
                 keys.join(", then "),
@@ -73,9 +75,12 @@ impl Plan {
                 learn(asker, format!("the padded size of {owner}'s set"));
                 learn(owner, format!("the padded size of {asker}'s set, and nothing about who is in it"));
             }
-            Ask::Aggregate(_) | Ask::Join(_) => {
-                stage("both", "figures with noise: not in this version of Tacit".to_owned());
+            Ask::Aggregate(_) => {
+                if let Some(plan) = permitted.plan() {
+                    figures(plan, (asker, owner), &mut stage, &mut learn);
+                }
             }
+            Ask::Join(_) => stage("both", "figures with noise: not in this version of Tacit".to_owned()),
         }
         Self {
             contract: permitted.contract().title(),
@@ -87,4 +92,32 @@ impl Plan {
             sent: permitted.question_for_partner(),
         }
     }
+}
+
+/// What happens to figures over one table, and what its asker learns.
+fn figures(
+    plan: &AggregatePlan,
+    (asker, owner): (&str, &str),
+    stage: &mut dyn FnMut(&str, String),
+    learn: &mut dyn FnMut(&str, String),
+) {
+    let (groups, integers) = (plan.cells(), plan.columns().len());
+    let clamps: Vec<String> = plan
+        .measures()
+        .iter()
+        .map(|measure| {
+            let step = measure.fixed.step();
+            let (low, high) = (measure.fixed.low() as f64 * step, measure.fixed.high() as f64 * step);
+            format!("{} to {low}–{high}", measure.column)
+        })
+        .collect();
+    let clamped = if clamps.is_empty() { String::new() } else { format!("; clamp {}", list(&clamps)) };
+    stage(owner, format!("count each customer once, by one of its rows, in one of {groups} public groups{clamped}"));
+    stage("both", "set the price aside in both ledgers".to_owned());
+    stage(owner, format!("add discrete Gaussian noise to {integers} integers a group, and hide groups below {}", plan.min_group()));
+    stage(asker, "write the figures with their 95 % intervals to a file".to_owned());
+    stage("both", "record the run".to_owned());
+    learn(asker, format!("noisy figures of {groups} groups, the empty ones included; whether one customer is in the data is hidden by the noise"));
+    learn(asker, format!("which groups are below {} with noise", plan.min_group()));
+    learn(owner, "the question".to_owned());
 }

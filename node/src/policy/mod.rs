@@ -10,12 +10,14 @@
 //!                                                                                     │
 //!   Parsed ─────────────────────────────────────────────────► permit ◄── own (registrations)
 //!                                                                │
+//!                                                                ├─► aggregate  groups, integers, noise, price
 //!                                                                ├─► explain    what it will do and tell
 //!                                                                └─► approvals  a person says yes, for one run
 //!
 //!   consent   customers who take no part, whatever is permitted
 //! ```
 
+mod aggregate;
 mod approvals;
 pub mod consent;
 mod contract;
@@ -30,10 +32,13 @@ mod signer;
 #[cfg(test)]
 mod tests;
 
+pub use aggregate::{
+    AggregateError, AggregatePlan, Axis, FixedPoint, Measure, NoisyColumn, Price, Quantity, lifetime, within,
+};
 pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
 pub use contract::{
     Allow, ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, ContractError, DatasetTerms,
-    IdentityTerms, Partner, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
+    IdentityTerms, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
     what_you_agree_to,
 };
 pub use contracts::{Contracts, day};

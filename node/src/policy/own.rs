@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use tacit_protocol::{identity::KeyKind, ids::PartnerId};
 
 use super::{
-    ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, DatasetTerms, Document, PolicyError, error::Under,
+    ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, DatasetTerms, Document, PolicyError, contract::POPULATION,
+    error::Under,
 };
 use crate::query::{Columns, Kind, TableName};
 
@@ -28,6 +29,8 @@ pub struct DatasetFacts {
     pub keys: Vec<(KeyKind, String)>,
     /// A region that the rows must not leave.
     pub region: Option<String>,
+    /// Which of the owner's populations its customers are; `None` is the usual one.
+    pub population: Option<String>,
     /// Classes of columns; a column that is not here is general.
     pub classes: BTreeMap<String, ColumnClass>,
 }
@@ -58,6 +61,15 @@ pub(super) fn fits(
             table,
             registered: named(&facts.region),
             agreed: named(&terms.region),
+        });
+    }
+    let registered = facts.population.as_deref().unwrap_or(POPULATION);
+    if registered != terms.population() {
+        return Err(PolicyError::WrongPopulation {
+            contract: under(),
+            table: Box::new(table),
+            registered: registered.to_owned(),
+            agreed: terms.population().to_owned(),
         });
     }
     if let Consent::Column(column) = &terms.consent {

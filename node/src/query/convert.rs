@@ -38,7 +38,7 @@ pub(super) fn conditions(clause: &ast::Expr, scope: &Scope) -> Result<Vec<Vec<Ex
 }
 
 /// The operands of a chain of one operator, left to right. Brackets around a link are looked through.
-fn chain<'e>(expr: &'e ast::Expr, operator: &BinaryOperator) -> Vec<&'e ast::Expr> {
+pub(super) fn chain<'e>(expr: &'e ast::Expr, operator: &BinaryOperator) -> Vec<&'e ast::Expr> {
     // A chain of a thousand ANDs is a tree a thousand deep: it is walked with a list, not by recursion.
     let (mut left, mut found) = (vec![expr], Vec::new());
     while let Some(expr) = left.pop() {
@@ -250,7 +250,7 @@ impl Converter<'_> {
 }
 
 /// A constant, with its sign.
-fn literal(expr: &ast::Expr) -> Result<Literal, QueryError> {
+pub(super) fn literal(expr: &ast::Expr) -> Result<Literal, QueryError> {
     let constant = || {
         QueryError::unsupported(
             "something other than a constant in this place",

@@ -103,6 +103,15 @@ pub enum QueryError {
     /// An ε that is not a positive decimal number of at most six places.
     #[error("epsilon in OPTIONS must be a positive number with at most six decimals, at most 100")]
     Epsilon,
+    /// A δ that is not between 0 and 1.
+    #[error("delta in OPTIONS must be more than 0 and less than 1, with at most fifteen decimals")]
+    Delta,
+    /// ε is said twice, differently, or together with the accuracy that is to decide it.
+    #[error("the question says in two ways how much noise there shall be: {ways}")]
+    TwoWishes {
+        /// Which.
+        ways: &'static str,
+    },
     /// The machine has no thread to spare.
     #[error("no thread could be started to read the question")]
     NoThread,
@@ -160,6 +169,8 @@ impl Refusal for QueryError {
             Self::NotGrouped { .. } => "E-QUERY-NOT-GROUPED",
             Self::KindsDiffer { .. } => "E-QUERY-TYPES",
             Self::Epsilon => "E-QUERY-EPSILON",
+            Self::Delta => "E-QUERY-DELTA",
+            Self::TwoWishes { .. } => "E-QUERY-TWO-WISHES",
             Self::NoThread => "E-QUERY-NO-THREAD",
             Self::ReaderFailed => "E-QUERY-READER-FAILED",
             Self::NotInThisVersion { .. } => "E-NOT-IN-THIS-VERSION",
@@ -218,6 +229,8 @@ impl Refusal for QueryError {
             Self::ReaderFailed => {
                 would_do("write it more simply, and report the question's form (without its values)")
             }
+            Self::Delta => would_do("leave it out: the contract's delta holds then"),
+            Self::TwoWishes { .. } => would_do("say it once: in OPTIONS, by --epsilon or by --accuracy"),
             Self::Epsilon => would_do("SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 0.5) …"),
         }
     }

@@ -81,7 +81,7 @@ impl Literal {
         }
     }
 
-    fn sql(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         match self {
             Self::Text(text) => text_sql(text),
             Self::Integer(number) => number.to_string(),
@@ -110,7 +110,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    const fn sql(self) -> &'static str {
+    pub(super) const fn sql(self) -> &'static str {
         match self {
             Self::Equal => "=",
             Self::Different => "<>",

@@ -27,8 +27,17 @@ pub(super) struct Tokens {
     pub tokens: Vec<TokenWithSpan>,
     /// Whether `WITH DIFFERENTIAL_PRIVACY` stood there.
     pub private: bool,
-    /// ε in millionths, if `OPTIONS` set it.
+    /// What `OPTIONS` set.
+    pub options: Options,
+}
+
+/// What `OPTIONS` can set.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Options {
+    /// ε in millionths.
     pub epsilon: Option<u64>,
+    /// δ in units of 10⁻¹⁵.
+    pub delta: Option<u64>,
 }
 
 /// Cuts a question into tokens.
@@ -167,45 +176,63 @@ fn cut_options(tokens: Vec<TokenWithSpan>) -> Result<Tokens, QueryError> {
         && is_keyword(tokens.get(1), "WITH")
         && is_keyword(tokens.get(2), "DIFFERENTIAL_PRIVACY");
     if !found {
-        return Ok(Tokens { tokens, private: false, epsilon: None });
+        return Ok(Tokens { tokens, private: false, options: Options::default() });
     }
-    let (mut end, mut epsilon) = (3, None);
+    let (mut end, mut set) = (3, Options::default());
     if is_keyword(tokens.get(3), "OPTIONS") {
         let close = tokens
             .iter()
             .position(|token| token.token == Token::RParen)
             .filter(|_| tokens.get(4).is_some_and(|token| token.token == Token::LParen))
             .ok_or(QueryError::Epsilon)?;
-        epsilon = options(&tokens[5..close])?;
+        set = options(&tokens[5..close])?;
         end = close + 1;
     }
     let mut tokens = tokens;
     tokens.drain(1..end);
-    Ok(Tokens { tokens, private: true, epsilon })
+    Ok(Tokens { tokens, private: true, options: set })
 }
 
-/// Reads `epsilon = 0.5`; everything else is the contract's to set.
-fn options(tokens: &[TokenWithSpan]) -> Result<Option<u64>, QueryError> {
-    let mut epsilon = None;
+/// Reads `epsilon = 0.5, delta = 1e-7`; everything else is the contract's to set.
+fn options(tokens: &[TokenWithSpan]) -> Result<Options, QueryError> {
+    let mut set = Options::default();
     for option in tokens.split(|token| token.token == Token::Comma) {
         match option {
             [] => {}
             [name, equals, value] if equals.token == Token::Eq && is_keyword(Some(name), "epsilon") => {
-                let Token::Number(digits, false) = &value.token else { return Err(QueryError::Epsilon) };
-                let micro = digits.parse::<Decimal>().ok().and_then(|decimal| decimal.micro());
+                let micro = decimal(value).and_then(Decimal::micro);
                 let micro =
                     micro.filter(|micro| (1..=100_000_000).contains(micro)).ok_or(QueryError::Epsilon)?;
-                if epsilon.replace(micro).is_some() {
+                if set.epsilon.replace(micro).is_some() {
                     return Err(QueryError::Epsilon);
                 }
             }
+            [name, equals, value] if equals.token == Token::Eq && is_keyword(Some(name), "delta") => {
+                let femto = decimal(value).filter(|delta| *delta < Decimal::ONE).and_then(Decimal::femto);
+                let femto = femto.filter(|femto| *femto > 0).ok_or(QueryError::Delta)?;
+                if set.delta.replace(femto).is_some() {
+                    return Err(QueryError::Delta);
+                }
+            }
+            // `epsilon = -1`, `epsilon = inf`: what is meant is clear, and what is wrong with it.
+            [name, equals, ..] if equals.token == Token::Eq && is_keyword(Some(name), "epsilon") => {
+                return Err(QueryError::Epsilon);
+            }
+            [name, equals, ..] if equals.token == Token::Eq && is_keyword(Some(name), "delta") => {
+                return Err(QueryError::Delta);
+            }
             _ => {
                 return Err(QueryError::unsupported(
-                    "an option other than epsilon",
-                    "leave it out: the contract sets delta, the privacy unit and the contribution bounds",
+                    "an option other than epsilon and delta",
+                    "leave it out: the contract sets the privacy unit and the contribution bounds",
                 ));
             }
         }
     }
-    Ok(epsilon)
+    Ok(set)
+}
+
+fn decimal(token: &TokenWithSpan) -> Option<Decimal> {
+    let Token::Number(digits, false) = &token.token else { return None };
+    digits.parse().ok()
 }

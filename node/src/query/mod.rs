@@ -9,10 +9,12 @@
 //!
 //! ```text
 //!   text ─► lex, words (limits, options)      ─► sqlparser ─► statement (shape) ─┬─► select   what is asked for
+//!                                                                               ├─► after    what is done with it then
 //!                                                                               ├─► scope    whose column is it
 //!                                                                               └─► convert ─► expr, filter, kind
 //! ```
 
+mod after;
 mod convert;
 mod error;
 mod expr;
@@ -29,12 +31,13 @@ mod statement;
 mod tests;
 mod words;
 
+pub use after::After;
 pub use error::QueryError;
 pub use expr::{Comparison, Expr, Function, Literal};
 pub use filter::{Filter, Tests};
 pub use kind::Kind;
 pub use name::{ColumnName, TableName};
 pub use parse::{Parsed, parse};
-pub use request::{QueryRequest, default_wait};
+pub use request::{QueryRequest, Wish, default_wait};
 pub use scope::{Columns, NoColumns};
-pub use select::{Aggregate, Aggregates, Ask, Output, Reveal, Usage};
+pub use select::{Aggregate, Aggregates, Ask, BESIDE, Output, Reveal, Usage};

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use tacit_protocol::transcript::Transcript;
 
+use crate::policy::Decimal;
+
 use super::{
-    Ask, ColumnName, Columns, Filter, QueryError, TableName, Usage, convert,
-    lex::{Tokens, lex},
+    Aggregates, Ask, ColumnName, Columns, Filter, QueryError, TableName, Usage, Wish, convert,
+    lex::{Options, Tokens, lex},
     scope::Scope,
     select, statement,
 };
@@ -16,7 +18,8 @@ use super::{
 pub struct Parsed {
     ask: Ask,
     tables: Vec<(TableName, Option<Filter>)>,
-    epsilon: Option<u64>,
+    options: Options,
+    wish: Wish,
 }
 
 /// Reads a question.
@@ -44,10 +47,10 @@ pub fn parse(sql: &str, known: &(dyn Columns + Sync)) -> Result<Parsed, QueryErr
 const STACK: usize = 16 << 10 << 12;
 
 fn read(tokens: Tokens, known: &dyn Columns) -> Result<Parsed, QueryError> {
-    let (private, epsilon) = (tokens.private, tokens.epsilon);
+    let (private, options) = (tokens.private, tokens.options);
     let shape = statement::shape(tokens)?;
     let scope = Scope::new(shape.tables, known);
-    let ask = select::ask(&shape.items, &shape.groups, shape.distinct, &scope)?;
+    let ask = select::ask(&shape.items, &shape.groups, shape.distinct, &shape.after, &scope)?;
     if private && matches!(ask, Ask::Reveal(_)) {
         return Err(QueryError::unsupported(
             "a reveal WITH DIFFERENTIAL_PRIVACY: it names customers, and no noise hides a name",
@@ -61,7 +64,7 @@ fn read(tokens: Tokens, known: &dyn Columns) -> Result<Parsed, QueryError> {
     let mut tables: Vec<_> = scope.tables().into_iter().zip(sides.into_iter().map(Filter::new)).collect();
     // An inner join is the same from either side, so there is one order: the alphabet's.
     tables.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(Parsed { ask, tables, epsilon })
+    Ok(Parsed { ask, tables, options, wish: Wish::default() })
 }
 
 impl Parsed {
@@ -87,7 +90,47 @@ impl Parsed {
 
     /// ε in millionths, if the question sets it.
     pub const fn epsilon(&self) -> Option<u64> {
-        self.epsilon
+        self.options.epsilon
+    }
+
+    /// δ in units of 10⁻¹⁵, if the question sets it.
+    pub const fn delta(&self) -> Option<u64> {
+        self.options.delta
+    }
+
+    /// What the asker said about noise beside the text.
+    pub const fn wish(&self) -> Wish {
+        self.wish
+    }
+
+    /// The question with what its asker said about noise beside the text.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::TwoWishes`] if ε is set in more than one way; [`QueryError::Epsilon`] if it is none.
+    pub fn wishing(mut self, wish: Wish) -> Result<Self, QueryError> {
+        let (text, beside) = (self.options.epsilon, wish.epsilon);
+        let ways = match (text, beside, wish.accuracy) {
+            (Some(text), Some(beside), _) if text != beside => Some("epsilon in OPTIONS and --epsilon differ"),
+            (Some(_), _, Some(_)) => Some("epsilon in OPTIONS, and --accuracy"),
+            (_, Some(_), Some(_)) => Some("--epsilon and --accuracy"),
+            _ => None,
+        };
+        if let Some(ways) = ways {
+            return Err(QueryError::TwoWishes { ways });
+        }
+        if [beside, wish.max_epsilon].into_iter().flatten().any(|micro| !(1..=100_000_000).contains(&micro)) {
+            return Err(QueryError::Epsilon);
+        }
+        self.options.epsilon = text.or(beside);
+        self.wish = wish;
+        Ok(self)
+    }
+
+    /// The question with the ε that was settled for it, so that both nodes read the same one.
+    pub(crate) const fn settled(mut self, epsilon_micro: u64) -> Self {
+        self.options.epsilon = Some(epsilon_micro);
+        self
     }
 
     /// Every column, with what the question does with it.
@@ -119,8 +162,9 @@ impl Parsed {
     /// The question as the partner `owner` gets to see it.
     ///
     /// Of a reveal, the asker's own condition and own columns are gone: they are applied at home, and what an
-    /// asker looks for among its own customers is nobody else's business. The partner parses this text with
-    /// the same parser and holds it against the contract itself.
+    /// asker looks for among its own customers is nobody else's business. Of an aggregate, names, order and
+    /// what is done with the figures are gone: two questions for the same figures are one text. The partner
+    /// parses this text with the same parser and holds it against the contract itself.
     pub fn for_partner(&self, owner: &str) -> String {
         self.print(Some(owner))
     }
@@ -129,9 +173,11 @@ impl Parsed {
     fn print(&self, reader: Option<&str>) -> String {
         let shown = |table: &TableName| reader.is_none_or(|reader| table.owner == reader);
         let mut sql = "SELECT ".to_owned();
-        if let Some(micro) = self.epsilon {
-            let epsilon = crate::policy::Decimal::of_micro(micro);
-            sql.push_str(&format!("WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = {epsilon}) "));
+        let epsilon = self.options.epsilon.map(|micro| format!("epsilon = {}", Decimal::of_micro(micro)));
+        let delta = self.options.delta.map(|femto| format!("delta = {}", Decimal::of_femto(femto)));
+        let options: Vec<String> = epsilon.into_iter().chain(delta).collect();
+        if !options.is_empty() {
+            sql.push_str(&format!("WITH DIFFERENTIAL_PRIVACY OPTIONS ({}) ", options.join(", ")));
         }
         sql.push_str(&self.ask.list(reader));
         let tables: Vec<String> = self.tables().map(TableName::sql).collect();
@@ -154,9 +200,13 @@ impl Parsed {
         if let Ask::Aggregate(aggregates) | Ask::Join(aggregates) = &self.ask
             && !aggregates.groups.is_empty()
         {
-            let groups: Vec<String> = aggregates.groups.iter().map(ColumnName::sql).collect();
+            // Which column comes first is the asker's affair: it arranges the answer.
+            let groups: BTreeSet<String> = aggregates.groups.iter().map(ColumnName::sql).collect();
             sql.push_str(" GROUP BY ");
-            sql.push_str(&groups.join(", "));
+            sql.push_str(&groups.into_iter().collect::<Vec<_>>().join(", "));
+        }
+        if let (Ask::Aggregate(aggregates) | Ask::Join(aggregates), None) = (&self.ask, reader) {
+            sql.push_str(&aggregates.after.sql());
         }
         sql
     }
@@ -165,18 +215,22 @@ impl Parsed {
     ///
     /// # Errors
     ///
-    /// [`QueryError::NotInThisVersion`] for everything but a reveal.
-    pub fn offered(&self) -> Result<&super::Reveal, QueryError> {
+    /// [`QueryError::NotInThisVersion`] for figures over the overlap.
+    pub fn offered(&self) -> Result<(), QueryError> {
         match &self.ask {
-            Ask::Reveal(reveal) => Ok(reveal),
-            Ask::Aggregate(_) => Err(QueryError::NotInThisVersion {
-                what: "noisy figures over one partner's table",
-                instead: "SELECT customer FROM us.ours JOIN them.theirs USING (customer), if the contract allows a reveal",
-            }),
+            Ask::Reveal(_) | Ask::Aggregate(_) => Ok(()),
             Ask::Join(_) => Err(QueryError::NotInThisVersion {
                 what: "noisy figures over the overlap",
-                instead: "SELECT customer FROM us.ours JOIN them.theirs USING (customer), if the contract allows a reveal",
+                instead: "figures over one table: SELECT COUNT(*) FROM them.theirs, if the contract allows that",
             }),
+        }
+    }
+
+    /// The figures over one partner's table, if that is what is asked for.
+    pub const fn aggregates(&self) -> Option<&Aggregates> {
+        match &self.ask {
+            Ask::Aggregate(aggregates) => Some(aggregates),
+            Ask::Reveal(_) | Ask::Join(_) => None,
         }
     }
 }

@@ -7,10 +7,12 @@ use crate::engine::sqlparser::ast::{
 };
 
 use super::{
-    ColumnName, QueryError,
+    After, ColumnName, QueryError,
+    after::Clauses,
     name::quoted,
     scope::{CUSTOMER, Named, Scope},
 };
+use crate::policy::Decimal;
 
 /// The kind of question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +48,12 @@ pub struct Aggregates {
     pub groups: Vec<ColumnName>,
     /// In the order asked.
     pub figures: Vec<(Aggregate, String)>,
+    /// What the asker does with the released figures.
+    pub after: After,
 }
 
 /// One figure per group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aggregate {
     /// The value of a column that the answer is grouped by.
     Group(ColumnName),
@@ -61,7 +65,12 @@ pub enum Aggregate {
     Average(ColumnName),
     /// From Σ, Σ² and n.
     StandardDeviation(ColumnName),
+    /// The value below which this share of the customers lies, in millionths.
+    Quantile(ColumnName, u32),
 }
+
+/// What stands behind a figure's name in the answer: its interval, and why it is not there.
+pub const BESIDE: [&str; 3] = ["low95", "high95", "suppressed"];
 
 /// What a question does with a column. A contract lists these per column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +93,46 @@ impl Aggregate {
             Self::Sum(column) => format!("SUM({})", column.sql()),
             Self::Average(column) => format!("AVG({})", column.sql()),
             Self::StandardDeviation(column) => format!("STDDEV({})", column.sql()),
+            Self::Quantile(column, share) => {
+                format!("QUANTILE({}, {})", column.sql(), Decimal::of_micro(u64::from(*share)))
+            }
         }
+    }
+
+    /// The column that it measures.
+    pub const fn measure(&self) -> Option<&ColumnName> {
+        match self {
+            Self::Group(_) | Self::Count => None,
+            Self::Sum(column)
+            | Self::Average(column)
+            | Self::StandardDeviation(column)
+            | Self::Quantile(column, _) => Some(column),
+        }
+    }
+
+    /// What it is called in the answer when nobody says.
+    fn own_label(&self) -> String {
+        match self {
+            Self::Group(column) => column.column.clone(),
+            Self::Count => "count".to_owned(),
+            Self::Sum(column) => format!("sum_{}", column.column),
+            Self::Average(column) => format!("avg_{}", column.column),
+            Self::StandardDeviation(column) => format!("stddev_{}", column.column),
+            Self::Quantile(column, 500_000) => format!("median_{}", column.column),
+            Self::Quantile(column, share) => {
+                let share = Decimal::of_micro(u64::from(*share)).to_string();
+                format!("quantile_{}_{}", column.column, share.trim_start_matches("0."))
+            }
+        }
+    }
+}
+
+impl Aggregates {
+    /// The figures that the partner computes: each once, in one order, without the asker's names for them. The
+    /// values of groups are not figures.
+    pub fn computed(&self) -> BTreeSet<&Aggregate> {
+        let figures = self.figures.iter().map(|(figure, _)| figure);
+        figures.filter(|figure| !matches!(figure, Aggregate::Group(_))).collect()
     }
 }
 
@@ -99,17 +147,17 @@ impl Ask {
                 .groups
                 .iter()
                 .map(|column| (column.clone(), Usage::Group))
-                .chain(aggregates.figures.iter().filter_map(|(figure, _)| match figure {
-                    Aggregate::Group(_) | Aggregate::Count => None,
-                    Aggregate::Sum(column)
-                    | Aggregate::Average(column)
-                    | Aggregate::StandardDeviation(column) => Some((column.clone(), Usage::Measure)),
-                }))
+                .chain(
+                    aggregates
+                        .figures
+                        .iter()
+                        .filter_map(|(figure, _)| Some((figure.measure()?.clone(), Usage::Measure))),
+                )
                 .collect(),
         }
     }
 
-    /// The SELECT list. For a `reader`, a reveal lists nothing of the asker's own, not even its labels.
+    /// The SELECT list. For a `reader`, it lists nothing of the asker's own, not even its labels.
     pub(super) fn list(&self, reader: Option<&str>) -> String {
         let labelled = |sql: String, label: &str| format!("{sql} AS {}", quoted(label));
         let items: Vec<String> = match (self, reader) {
@@ -126,7 +174,10 @@ impl Ask {
                     labelled(sql, &output.label)
                 })
                 .collect(),
-            (Self::Aggregate(aggregates) | Self::Join(aggregates), _) => {
+            (Self::Aggregate(aggregates) | Self::Join(aggregates), Some(_)) => {
+                aggregates.computed().into_iter().map(Aggregate::sql).collect()
+            }
+            (Self::Aggregate(aggregates) | Self::Join(aggregates), None) => {
                 aggregates.figures.iter().map(|(figure, label)| labelled(figure.sql(), label)).collect()
             }
         };
@@ -139,6 +190,7 @@ pub(super) fn ask(
     items: &[SelectItem],
     group_by: &[ast::Expr],
     distinct: bool,
+    clauses: &Clauses,
     scope: &Scope,
 ) -> Result<Ask, QueryError> {
     let groups = group_by.iter().map(|group| grouped(group, scope)).collect::<Result<Vec<_>, _>>()?;
@@ -146,6 +198,9 @@ pub(super) fn ask(
     let joined = scope.tables().len() > 1;
     let aggregated = |item: &Item| matches!(item, Item::Figure(..));
     if groups.is_empty() && !items.iter().any(aggregated) {
+        if clauses.having.is_some() {
+            return Err(QueryError::unsupported("HAVING without a figure", "WHERE, for conditions on rows"));
+        }
         return reveal(items, joined);
     }
     if distinct {
@@ -168,8 +223,27 @@ pub(super) fn ask(
             }
         });
     }
-    let aggregates = Aggregates { groups, figures };
+    unambiguous(&figures)?;
+    let after = After::read(clauses, scope, &figures)?;
+    let aggregates = Aggregates { groups, figures, after };
+    if aggregates.computed().is_empty() {
+        return Err(QueryError::unsupported("GROUP BY without a figure", "SELECT column, COUNT(*) … GROUP BY column"));
+    }
     Ok(if joined { Ask::Join(aggregates) } else { Ask::Aggregate(aggregates) })
+}
+
+/// Every column of the answer has a name of its own, those beside the figures included.
+fn unambiguous(figures: &[(Aggregate, String)]) -> Result<(), QueryError> {
+    let mut names = BTreeSet::new();
+    let mut free = |name: String| names.insert(name);
+    let all_free = figures.iter().all(|(figure, label)| {
+        let beside: &[&str] = if matches!(figure, Aggregate::Group(_)) { &[] } else { &BESIDE };
+        free(label.clone()) && beside.iter().all(|beside| free(format!("{label}_{beside}")))
+    });
+    if all_free {
+        return Ok(());
+    }
+    Err(QueryError::unsupported("two columns of one name in the answer", "SUM(column) AS another_name"))
 }
 
 fn reveal(items: Vec<Item>, joined: bool) -> Result<Ask, QueryError> {
@@ -233,27 +307,23 @@ fn figure(item: &SelectItem, scope: &Scope) -> Result<Item, QueryError> {
         }),
         ast::Expr::Function(call) => {
             let figure = aggregate(call, scope)?;
-            let own = match &figure {
-                Aggregate::Group(column) => column.column.clone(),
-                Aggregate::Count => "count".to_owned(),
-                Aggregate::Sum(column) => format!("sum_{}", column.column),
-                Aggregate::Average(column) => format!("avg_{}", column.column),
-                Aggregate::StandardDeviation(column) => format!("stddev_{}", column.column),
-            };
+            let own = figure.own_label();
             Ok(Item::Figure(figure, label(&own)))
         }
         _ => Err(QueryError::unsupported(
             "an expression in the SELECT list",
-            "customer, columns, COUNT(*), SUM(column), AVG(column), STDDEV(column)",
+            "customer, columns, COUNT(*), SUM(column), AVG(column), STDDEV(column), QUANTILE(column, 0.9)",
         )),
     }
 }
 
-fn aggregate(call: &ast::Function, scope: &Scope) -> Result<Aggregate, QueryError> {
+/// Reads a figure.
+pub(super) fn aggregate(call: &ast::Function, scope: &Scope) -> Result<Aggregate, QueryError> {
     let unknown = || {
         QueryError::unsupported(
             "this function in the SELECT list",
-            "COUNT(*), COUNT(DISTINCT customer), SUM(column), AVG(column), STDDEV(column)",
+            "COUNT(*), COUNT(DISTINCT customer), SUM(column), AVG(column), STDDEV(column), MEDIAN(column), \
+             QUANTILE(column, 0.9)",
         )
     };
     let FunctionArguments::List(list) = &call.args else { return Err(unknown()) };
@@ -263,26 +333,62 @@ fn aggregate(call: &ast::Function, scope: &Scope) -> Result<Aggregate, QueryErro
         && call.null_treatment.is_none()
         && call.within_group.is_empty()
         && list.clauses.is_empty();
-    let [FunctionArg::Unnamed(argument)] = list.args.as_slice() else { return Err(unknown()) };
+    let (argument, share) = match list.args.as_slice() {
+        [FunctionArg::Unnamed(argument)] => (argument, None),
+        [FunctionArg::Unnamed(argument), FunctionArg::Unnamed(FunctionArgExpr::Expr(share))] => {
+            (argument, Some(part_of_one(share)?))
+        }
+        _ => return Err(unknown()),
+    };
     if !plain {
         return Err(unknown());
     }
     let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
     let name = call.name.to_string().to_ascii_lowercase();
     let argument = match argument {
-        FunctionArgExpr::Wildcard if name == "count" && !distinct => return Ok(Aggregate::Count),
+        FunctionArgExpr::Wildcard if name == "count" && !distinct && share.is_none() => {
+            return Ok(Aggregate::Count);
+        }
         FunctionArgExpr::Expr(argument) => named(argument, scope)?,
         _ => return Err(unknown()),
     };
-    match (name.as_str(), argument, distinct) {
-        ("count", Named::Customer, _) => Ok(Aggregate::Count),
-        ("sum", Named::Column(at, column), false) => Ok(Aggregate::Sum(scope.column(at, column))),
-        ("avg", Named::Column(at, column), false) => Ok(Aggregate::Average(scope.column(at, column))),
-        ("stddev" | "stddev_samp", Named::Column(at, column), false) => {
-            Ok(Aggregate::StandardDeviation(scope.column(at, column)))
+    let column = |(at, column)| scope.column(at, column);
+    match (name.as_str(), argument, distinct, share) {
+        ("count", Named::Customer, _, None) => Ok(Aggregate::Count),
+        ("sum", Named::Column(at, name), false, None) => Ok(Aggregate::Sum(column((at, name)))),
+        ("avg" | "mean", Named::Column(at, name), false, None) => Ok(Aggregate::Average(column((at, name)))),
+        ("stddev" | "stddev_samp", Named::Column(at, name), false, None) => {
+            Ok(Aggregate::StandardDeviation(column((at, name))))
+        }
+        ("median", Named::Column(at, name), false, None) => {
+            Ok(Aggregate::Quantile(column((at, name)), 500_000))
+        }
+        ("quantile" | "approx_quantile" | "percentile_cont", Named::Column(at, name), false, Some(share)) => {
+            Ok(Aggregate::Quantile(column((at, name)), share))
+        }
+        ("quantile" | "approx_quantile" | "percentile_cont", Named::Column(..), false, None) => {
+            Err(QueryError::unsupported("a quantile without its share", "QUANTILE(column, 0.9)"))
         }
         _ => Err(unknown()),
     }
+}
+
+/// A constant between 0 and 1, in millionths.
+fn part_of_one(expr: &ast::Expr) -> Result<u32, QueryError> {
+    let constant = match expr {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::Number(digits, false) => digits.parse::<Decimal>().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    constant
+        .and_then(Decimal::micro)
+        .filter(|micro| (1..1_000_000).contains(micro))
+        .and_then(|micro| u32::try_from(micro).ok())
+        .ok_or_else(|| {
+            QueryError::unsupported("this share of a quantile", "more than 0, less than 1, as in QUANTILE(column, 0.9)")
+        })
 }
 
 fn grouped(group: &ast::Expr, scope: &Scope) -> Result<ColumnName, QueryError> {
@@ -295,7 +401,7 @@ fn grouped(group: &ast::Expr, scope: &Scope) -> Result<ColumnName, QueryError> {
     }
 }
 
-fn named(expr: &ast::Expr, scope: &Scope) -> Result<Named, QueryError> {
+pub(super) fn named(expr: &ast::Expr, scope: &Scope) -> Result<Named, QueryError> {
     match expr {
         ast::Expr::Identifier(name) => scope.resolve(std::slice::from_ref(name)),
         ast::Expr::CompoundIdentifier(parts) => scope.resolve(parts),

@@ -9,7 +9,7 @@ use crate::engine::sqlparser::{
     parser::{Parser, ParserError},
 };
 
-use super::{QueryError, TableName, lex::Tokens, scope::CUSTOMER};
+use super::{QueryError, TableName, after::Clauses, lex::Tokens, scope::CUSTOMER};
 
 /// How deep the parser may recurse before it gives up.
 const RECURSION: usize = 64;
@@ -22,6 +22,8 @@ pub(super) struct Shape {
     pub distinct: bool,
     pub conditions: Option<ast::Expr>,
     pub groups: Vec<ast::Expr>,
+    /// What is done with the figures afterwards.
+    pub after: Clauses,
 }
 
 /// Parses the tokens and takes the statement apart.
@@ -99,19 +101,14 @@ fn select(query: Query) -> Result<Shape, QueryError> {
         _ => return Err(QueryError::unsupported("a statement of this form", "SELECT … FROM … JOIN …")),
     };
     let ordered = order_by.is_some() || limit_clause.is_some() || fetch.is_some();
-    let shape = take_apart(select)?;
+    let mut shape = take_apart(select)?;
     if ordered && shape.groups.is_empty() && !shape.items.iter().any(is_call) {
         return Err(QueryError::unsupported(
             "ORDER BY and LIMIT: a reveal tells all matches at once, whatever is shown",
             "sort or cut the file of the answer",
         ));
     }
-    if ordered {
-        return Err(QueryError::NotInThisVersion {
-            what: "ORDER BY and LIMIT on noisy values",
-            instead: "sort or cut the answer",
-        });
-    }
+    shape.after.cut(order_by, limit_clause, fetch)?;
     Ok(shape)
 }
 
@@ -168,12 +165,6 @@ fn take_apart(select: Select) -> Result<Shape, QueryError> {
             "SELECT … FROM … JOIN … USING (customer) WHERE … GROUP BY …",
         ));
     }
-    if having.is_some() {
-        return Err(QueryError::NotInThisVersion {
-            what: "conditions on noisy values (HAVING)",
-            instead: "drop the rows from the answer",
-        });
-    }
     let distinct = match distinct {
         None | Some(Distinct::All) => false,
         Some(Distinct::Distinct) => true,
@@ -183,7 +174,8 @@ fn take_apart(select: Select) -> Result<Shape, QueryError> {
         GroupByExpr::Expressions(groups, modifiers) if modifiers.is_empty() => groups,
         _ => return Err(QueryError::unsupported("GROUP BY in this form", "GROUP BY column, column")),
     };
-    Ok(Shape { tables: tables(from)?, items: projection, distinct, conditions: selection, groups })
+    let after = Clauses { having, ..Clauses::default() };
+    Ok(Shape { tables: tables(from)?, items: projection, distinct, conditions: selection, groups, after })
 }
 
 const JOIN: &str = "FROM us.ours JOIN them.theirs USING (customer)";

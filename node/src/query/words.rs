@@ -13,7 +13,18 @@ const BEFORE_BRACKET: [&str; 21] = [
     "LIKE", "ILIKE", "WHEN", "THEN", "ELSE", "CASE", "BY", "HAVING", "ON",
 ];
 /// Functions of the SELECT list.
-const AGGREGATES: [&str; 5] = ["COUNT", "SUM", "AVG", "STDDEV", "STDDEV_SAMP"];
+const AGGREGATES: [&str; 10] = [
+    "COUNT",
+    "SUM",
+    "AVG",
+    "MEAN",
+    "STDDEV",
+    "STDDEV_SAMP",
+    "MEDIAN",
+    "QUANTILE",
+    "APPROX_QUANTILE",
+    "PERCENTILE_CONT",
+];
 /// Functions that convert, and fail where the value does not fit.
 const CASTS: [&str; 4] = ["CAST", "TRY_CAST", "SAFE_CAST", "CONVERT"];
 

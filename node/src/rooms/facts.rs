@@ -72,6 +72,7 @@ fn facts(registration: Registration) -> DatasetFacts {
         columns: registration.columns.iter().map(|column| (column.name.clone(), kind(column))).collect(),
         keys: registration.ids.into_iter().map(|key| (key.kind, key.column)).collect(),
         region: registration.region,
+        population: registration.population,
         classes,
     }
 }

@@ -214,6 +214,9 @@ pub struct Registration {
     /// The region that rows must not leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Which of the owner's populations its customers are; all datasets are of one unless told otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub population: Option<String>,
     /// When it was registered.
     pub registered: Timestamp,
     /// Match keys, strongest first; several columns of one kind are allowed.

@@ -30,6 +30,7 @@ pub struct NewDataset {
     row_id: Option<String>,
     default_region: Option<Region>,
     region: Option<String>,
+    population: Option<String>,
     classes: Vec<(String, ColumnClass)>,
     quality: Thresholds,
 }
@@ -45,6 +46,7 @@ impl NewDataset {
             row_id: None,
             default_region: None,
             region: None,
+            population: None,
             classes: Vec::new(),
             quality: Thresholds::default(),
         }
@@ -84,6 +86,16 @@ impl NewDataset {
     pub fn region(mut self, region: &str) -> Self {
         self.region = Some(region.to_owned());
         self
+    }
+
+    /// Which of the owner's populations its customers are.
+    pub fn population(mut self, population: &str) -> Result<Self, ScanError> {
+        if !Registration::name_is_usable(population) {
+            let problem = "a population is named by lower-case letters, digits and _, a letter first".to_owned();
+            return Err(ScanError::SettingUnusable { setting: "population", problem });
+        }
+        self.population = Some(population.to_owned());
+        Ok(self)
     }
 
     /// The class of a column: `general`, `important`, `core`.
@@ -141,7 +153,8 @@ impl Datasets {
         now: Timestamp,
         watch: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Registration, ScanError> {
-        let NewDataset { name, path, format, ids, row_id, default_region, region, classes, quality } = new;
+        let NewDataset { name, path, format, ids, row_id, default_region, region, population, classes, quality } =
+            new;
         if !Registration::name_is_usable(&name) {
             return Err(ScanError::NameUnusable { name });
         }
@@ -167,6 +180,7 @@ impl Datasets {
             row_id,
             default_region,
             region,
+            population,
             registered: now,
             ids,
             classes: BTreeMap::new(),

@@ -24,6 +24,9 @@ pub enum Abort {
     /// Our own set, with its dummies, is larger than the contract lets us bring.
     #[error("the set has {count} items with its dummies, {cap} are allowed")]
     OwnSetAboveCap { count: u64, cap: u32 },
+    /// Our own answer is not of the shape that both ends have computed.
+    #[error("our own figures are not of the agreed shape")]
+    OwnFigures,
     /// The session was set up with chunks that hold no item or do not fit into a message.
     #[error("a chunk must hold at least one item and fit into a message")]
     ChunkSize,
@@ -38,6 +41,7 @@ impl Abort {
             Self::OutOfTurn { .. } => "E-PEER-OUT-OF-TURN",
             Self::PeerEnded { .. } => "E-PEER-ENDED",
             Self::OwnSetAboveCap { .. } => "E-SET-ABOVE-CAP",
+            Self::OwnFigures => "E-OWN-FIGURES",
             Self::ChunkSize => "E-CHUNK-SIZE",
         }
     }
@@ -71,7 +75,7 @@ impl From<WireError> for Abort {
     }
 }
 
-/// A rule of the protocol that the peer broke. The comment names the rule in `docs/protocols/psi.md`.
+/// A rule of the protocol that the peer broke; `docs/protocols/` has them by name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerMisbehaved {
@@ -103,6 +107,18 @@ pub enum PeerMisbehaved {
     /// The same tag twice.
     #[error("a tag was sent twice")]
     TagRepeated,
+    /// An answer has more or fewer figures than the question.
+    #[error("{expected} figures were due, {got} came")]
+    FigureCount { expected: usize, got: usize },
+    /// An answer ends in the middle of a figure.
+    #[error("{bytes} bytes are no whole number of figures")]
+    FiguresCut { bytes: usize },
+    /// A figure is neither shown nor hidden, or hidden and there all the same.
+    #[error("figure {position} is neither shown nor hidden")]
+    FigureMark { position: usize },
+    /// A figure that no data and no noise could have given.
+    #[error("figure {position} is beyond what it can be")]
+    FigureOutOfBounds { position: usize },
     /// The two ends do not remember the same conversation under the same contract.
     #[error("the two ends do not remember the same conversation")]
     TranscriptDiffers,
@@ -120,6 +136,9 @@ impl PeerMisbehaved {
             Self::PointRefused { .. } => "E-PEER-POINT-REFUSED",
             Self::PointRepeated => "E-PEER-POINT-REPEATED",
             Self::TagRepeated => "E-PEER-TAG-REPEATED",
+            Self::FigureCount { .. } | Self::FiguresCut { .. } => "E-PEER-FIGURE-COUNT",
+            Self::FigureMark { .. } => "E-PEER-FIGURE-MARK",
+            Self::FigureOutOfBounds { .. } => "E-PEER-FIGURE-BOUNDS",
             Self::TranscriptDiffers => "E-PEER-TRANSCRIPT-DIFFERS",
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     control::{DatasetAdd, Reply},
     data::{Table, Value},
     ledger::Kind,
+    policy::POPULATION,
     report::Report,
     rooms::{Rooms, blocking},
     scan::{self, NewDataset, Quality, Registration, Thresholds},
@@ -62,6 +63,9 @@ fn new_dataset(asked: &DatasetAdd) -> Result<NewDataset, Report> {
     }
     if let Some(region) = &asked.region {
         new = new.region(region);
+    }
+    if let Some(population) = &asked.population {
+        new = new.population(population)?;
     }
     for (column, class) in &asked.classes {
         new = new.class(column, class)?;
@@ -198,6 +202,9 @@ fn details(registration: &Registration) -> String {
     if let Some(region) = &registration.region {
         lines.push(line("region", format!("rows must not leave {region}")));
     }
+    if let Some(population) = &registration.population {
+        lines.push(line("population", population.clone()));
+    }
     aligned("  ", &lines)
 }
 
@@ -232,6 +239,7 @@ fn describe(registration: &Registration) -> serde_json::Value {
         "snapshot": registration.snapshot_hash(),
         "row_id": registration.row_id,
         "region": registration.region,
+        "population": registration.population.as_deref().unwrap_or(POPULATION),
         "keys": registration.ids.iter().map(|key| json!({ "kind": key.kind.to_string(), "column": key.column })).collect::<Vec<_>>(),
         "columns": registration.columns.iter().map(|column| json!({
             "name": column.name,

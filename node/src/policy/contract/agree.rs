@@ -39,6 +39,13 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
             Decimal::of_femto(terms.privacy.delta_femto),
             terms.privacy.min_group
         ));
+        if let Some(period) = terms.privacy.period {
+            sentences.push(format!(
+                "Of that, no more than ε {} within {} days.",
+                Decimal::of_micro(period.epsilon_micro),
+                period.days
+            ));
+        }
     }
     if let Some(train) = &terms.allow.train {
         let models: Vec<&String> = train.models.iter().collect();
@@ -74,10 +81,11 @@ fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Term
             may.push(match usage {
                 ColumnUse::Filter => "set conditions on it".to_owned(),
                 ColumnUse::Group => "see figures for each of its values".to_owned(),
-                ColumnUse::Measure => match terms.bounds {
-                    Some((low, high)) => format!("have it summed, clamped to {low}–{high}"),
-                    None => "have it summed".to_owned(),
-                },
+                ColumnUse::Measure => {
+                    let clamped = terms.bounds.map(|(low, high)| format!(", clamped to {low}–{high}"));
+                    let quantiles = if terms.grid.is_empty() { "" } else { ", and its quantiles read" };
+                    format!("have it summed{}{quantiles}", clamped.unwrap_or_default())
+                }
                 ColumnUse::Match => "match customers by it".to_owned(),
                 ColumnUse::RevealFilter => "set conditions on it in a reveal".to_owned(),
             });

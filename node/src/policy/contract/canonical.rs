@@ -30,6 +30,11 @@ pub(super) fn json(terms: &Terms, partners: &[Partner]) -> Value {
         "dataset": terms.datasets.iter().map(dataset).collect::<Vec<_>>(),
         "allow": allow(&terms.allow),
     });
+    if let Some(period) = terms.privacy.period {
+        let epsilon = Decimal::of_micro(period.epsilon_micro);
+        set(&mut root["privacy"], "period", Some(format!("{}d", period.days)));
+        set(&mut root["privacy"], "period_epsilon", Some(epsilon.to_string()));
+    }
     set(&mut root, "legal_basis", terms.legal_basis.clone());
     set(
         &mut root["identity"],
@@ -56,6 +61,7 @@ fn dataset(dataset: &DatasetTerms) -> Value {
     let mut object =
         json!({ "owner": dataset.owner, "name": dataset.name, "consent": consent, "columns": columns });
     set(&mut object, "region", dataset.region.clone());
+    set(&mut object, "population", dataset.population.clone());
     object
 }
 
@@ -71,6 +77,10 @@ fn column(terms: &ColumnTerms) -> Value {
     }
     if let Some((low, high)) = terms.bounds {
         object["bounds"] = json!([low.to_string(), high.to_string()]);
+    }
+    set(&mut object, "step", terms.step.map(|step| step.to_string()));
+    if !terms.grid.is_empty() {
+        object["grid"] = terms.grid.iter().map(ToString::to_string).collect();
     }
     object
 }

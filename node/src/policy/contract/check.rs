@@ -2,9 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::check_name;
+use crate::{
+    config::check_name,
+    policy::{Decimal, aggregate::FixedPoint},
+};
 
 use super::{ColumnTerms, ColumnUse, ContractError, DatasetTerms, Terms, fields::shown};
+
+/// The most edges of a grid: 256 buckets.
+const EDGES: usize = 257;
 
 /// Checks that the terms go together.
 pub(super) fn check(terms: &Terms) -> Result<(), ContractError> {
@@ -85,6 +91,14 @@ fn column(dataset: &DatasetTerms, name: &str, terms: &ColumnTerms) -> Result<(),
         needs,
         mend: mend.to_owned(),
     };
+    if !terms.uses.contains(&ColumnUse::Measure) && (terms.step.is_some() || !terms.grid.is_empty()) {
+        let field = if terms.step.is_some() { "step" } else { "grid" };
+        return Err(ContractError::OutOfRange {
+            field: format!("{column}.{field}"),
+            found: "a column that is not measured".to_owned(),
+            allowed: "use = [\"measure\"] with bounds, or no step and no grid",
+        });
+    }
     if terms.uses.contains(&ColumnUse::RevealFilter) && !terms.uses.contains(&ColumnUse::Filter) {
         return Err(needs(ColumnUse::RevealFilter, "filter", "use = [\"filter\", \"reveal-filter\"]"));
     }
@@ -95,7 +109,34 @@ fn column(dataset: &DatasetTerms, name: &str, terms: &ColumnTerms) -> Result<(),
             "bounds = [0, 50000]; values beyond them are clamped, so that no single customer shows",
         ));
     }
+    if let Some((low, high)) = terms.bounds {
+        measure(&column, low, high, terms)?;
+    }
     Ok(())
+}
+
+/// A step that leaves room for every sum, and a grid that covers the bounds in order.
+fn measure(column: &str, low: Decimal, high: Decimal, terms: &ColumnTerms) -> Result<(), ContractError> {
+    if let Some(step) = terms.step
+        && FixedPoint::new(low, high, Some(step)).is_none()
+    {
+        return Err(ContractError::OutOfRange {
+            field: format!("{column}.step"),
+            found: step.to_string(),
+            allowed: "more than 0, at most the distance of the bounds, at least a thousand-millionth of the larger",
+        });
+    }
+    let grid = &terms.grid;
+    let rising = grid.windows(2).all(|pair| pair[0] < pair[1]);
+    let inside = grid.first().is_none_or(|first| *first >= low) && grid.last().is_none_or(|last| *last <= high);
+    if grid.is_empty() || (rising && inside && (2..=EDGES).contains(&grid.len())) {
+        return Ok(());
+    }
+    Err(ContractError::OutOfRange {
+        field: format!("{column}.grid"),
+        found: format!("a list of {}", grid.len()),
+        allowed: "2 to 257 rising edges within the bounds, as in grid = [0, 1000, 5000, 50000]",
+    })
 }
 
 fn allow(terms: &Terms) -> Result<(), ContractError> {

@@ -146,6 +146,11 @@ impl Fields {
         number(self.path(name), found)
     }
 
+    /// An exact number, if it is there.
+    pub(super) fn optional_number(&mut self, name: &'static str) -> Result<Option<Decimal>, ContractError> {
+        self.take(name).map(|node| number(self.path(name), node)).transpose()
+    }
+
     /// A yes or no; `default` when it is not there.
     pub(super) fn truth(&mut self, name: &'static str, default: bool) -> Result<bool, ContractError> {
         match self.take(name) {

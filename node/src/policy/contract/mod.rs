@@ -119,10 +119,21 @@ pub struct PrivacyTerms {
     pub delta_femto: u64,
     /// The most ε for one question, in millionths.
     pub per_query_epsilon_micro: u64,
+    /// A cap beside that of the whole life.
+    pub period: Option<PeriodTerms>,
     /// Smaller noisy groups are suppressed; smaller sets are not answered on.
     pub min_group: u32,
     /// Who gets an answer.
     pub receiver: Receiver,
+}
+
+/// `period` and `period_epsilon`: what may be spent within each so many days, counted from the first day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeriodTerms {
+    /// How long it is.
+    pub days: u32,
+    /// ε within it and per partner asking, in millionths.
+    pub epsilon_micro: u64,
 }
 
 /// `[[dataset]]`
@@ -136,6 +147,8 @@ pub struct DatasetTerms {
     pub consent: Consent,
     /// A region that the rows must not leave.
     pub region: Option<String>,
+    /// Which of the owner's populations its customers are, if it has more than one.
+    pub population: Option<String>,
     /// The columns that exist for the partners.
     pub columns: BTreeMap<String, ColumnTerms>,
 }
@@ -145,7 +158,15 @@ impl DatasetTerms {
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.owner, self.name)
     }
+
+    /// The population that its customers belong to.
+    pub fn population(&self) -> &str {
+        self.population.as_deref().unwrap_or(POPULATION)
+    }
 }
+
+/// What a node's customers are called together, unless their owner tells several populations apart.
+pub const POPULATION: &str = "customers";
 
 /// Which rows take part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,6 +186,10 @@ pub struct ColumnTerms {
     pub values: Values,
     /// What a measure is clamped to.
     pub bounds: Option<(Decimal, Decimal)>,
+    /// What a measure is rounded to before it is added up.
+    pub step: Option<Decimal>,
+    /// The edges of the public buckets that quantiles are read from.
+    pub grid: Vec<Decimal>,
     /// How sensitive it is.
     pub class: ColumnClass,
 }

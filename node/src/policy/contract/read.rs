@@ -6,7 +6,7 @@ use crate::{policy::Decimal, scan::Registration};
 
 use super::{
     Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner,
-    PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
+    PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
     fields::{Fields, Node, number, shown, wrong_kind},
 };
 
@@ -156,6 +156,8 @@ fn privacy(mut fields: Fields) -> Result<PrivacyTerms, ContractError> {
     let delta = fields.number("delta", "delta = 1e-6")?;
     let per_query = fields.number("per_query_epsilon", "per_query_epsilon = 1.0")?;
     let min_group = fields.number("min_group", "min_group = 50")?;
+    let period = fields.text("period")?;
+    let period_epsilon = fields.optional_number("period_epsilon")?;
     let receiver = match fields.text("receiver")?.as_deref() {
         None | Some("asker") => Receiver::Asker,
         Some("both") => Receiver::Both,
@@ -171,6 +173,25 @@ fn privacy(mut fields: Fields) -> Result<PrivacyTerms, ContractError> {
             outside(name, found, "more than 0, at most 100 (more protects nobody), at most six decimals")
         })
     };
+    let period = match (period, period_epsilon) {
+        (None, None) => None,
+        (Some(text), Some(epsilon)) => {
+            let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+            let days = days.filter(|days| (1..=3660).contains(days)).ok_or_else(|| {
+                choice(&fields, "period", &text, "whole days, as in \"30d\", at most \"3660d\"")
+            })?;
+            Some((PeriodTerms { days, epsilon_micro: micro("period_epsilon", epsilon)? }, epsilon))
+        }
+        (None, Some(_)) => {
+            return Err(ContractError::Missing { field: fields.path("period"), example: "period = \"30d\"" });
+        }
+        (Some(_), None) => {
+            return Err(ContractError::Missing {
+                field: fields.path("period_epsilon"),
+                example: "period_epsilon = 2.0",
+            });
+        }
+    };
     let terms = PrivacyTerms {
         epsilon_micro: micro("epsilon", epsilon)?,
         delta_femto: Some(delta)
@@ -179,6 +200,7 @@ fn privacy(mut fields: Fields) -> Result<PrivacyTerms, ContractError> {
             .filter(|delta| *delta > 0)
             .ok_or_else(|| outside("delta", delta, "more than 0 and less than 1; 1e-6 is usual"))?,
         per_query_epsilon_micro: micro("per_query_epsilon", per_query)?,
+        period: period.map(|(period, _)| period),
         min_group: min_group
             .micro()
             .filter(|micro| micro % 1_000_000 == 0)
@@ -189,6 +211,12 @@ fn privacy(mut fields: Fields) -> Result<PrivacyTerms, ContractError> {
     };
     if terms.per_query_epsilon_micro > terms.epsilon_micro {
         return Err(outside("per_query_epsilon", per_query, "at most privacy.epsilon"));
+    }
+    if let Some((period, epsilon)) = period
+        && !(terms.per_query_epsilon_micro..=terms.epsilon_micro).contains(&period.epsilon_micro)
+    {
+        let allowed = "at least privacy.per_query_epsilon and at most privacy.epsilon";
+        return Err(outside("period_epsilon", epsilon, allowed));
     }
     fields.finish()?;
     Ok(terms)
@@ -236,6 +264,16 @@ fn dataset(mut fields: Fields) -> Result<DatasetTerms, ContractError> {
             allowed: "letters, digits and -, as in \"CN\" or \"EU\"",
         });
     }
+    let population = fields.text("population")?;
+    if let Some(population) = &population
+        && !Registration::name_is_usable(population)
+    {
+        return Err(ContractError::OutOfRange {
+            field: fields.path("population"),
+            found: format!("{:?}", shown(population)),
+            allowed: "the population its owner registered: lower-case letters, digits and _, a letter first",
+        });
+    }
     let columns = fields.table("columns")?;
     fields.finish()?;
     let mut read = BTreeMap::new();
@@ -243,7 +281,7 @@ fn dataset(mut fields: Fields) -> Result<DatasetTerms, ContractError> {
         let field = fields.path("")[..].trim_end_matches('.').to_owned();
         read.insert(column_name(field, name)?, column(fields)?);
     }
-    Ok(DatasetTerms { owner, name, consent, region, columns: read })
+    Ok(DatasetTerms { owner, name, consent, region, population, columns: read })
 }
 
 fn column_name(field: String, name: String) -> Result<String, ContractError> {
@@ -287,6 +325,8 @@ fn column(mut fields: Fields) -> Result<ColumnTerms, ContractError> {
     }
     let values = values(&mut fields)?;
     let bounds = bounds(&mut fields)?;
+    let step = fields.optional_number("step")?;
+    let grid = grid(&mut fields)?;
     let class = match fields.text("class")? {
         None => super::ColumnClass::General,
         Some(text) => {
@@ -294,7 +334,7 @@ fn column(mut fields: Fields) -> Result<ColumnTerms, ContractError> {
         }
     };
     fields.finish()?;
-    Ok(ColumnTerms { uses, values, bounds, class })
+    Ok(ColumnTerms { uses, values, bounds, step, grid, class })
 }
 
 fn values(fields: &mut Fields) -> Result<Values, ContractError> {
@@ -344,6 +384,13 @@ fn bounds(fields: &mut Fields) -> Result<Option<(Decimal, Decimal)>, ContractErr
         found: format!("[{low}, {high}]"),
         allowed: "the lower bound first, and less than the upper one",
     })
+}
+
+fn grid(fields: &mut Fields) -> Result<Vec<Decimal>, ContractError> {
+    let edges = fields.list("grid")?.unwrap_or_default();
+    let field = fields.path("grid");
+    let edges = edges.into_iter().enumerate();
+    edges.map(|(at, edge)| number(format!("{field}[{at}]"), edge)).collect()
 }
 
 fn allow(mut fields: Fields) -> Result<Allow, ContractError> {

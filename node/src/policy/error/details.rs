@@ -126,6 +126,14 @@ pub(super) fn of(error: &PolicyError) -> Vec<Detail> {
             details.push(Detail::new("rule", "rows stay in the region that their owner has registered"));
             details.push(new_contract(error, format!("region = \"{registered}\"")));
         }
+        PolicyError::WrongPopulation { table, registered, .. } => {
+            details.push(Detail::new(
+                "rule",
+                "all who ask about one population spend one budget, so both sides call it alike",
+            ));
+            details.push(must_sign(format!("population = \"{registered}\""), &table.owner));
+        }
+        PolicyError::Aggregate(error) => details.extend(error.details()),
         PolicyError::NoMatchKey { keys, registered, listed, .. } => {
             details.push(Detail::new("wanted", some(keys.iter().cloned())));
             details.push(Detail::new("registered", some(registered.iter().cloned())));
@@ -173,6 +181,9 @@ fn allowed(terms: &ColumnTerms) -> String {
     if let Some((low, high)) = terms.bounds {
         parts.push(format!("bounds {low}–{high}"));
     }
+    if !terms.grid.is_empty() {
+        parts.push(format!("grid of {} edges", terms.grid.len()));
+    }
     parts.join(", ")
 }
 
@@ -209,6 +220,6 @@ fn with_use(column: &str, uses: impl IntoIterator<Item = ColumnUse>, terms: Opti
     )
 }
 
-fn must_sign(line: String, who: &str) -> Detail {
+pub(in crate::policy) fn must_sign(line: String, who: &str) -> Detail {
     Detail::new("would do", format!("{line}   ({who} must sign)"))
 }

@@ -1,12 +1,12 @@
 //! Why a question may not be asked, and the smallest change that would allow it.
 
-mod details;
+pub(super) mod details;
 
 use std::fmt;
 
 use jiff::civil::Date;
 
-use super::{ColumnClass, ColumnTerms, ColumnUse, Document, No, contract::list};
+use super::{AggregateError, ColumnClass, ColumnTerms, ColumnUse, Document, No, contract::list};
 use crate::{
     query::{ColumnName, QueryError, TableName},
     report::{Class, Detail, Refusal},
@@ -30,6 +30,11 @@ impl Under {
             signed_by: document.signatures(),
             partners: list(&document.contract().terms().partners),
         }))
+    }
+
+    /// Its partners, as in a sentence.
+    pub fn partners(&self) -> &str {
+        &self.0.partners
     }
 
     /// Name and short id of the contract.
@@ -258,6 +263,21 @@ pub enum PolicyError {
         /// What the contract says.
         agreed: String,
     },
+    /// The dataset is registered for another population than the contract says: its budget would be another.
+    #[error("{table} is registered for the population {registered}; {} says {agreed}", contract.title())]
+    WrongPopulation {
+        /// The contract.
+        contract: Under,
+        /// The table.
+        table: Box<TableName>,
+        /// What the registration says.
+        registered: String,
+        /// What the contract says.
+        agreed: String,
+    },
+    /// Figures that cannot be computed, or not so.
+    #[error(transparent)]
+    Aggregate(#[from] AggregateError),
     /// Nothing to match by.
     #[error("{table} has none of the match keys of {}", contract.title())]
     NoMatchKey {
@@ -326,6 +346,8 @@ impl Refusal for PolicyError {
             Self::RevealColumns { .. } => "E-POLICY-REVEAL-COLUMNS",
             Self::ForbiddenByClass { .. } => "E-POLICY-CLASS",
             Self::WrongRegion { .. } => "E-POLICY-REGION",
+            Self::WrongPopulation { .. } => "E-POLICY-POPULATION",
+            Self::Aggregate(error) => error.code(),
             Self::NoMatchKey { .. } => "E-POLICY-MATCH-KEY",
             Self::NoOwnColumn { .. } => "E-POLICY-OWN-COLUMN",
             Self::ConsentNotBoolean { .. } => "E-POLICY-CONSENT-COLUMN",
@@ -336,6 +358,7 @@ impl Refusal for PolicyError {
     fn class(&self) -> Class {
         match self {
             Self::Question(error) => error.class(),
+            Self::Aggregate(error) => error.class(),
             _ => Class::Policy,
         }
     }
@@ -371,6 +394,7 @@ impl PolicyError {
             | Self::RevealColumns { contract, .. }
             | Self::ForbiddenByClass { contract, .. }
             | Self::WrongRegion { contract, .. }
+            | Self::WrongPopulation { contract, .. }
             | Self::NoMatchKey { contract, .. } => Some(contract),
             Self::NoContract { .. }
             | Self::SeveralContracts { .. }
@@ -378,6 +402,7 @@ impl PolicyError {
             | Self::NotOurs { .. }
             | Self::NoOwnColumn { .. }
             | Self::ConsentNotBoolean { .. }
+            | Self::Aggregate(_)
             | Self::Question(_) => None,
         }
     }

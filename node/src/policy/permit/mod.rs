@@ -11,12 +11,13 @@ use jiff::civil::Date;
 use tacit_protocol::{
     identity::KeyKind,
     ids::{ContractId, PartnerId},
+    log::Account,
 };
 
 use choose::choose;
 use rules::Rules;
 
-use super::{Consent, Contract, Datasets, Document, Partner, PolicyError, Terms};
+use super::{AggregatePlan, Consent, Contract, Datasets, Document, Partner, PolicyError, Terms};
 use crate::query::{Filter, Parsed, TableName};
 
 /// On which side of the question this node stands.
@@ -58,6 +59,7 @@ pub struct Permitted {
     partner: Partner,
     own: Option<OwnSide>,
     theirs: Option<TableName>,
+    plan: Option<AggregatePlan>,
     approvals: Vec<String>,
     tells: Vec<String>,
 }
@@ -138,6 +140,25 @@ impl Permitted {
         &self.terms().purpose
     }
 
+    /// What figures over one table are made of, and their price; `None` for a reveal.
+    pub const fn plan(&self) -> Option<&AggregatePlan> {
+        self.plan.as_ref()
+    }
+
+    /// The account that a question for figures is charged to; `None` for a reveal.
+    pub fn account(&self) -> Option<Account> {
+        self.plan.as_ref()?;
+        let table = self.parsed.tables().next()?;
+        let id = |name: &str| Some(self.contract().partners().iter().find(|p| p.name == name)?.id());
+        let dataset = self.terms().dataset(&table.owner, &table.dataset)?;
+        Some(Account {
+            owner: id(&table.owner)?,
+            population: dataset.population().to_owned(),
+            unit: "customer".to_owned(),
+            asker: id(self.asker())?,
+        })
+    }
+
     /// At whose side a person has to approve this run, by their names in the contract.
     pub fn approvals(&self) -> &[String] {
         &self.approvals
@@ -164,7 +185,7 @@ impl Permitted {
 /// # Errors
 ///
 /// [`PolicyError`]: the first rule that says no, in the order contract, state, purpose, kind of question,
-/// columns, own data.
+/// columns, groups and noise, own data.
 pub fn permit(
     parsed: Parsed,
     at: &Circumstances,
@@ -178,11 +199,16 @@ pub fn permit(
     rules.profile(at.peer_profile)?;
     rules.kind_of_question()?;
     rules.partners_columns(datasets)?;
+    let plan = rules.plan()?;
     let own = rules.own_side(datasets)?;
     let (approvals, tells) = rules.people();
     let Rules { me, partner, document, theirs, .. } = rules;
     let (me, partner, theirs, document) = (me.to_owned(), partner.clone(), theirs.cloned(), document.clone());
-    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, approvals, tells })
+    let parsed = match &plan {
+        Some(plan) => parsed.settled(plan.price().epsilon_micro()),
+        None => parsed,
+    };
+    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, plan, approvals, tells })
 }
 
 /// The tables of a question, for people.

@@ -7,10 +7,10 @@ use jiff::civil::Date;
 use super::{Circumstances, OwnSide, Role, named, shown};
 use crate::{
     policy::{
-        ColumnTerms, ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner, PolicyError, State,
-        Terms, Values, contract::filter_tells, error::Under, own,
+        AggregatePlan, ColumnTerms, ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner, PolicyError, State,
+        Terms, Values, aggregate::settle, contract::filter_tells, error::Under, own,
     },
-    query::{Ask, ColumnName, Filter, Kind, Parsed, TableName, Usage},
+    query::{Ask, ColumnName, Filter, Kind, Parsed, QueryError, TableName, Usage},
 };
 
 /// What kind of values a contract speaks of, where it says so: only numbers have bounds. Listed values are not
@@ -249,6 +249,43 @@ impl<'a> Rules<'a> {
         Ok(())
     }
 
+    /// The groups, integers, noise and price of a question for figures over one table.
+    pub fn plan(&self) -> Result<Option<AggregatePlan>, PolicyError> {
+        let (Some(aggregates), Some(table)) = (self.parsed.aggregates(), self.parsed.tables().next()) else {
+            return Ok(None);
+        };
+        let terms = self.terms();
+        // `new` has seen to it that the contract has the table.
+        let Some(dataset) = terms.dataset(&table.owner, &table.dataset) else { return Ok(None) };
+        let under = || self.under();
+        let filter = self.parsed.filter_of(&table.owner);
+        let shape = AggregatePlan::shape(aggregates, filter, dataset, &terms.privacy, &under)?;
+        Ok(Some(settle(shape, self.parsed, &terms.privacy, &under)?))
+    }
+
+    /// What figures are made of is there, and is of a kind that can be grouped by or added up.
+    fn own_figures(&self, table: &TableName, facts: &DatasetFacts) -> Result<(), PolicyError> {
+        for (column, usage) in self.parsed.uses() {
+            let (place, wanted) = match usage {
+                _ if column.table != *table => continue,
+                Usage::Group => ("GROUP BY", None),
+                Usage::Measure => ("the measures", Some(Kind::Number)),
+                Usage::Filter | Usage::Show => continue,
+            };
+            let Some(&kind) = facts.columns.get(&column.column) else {
+                let (table, column) = (table.clone(), column.column);
+                return Err(PolicyError::NoOwnColumn { table, column, place });
+            };
+            let groups = !matches!(kind, Kind::Timestamp | Kind::Other);
+            if !wanted.map_or(groups, |wanted| wanted == kind) {
+                let right = wanted.map_or("a value to group by", Kind::name);
+                let error = QueryError::KindsDiffer { what: column.to_string(), left: kind.name(), right };
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
     /// This node's half, held against its registration.
     pub fn own_side(&self, datasets: &dyn Datasets) -> Result<Option<OwnSide>, PolicyError> {
         let Some(terms) = self.ours else { return Ok(None) };
@@ -259,6 +296,7 @@ impl<'a> Rules<'a> {
         if let Some(filter) = &filter {
             filter.check(&table, &|column| facts.columns.get(column).copied())?;
         }
+        self.own_figures(&table, &facts)?;
         let mut customer = "customer".to_owned();
         let mut shown = Vec::new();
         if let Ask::Reveal(reveal) = self.parsed.ask()

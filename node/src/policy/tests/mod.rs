@@ -103,6 +103,7 @@ pub(super) fn registered() -> Registered {
             ("phone".parse().unwrap(), "tel".to_owned()),
         ],
         region: None,
+        population: None,
         classes: BTreeMap::from([("tel".to_owned(), ColumnClass::Core)]),
     };
     let customers = DatasetFacts {
@@ -115,6 +116,7 @@ pub(super) fn registered() -> Registered {
         ]),
         keys: vec![("phone".parse().unwrap(), "mobile".to_owned())],
         region: None,
+        population: None,
         classes: BTreeMap::from([("diagnosis".to_owned(), ColumnClass::Core)]),
     };
     Registered(BTreeMap::from([("accounts", accounts), ("customers", customers)]))

@@ -1,0 +1,155 @@
+//! From ε and δ to the price of a question and the noise of its figures, all in whole numbers.
+
+use tacit_protocol::{
+    log::Amount,
+    noise::{DiscreteGaussian, NoiseError, Rational, rho_limit},
+};
+
+use super::{AggregateError, AggregatePlan, NoisyColumn};
+use crate::{
+    policy::{Decimal, PrivacyTerms, error::Under},
+    query::Parsed,
+};
+
+/// ε in steps that people read: thousandths, where the contract has that much.
+const EPSILON_STEP: u64 = 1000;
+
+/// What a question costs and how much noise that buys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Price {
+    epsilon_micro: u64,
+    delta_femto: u64,
+    share: u64,
+    shares: u32,
+}
+
+impl Price {
+    /// Before it is known.
+    pub(super) const NONE: Self = Self { epsilon_micro: 0, delta_femto: 0, share: 0, shares: 0 };
+
+    pub(super) fn of(epsilon_micro: u64, delta_femto: u64, shares: u32) -> Result<Self, AggregateError> {
+        let rho = rho(epsilon_micro, delta_femto);
+        match rho / u64::from(shares.max(1)) {
+            0 => {
+                Err(AggregateError::TooLittle { asked: Decimal::of_micro(epsilon_micro), figures: shares })
+            }
+            share => Ok(Self { epsilon_micro, delta_femto, share, shares }),
+        }
+    }
+
+    /// ε of the question, in millionths.
+    pub const fn epsilon_micro(&self) -> u64 {
+        self.epsilon_micro
+    }
+
+    /// δ of the question, in units of 10⁻¹⁵.
+    pub const fn delta_femto(&self) -> u64 {
+        self.delta_femto
+    }
+
+    /// What each noisy figure costs, in billionths of ρ.
+    pub const fn share(&self) -> u64 {
+        self.share
+    }
+
+    /// What the question costs: ρ of all its figures, and for each of them the error of one sample. A customer is
+    /// in one group and one bucket, so one sample of each figure is all that it can change.
+    pub fn amount(&self) -> Amount {
+        Amount { nano_rho: self.share * u64::from(self.shares), atto_delta: u64::from(self.shares) }
+    }
+
+    /// The noise of a column.
+    ///
+    /// # Errors
+    /// The sampler's, for noise wider than it goes.
+    pub fn noise(&self, column: &NoisyColumn) -> Result<DiscreteGaussian, NoiseError> {
+        DiscreteGaussian::of_price(self.share, column.sensitivity)
+    }
+}
+
+/// The largest ρ, in billionths, with ε(ρ, δ/2) ≤ ε: half of δ is for this conversion, the other half for what
+/// samplers and thresholds add to it.
+fn rho(epsilon_micro: u64, delta_femto: u64) -> u64 {
+    let epsilon = Rational::new(epsilon_micro, 1_000_000);
+    let delta = Rational::new(delta_femto, 2_000_000_000_000_000);
+    match (epsilon, delta) {
+        (Ok(epsilon), Ok(delta)) => rho_limit(epsilon, delta).unwrap_or(0),
+        // No ε or no δ buys nothing.
+        _ => 0,
+    }
+}
+
+/// What a contract allows an account over its life.
+pub fn lifetime(privacy: &PrivacyTerms) -> Amount {
+    limit(privacy.epsilon_micro, privacy.delta_femto)
+}
+
+/// What a contract allows an account within each of its periods, if it has periods.
+pub fn within(privacy: &PrivacyTerms) -> Option<Amount> {
+    privacy.period.map(|period| limit(period.epsilon_micro, privacy.delta_femto))
+}
+
+fn limit(epsilon_micro: u64, delta_femto: u64) -> Amount {
+    Amount { nano_rho: rho(epsilon_micro, delta_femto), atto_delta: delta_femto.saturating_mul(500) }
+}
+
+/// Gives a plan the ε that the question, its asker's wishes and the contract come to.
+pub(in crate::policy) fn settle(
+    plan: AggregatePlan,
+    parsed: &Parsed,
+    privacy: &PrivacyTerms,
+    under: &dyn Fn() -> Under,
+) -> Result<AggregatePlan, AggregateError> {
+    let cap = privacy.per_query_epsilon_micro;
+    let delta = parsed.delta().unwrap_or(privacy.delta_femto);
+    if delta > privacy.delta_femto {
+        let (asked, agreed) = (Decimal::of_femto(delta), Decimal::of_femto(privacy.delta_femto));
+        return Err(AggregateError::DeltaAboveContract { contract: under(), asked, agreed });
+    }
+    let wish = parsed.wish();
+    let epsilon = match (parsed.epsilon(), wish.accuracy) {
+        (Some(epsilon), _) => epsilon,
+        (None, Some(accuracy)) => exact_enough(&plan, accuracy, cap, delta, under)?,
+        (None, None) => wish.max_epsilon.map_or(cap, |most| most.min(cap)),
+    };
+    if epsilon > cap {
+        let (asked, cap) = (Decimal::of_micro(epsilon), Decimal::of_micro(cap));
+        return Err(AggregateError::EpsilonAboveCap { contract: under(), asked, cap });
+    }
+    if let Some(limit) = wish.max_epsilon.filter(|limit| *limit < epsilon) {
+        let (needed, limit) = (Decimal::of_micro(epsilon), Decimal::of_micro(limit));
+        return Err(AggregateError::AboveOwnLimit { needed, limit });
+    }
+    plan.priced(epsilon, delta)
+}
+
+/// The smallest ε that puts the plan's count within ± `accuracy` millionths.
+fn exact_enough(
+    plan: &AggregatePlan,
+    accuracy: u64,
+    cap: u64,
+    delta: u64,
+    under: &dyn Fn() -> Under,
+) -> Result<u64, AggregateError> {
+    let half_width = |epsilon: u64| {
+        let price = Price::of(epsilon, delta, plan.shares()).ok()?;
+        Some(price.noise(&plan.columns()[plan.threshold()]).ok()?.half_width95())
+    };
+    let enough = |epsilon: u64| half_width(epsilon).is_some_and(|half| half <= accuracy / 1_000_000);
+    if !enough(cap) {
+        return Err(AggregateError::OutOfReach {
+            contract: under(),
+            wanted: Decimal::of_micro(accuracy),
+            best: half_width(cap).unwrap_or(u64::MAX),
+            cap: Decimal::of_micro(cap),
+        });
+    }
+    let step = if cap >= EPSILON_STEP { EPSILON_STEP } else { 1 };
+    // Too little stands below, enough above; the steps end at the cap.
+    let (mut below, mut above) = (0, cap.div_ceil(step));
+    while above - below > 1 {
+        let middle = below.midpoint(above);
+        if enough(middle * step) { above = middle } else { below = middle }
+    }
+    Ok((above * step).min(cap))
+}
