@@ -6,8 +6,10 @@
 //! - `question`: what the asker says first, and the few words that come before the protocol
 //! - `drive`: runs any session of `tacit_protocol` over a channel, on the compute threads
 //! - `reveal`: which of the asker's own customers match
+//! - `aggregate`: noisy figures over one partner's table
 //! - `papers`: contracts carried between partners
 
+mod aggregate;
 mod calibration;
 mod drive;
 mod error;

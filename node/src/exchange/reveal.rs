@@ -66,8 +66,8 @@ pub struct Served {
 
 /// An asked question, before the protocol.
 pub struct Asking {
-    ends: Ends,
-    session: SessionId,
+    pub(super) ends: Ends,
+    pub(super) session: SessionId,
 }
 
 impl Asking {
@@ -168,8 +168,8 @@ impl Asking {
 
 /// The answering end.
 pub struct Answering {
-    ends: Ends,
-    binding: Binding,
+    pub(super) ends: Ends,
+    pub(super) binding: Binding,
 }
 
 impl Answering {
@@ -275,7 +275,7 @@ impl Ends {
 
 /// What a session is bound to besides the question: the connection, and the channel on it.
 #[derive(Debug, Clone, Copy)]
-struct Binding {
+pub(super) struct Binding {
     connection: [u8; 32],
     channel: u64,
 }
@@ -288,7 +288,7 @@ impl Binding {
 
 /// The session's id binds both hellos, the TLS exporter, the channel, the question and the contract: nothing
 /// said in one session means anything in another (A13, A14).
-fn session_of(binding: Binding, reserved: &Reserved) -> SessionId {
+pub(super) fn session_of(binding: Binding, reserved: &Reserved) -> SessionId {
     let contract = reserved.permitted().contract_id();
     session_id(&binding.connection, reserved.query(), contract, binding.channel)
 }

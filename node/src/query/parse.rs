@@ -169,6 +169,13 @@ impl Parsed {
         self.print(Some(owner))
     }
 
+    /// SHA-256 over the question as the partner `owner` gets to see it; both nodes compute the same.
+    pub fn hash_for(&self, owner: &str) -> [u8; 32] {
+        let mut transcript = Transcript::new("tacit question/1");
+        transcript.absorb("sql", self.for_partner(owner).as_bytes());
+        transcript.hash()
+    }
+
     /// For everybody, or for the eyes of one owner.
     fn print(&self, reader: Option<&str>) -> String {
         let shown = |table: &TableName| reader.is_none_or(|reader| table.owner == reader);

@@ -3,16 +3,26 @@
 //! The attack it stops: an answer that is out before its record. The answer is written under a name that
 //! nobody looks for; [`Release::show`] gives it its own name and needs the [`Receipt`] to do so.
 
+mod estimate;
+mod figures;
+mod table;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use serde_json::json;
-use tacit_protocol::ids::SnapshotHash;
+use tacit_protocol::{aggregate::Figures, ids::SnapshotHash, noise::NoiseError};
+
+pub use figures::noisy;
+pub use table::{Answered, labels};
 
 use crate::{
     config::Home,
     control::{Answer, Reply},
     exchange::{Joint, Served},
     ledger::{Outcome, Receipt, Reserved},
+    policy::{AggregatePlan, Decimal},
     report::{Class, Detail, Refusal},
     rooms::blocking,
     scan::{self, Counts, Customers, Registration, ScanError},
@@ -24,6 +34,12 @@ pub enum ReleaseError {
     /// Reading the matched rows again failed.
     #[error("the matched rows cannot be read again")]
     Unread(#[source] ScanError),
+    /// A sampler that cannot be made. The plan has checked that it can.
+    #[error("there is no noise of this width")]
+    Noise(#[source] NoiseError),
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    NoRandomness,
     /// The file cannot be put in its place.
     #[error("the answer cannot be written to {}", path.display())]
     Unwritten {
@@ -39,6 +55,8 @@ impl Refusal for ReleaseError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unread(source) => source.code(),
+            Self::Noise(_) => "E-NOISE",
+            Self::NoRandomness => "E-NO-RANDOMNESS",
             Self::Unwritten { .. } => "E-ANSWER-UNWRITTEN",
         }
     }
@@ -50,6 +68,7 @@ impl Refusal for ReleaseError {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Unread(source) => source.details(),
+            Self::Noise(_) | Self::NoRandomness => Vec::new(),
             Self::Unwritten { .. } => vec![Detail::new("would do", "free disk space and ask again")],
         }
     }
@@ -66,6 +85,9 @@ pub struct Release {
     partial: PathBuf,
     path: PathBuf,
     rows: u64,
+    /// What a person is told of it, without its record.
+    summary: String,
+    notes: Vec<String>,
     outcome: Outcome,
     told: serde_json::Value,
 }
@@ -123,7 +145,83 @@ pub async fn finish(
         "resent_messages": seen.traffic.resent,
         "own_rows": counts,
     });
-    Ok(Release { partial, path, rows, outcome, told })
+    let summary = format!("{rows} of our customers match");
+    Ok(Release { partial, path, rows, summary, notes: Vec::new(), outcome, told })
+}
+
+/// Writes down the figures that a partner told.
+///
+/// # Errors
+/// [`ReleaseError`]
+pub async fn answered(
+    figures: Figures,
+    seen: &Served,
+    reserved: &Reserved,
+    home: &Home,
+) -> Result<Release, ReleaseError> {
+    let path = home.answers_dir().join(format!("{}.parquet", reserved.query()));
+    let partial = path.with_extension("partial");
+    let permitted = reserved.permitted().clone();
+    let target = partial.clone();
+    let (rows, suppressed) = blocking(move || {
+        // Invariant: the hallway comes here with questions for figures alone, and those have a plan.
+        let (Some(plan), Some(asked)) = (permitted.plan(), permitted.parsed().aggregates()) else {
+            return Ok((0, 0));
+        };
+        let answer = Answered::of(plan, asked, &figures).map_err(ReleaseError::Noise)?;
+        answer.write(&target).map_err(|source| ReleaseError::Unwritten { path: target.clone(), source })?;
+        Ok((answer.rows(), answer.suppressed))
+    })
+    .await?;
+    let permitted = reserved.permitted();
+    let (mut notes, mut price) = (Vec::new(), serde_json::Value::Null);
+    if let Some(plan) = permitted.plan() {
+        notes = labels(plan);
+        if suppressed > 0 {
+            let (groups, least) = (plan.cells(), plan.min_group());
+            notes.push(format!("{suppressed} of {groups} groups have figures on fewer than {least} customers, which are suppressed"));
+        }
+        price = priced(plan);
+    }
+    let told = json!({
+        "query": reserved.query(),
+        "contract": permitted.contract_id(),
+        "partner": permitted.partner().name,
+        "rows": rows,
+        "suppressed_groups": suppressed,
+        "price": price,
+        "labels": notes,
+        "message_bytes": seen.traffic.sent + seen.traffic.received,
+        "resent_messages": seen.traffic.resent,
+    });
+    let epsilon = permitted.plan().map(|plan| Decimal::of_micro(plan.price().epsilon_micro()));
+    let summary = match epsilon {
+        Some(epsilon) => format!("{rows} {}, for epsilon {epsilon}", if rows == 1 { "row" } else { "rows" }),
+        None => format!("{rows} rows"),
+    };
+    let outcome = told_outcome(seen, None);
+    Ok(Release { partial, path, rows, summary, notes, outcome, told })
+}
+
+/// A price for people and programs.
+pub fn priced(plan: &AggregatePlan) -> serde_json::Value {
+    let price = plan.price();
+    json!({
+        "epsilon": Decimal::of_micro(price.epsilon_micro()).to_string(),
+        "delta": Decimal::of_femto(price.delta_femto()).to_string(),
+        "nano_rho": price.amount().nano_rho,
+        "figures": plan.shares(),
+    })
+}
+
+/// The outcome of a question for figures, for the record; the owner adds what it read.
+pub fn told_outcome(seen: &Served, snapshot: Option<SnapshotHash>) -> Outcome {
+    Outcome {
+        resent_messages: seen.traffic.resent,
+        transcript: seen.transcript.iter().map(|byte| format!("{byte:02x}")).collect(),
+        snapshot: snapshot.map(|snapshot| snapshot.to_string()).unwrap_or_default(),
+        ..Outcome::default()
+    }
 }
 
 /// The outcome of a served question, for the record.
@@ -157,7 +255,8 @@ impl Release {
             .map_err(|source| ReleaseError::Unwritten { path: self.path.clone(), source })?;
         let mut told = self.told;
         told["record"] = receipt.seq().into();
-        let notes = vec![format!("{} of our customers match; record {}", self.rows, receipt.seq())];
+        let mut notes = self.notes;
+        notes.push(format!("{}; record {}", self.summary, receipt.seq()));
         Ok(Reply {
             notes,
             document: Some(told),

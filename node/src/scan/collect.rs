@@ -191,6 +191,21 @@ impl Customers {
         })
     }
 
+    /// Calls `each` with the number of every customer and its rows that take part, in order.
+    pub(super) fn rows(&self, mut each: impl FnMut(usize, &mut dyn Iterator<Item = u32>)) {
+        let mut others = self.others.as_slice();
+        for (number, &first) in self.rows.iter().enumerate() {
+            let (own, later) = others.split_at(others.partition_point(|&(of, _)| of as usize <= number));
+            others = later;
+            each(number, &mut std::iter::once(first).chain(own.iter().map(|&(_, row)| row)));
+        }
+    }
+
+    /// The items of a customer, as numbers.
+    pub(super) fn items(&self, number: usize) -> Range<usize> {
+        self.offsets[number] as usize..self.offsets[number + 1] as usize
+    }
+
     /// The customers of whom any item is set in `bits` (one for each item, in the order of
     /// [`LocalInput::items`]; what is beyond its end counts as not set), sorted by row.
     pub fn matched(&self, bits: &[bool]) -> Vec<Match> {
@@ -223,9 +238,29 @@ pub fn collect(
     plan: &CollectPlan<'_>,
     watch: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<LocalInput, ScanError> {
+    collect_with(plan, &[], &mut |_| Ok(()), watch)
+}
+
+/// A batch, and which of its rows take part.
+pub(super) struct Seen<'a> {
+    pub batch: &'a Batch,
+    /// Where the further columns stand in it, in the order in which they were asked for.
+    pub places: &'a [usize],
+    /// For each row whether the filter and its consent let it take part. Whether it has a key, and whether its
+    /// customer has withdrawn, is not known yet.
+    pub taken: &'a [bool],
+}
+
+/// As [`collect`], with further columns of the same rows for `see`, batch by batch.
+pub(super) fn collect_with<'a>(
+    plan: &CollectPlan<'a>,
+    further: &[&'a str],
+    see: &mut dyn FnMut(&Seen<'_>) -> Result<(), ScanError>,
+    watch: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<LocalInput, ScanError> {
     let registration = plan.registration;
     let stopped = || ScanError::Stopped { dataset: registration.name.clone() };
-    let sieve = Sieve::new(plan)?;
+    let (sieve, places) = Sieve::new(plan, further)?;
     let mut rows = read(registration, &sieve.columns())?;
     let condition = sieve.condition.as_ref().map(|condition| condition.plan(rows.schema())).transpose()?;
     let mut linker = Linker::new();
@@ -239,6 +274,7 @@ pub fn collect(
     };
     let mut cells = Vec::new();
     let mut withdrawn = Vec::new();
+    let mut takes_part = Vec::new();
     for batch in &mut rows {
         let batch = batch?;
         let count = batch.cells.num_rows();
@@ -256,6 +292,7 @@ pub fn collect(
         };
         counts.rows += count as u64;
         sieve.normalise(&batch, &mut cells, &mut withdrawn)?;
+        takes_part.clear();
         for row in 0..count {
             let keys = &cells[row * sieve.keys.len()..(row + 1) * sieve.keys.len()];
             let taken = if wanted.as_ref().is_some_and(|wanted| !wanted.value(row)) {
@@ -276,7 +313,9 @@ pub fn collect(
             });
             // Below MOST, as checked above.
             linker.add((batch.first_row + row as u64) as u32, items, taken, withdrawn[row]);
+            takes_part.push(taken);
         }
+        see(&Seen { batch: &batch, places: &places, taken: &takes_part })?;
         if !watch(counts.rows, registration.snapshot.rows) {
             return Err(stopped());
         }
@@ -349,7 +388,8 @@ struct Sieve<'a> {
 }
 
 impl<'a> Sieve<'a> {
-    fn new(plan: &CollectPlan<'a>) -> Result<Self, ScanError> {
+    /// Also says where the `further` columns stand in a batch.
+    fn new(plan: &CollectPlan<'a>, further: &[&'a str]) -> Result<(Self, Vec<usize>), ScanError> {
         let registration = plan.registration;
         let region = plan.default_region.or(registration.default_region);
         let mut columns: Vec<&'a str> = Vec::new();
@@ -392,8 +432,12 @@ impl<'a> Sieve<'a> {
                 place(&column.name);
             }
         }
+        for name in further {
+            registration.known(name)?;
+        }
+        let places = further.iter().map(|name| place(name)).collect();
         let (dataset, withdrawn) = (registration.name.as_str(), plan.withdrawn);
-        Ok(Self { dataset, withdrawn, columns, condition, consent, keys, lookups })
+        Ok((Self { dataset, withdrawn, columns, condition, consent, keys, lookups }, places))
     }
 
     fn columns(&self) -> Vec<&'a str> {

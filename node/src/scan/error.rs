@@ -122,6 +122,9 @@ pub enum ScanError {
     /// A filter that planned but failed on the data.
     #[error("the condition failed on the rows of dataset {dataset}")]
     FilterFailed { dataset: String },
+    /// A column that figures are made of is of another type than when the question was permitted.
+    #[error("column {column} of dataset {dataset} cannot be grouped by or added up")]
+    ColumnUnfit { dataset: String, column: String },
     /// The caller had it stopped.
     #[error("reading dataset {dataset} was stopped")]
     Stopped { dataset: String },
@@ -157,6 +160,7 @@ impl Refusal for ScanError {
             ConsentUnclear { .. } => "E-DATA-CONSENT",
             KeyMissing { .. } => "E-DATA-KEY",
             FilterUnusable { .. } | FilterFailed { .. } => "E-DATA-FILTER",
+            ColumnUnfit { .. } => "E-DATA-COLUMN-UNFIT",
             Stopped { .. } => "E-DATA-STOPPED",
             RowMissing { .. } => "E-DATA-ROW",
         }

@@ -9,6 +9,7 @@
 //!       │
 //!       └─► read ─► collect ─► LocalInput   one pass: filter, consent, withdrawals, customers
 //!             │        └─ filter, customers
+//!             ├─► aggregate                 exact figures, each customer once, for noise to be added to
 //!             ├─► pick                      a second pass: the rows that matched, into a file
 //!             └─► lint, quality             for the owner's eyes
 //! ```
@@ -18,6 +19,7 @@
 //! by name, infer types that eat leading zeros, hold an unclosed quote's field in memory whole, and quote
 //! cells in their errors.
 
+mod aggregate;
 mod cells;
 mod collect;
 mod columnar;
@@ -40,6 +42,7 @@ mod survey;
 mod terms;
 mod whole;
 
+pub use aggregate::{Aggregated, Exact, aggregate};
 pub use collect::{CollectPlan, Counts, Customer, Customers, KeyCounts, LocalInput, Match, collect};
 pub use dataset::{Column, ColumnClass, ColumnType, Format, MatchKey, Registration, Thresholds};
 pub use datasets::{Datasets, NewDataset};

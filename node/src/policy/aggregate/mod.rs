@@ -32,7 +32,7 @@ pub use fixed::FixedPoint;
 pub(super) use price::settle;
 pub use price::{Price, lifetime, within};
 
-use super::{DatasetTerms, PrivacyTerms, error::Under};
+use super::{DatasetTerms, Decimal, PrivacyTerms, error::Under};
 use crate::query::{Aggregates, Filter};
 
 /// The most integers of an answer.
@@ -70,6 +70,11 @@ impl AggregatePlan {
     /// The same with its price for this ε, in millionths, and δ, in units of 10⁻¹⁵.
     pub(super) fn priced(mut self, epsilon_micro: u64, delta_femto: u64) -> Result<Self, AggregateError> {
         self.price = Price::of(epsilon_micro, delta_femto, self.shares())?;
+        let price = self.price;
+        if self.columns.iter().any(|column| !price.is_possible(column)) {
+            let (asked, figures) = (Decimal::of_micro(epsilon_micro), self.shares());
+            return Err(AggregateError::TooLittle { asked, figures });
+        }
         Ok(self)
     }
 

@@ -2,7 +2,7 @@
 
 use tacit_protocol::{
     log::Amount,
-    noise::{DiscreteGaussian, NoiseError, Rational, rho_limit},
+    noise::{DiscreteGaussian, NoiseError, Rational, Variance, rho_limit},
 };
 
 use super::{AggregateError, AggregatePlan, NoisyColumn};
@@ -10,6 +10,9 @@ use crate::{
     policy::{Decimal, PrivacyTerms, error::Under},
     query::Parsed,
 };
+
+/// The largest ε that the accountant converts, in millionths.
+const MOST_EPSILON: u64 = 20_000_000;
 
 /// ε in steps that people read: thousandths, where the contract has that much.
 const EPSILON_STEP: u64 = 1000;
@@ -58,6 +61,11 @@ impl Price {
         Amount { nano_rho: self.share * u64::from(self.shares), atto_delta: u64::from(self.shares) }
     }
 
+    /// Whether there is noise of the width that a column needs.
+    pub(super) fn is_possible(&self, column: &NoisyColumn) -> bool {
+        Variance::of_price(self.share, column.sensitivity).is_ok()
+    }
+
     /// The noise of a column.
     ///
     /// # Errors
@@ -68,9 +76,9 @@ impl Price {
 }
 
 /// The largest ρ, in billionths, with ε(ρ, δ/2) ≤ ε: half of δ is for this conversion, the other half for what
-/// samplers and thresholds add to it.
+/// samplers and thresholds add to it. More than ε = 20 counts as 20, beyond which nothing is converted.
 fn rho(epsilon_micro: u64, delta_femto: u64) -> u64 {
-    let epsilon = Rational::new(epsilon_micro, 1_000_000);
+    let epsilon = Rational::new(epsilon_micro.min(MOST_EPSILON), 1_000_000);
     let delta = Rational::new(delta_femto, 2_000_000_000_000_000);
     match (epsilon, delta) {
         (Ok(epsilon), Ok(delta)) => rho_limit(epsilon, delta).unwrap_or(0),

@@ -145,6 +145,13 @@ impl Permitted {
         self.plan.as_ref()
     }
 
+    /// The hash of a question for figures as both nodes read it: its figures, groups, condition and ε, without
+    /// what the asker calls them and does with them. `None` for a reveal.
+    pub fn figures_hash(&self) -> Option<[u8; 32]> {
+        self.plan.as_ref()?;
+        Some(self.parsed.hash_for(&self.parsed.tables().next()?.owner))
+    }
+
     /// The account that a question for figures is charged to; `None` for a reveal.
     pub fn account(&self) -> Option<Account> {
         self.plan.as_ref()?;

@@ -1,0 +1,172 @@
+//! The asker's answer: a row a group, each figure with its interval or the reason why it is not there.
+
+use std::{path::Path, sync::Arc};
+
+use datafusion::{
+    arrow::{
+        array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray},
+        datatypes::{DataType, Field, Schema},
+    },
+    parquet::arrow::ArrowWriter,
+};
+use tacit_protocol::{aggregate::Figures, noise::NoiseError};
+
+use super::estimate::{Estimate, Estimator};
+use crate::{
+    config::files::write_private,
+    data::Value,
+    policy::{AggregatePlan, Decimal},
+    query::{Aggregate, Aggregates, BESIDE},
+};
+
+/// An answer as rows, in the order and with the rows that the question wanted.
+pub struct Answered {
+    /// What was asked for, with its name.
+    columns: Vec<(Aggregate, String)>,
+    rows: Vec<Vec<Entry>>,
+    /// Groups with something hidden, among those of the plan.
+    pub suppressed: u64,
+    /// Why figures are hidden.
+    reason: String,
+}
+
+/// What stands in a row for an item of the SELECT list.
+enum Entry {
+    Group(String),
+    Figure(Option<Estimate>),
+}
+
+impl Answered {
+    /// Makes the answer's rows of the figures that came.
+    ///
+    /// # Errors
+    /// The sampler's; the plan has checked that there is none.
+    pub fn of(plan: &AggregatePlan, asked: &Aggregates, figures: &Figures) -> Result<Self, NoiseError> {
+        let estimator = Estimator::new(plan)?;
+        let width = plan.columns().len();
+        let mut suppressed = 0;
+        let mut rows: Vec<Vec<Entry>> = figures
+            .as_slice()
+            .chunks(width.max(1))
+            .enumerate()
+            .map(|(number, group)| {
+                suppressed += u64::from(group.contains(&None));
+                let values = plan.cell(number);
+                let value = |column: &str| {
+                    let axis = plan.axes().iter().position(|axis| axis.column == column);
+                    axis.map_or("", |axis| values[axis]).to_owned()
+                };
+                let entry = |figure: &Aggregate| match figure {
+                    Aggregate::Group(column) => Entry::Group(value(&column.column)),
+                    figure => Entry::Figure(estimator.figure(figure, group)),
+                };
+                asked.figures.iter().map(|(figure, _)| entry(figure)).collect()
+            })
+            .collect();
+        asked.after.apply(&mut rows, |row, place| row[place].value(&asked.figures[place].0));
+        let reason = format!("fewer than {} customers, with noise", plan.min_group());
+        Ok(Self { columns: asked.figures.clone(), rows, suppressed, reason })
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
+    /// Writes it as Parquet, mode 0600, whole or not at all.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let batch = self.batch().map_err(std::io::Error::other)?;
+        let mut bytes = Vec::new();
+        let written = ArrowWriter::try_new(&mut bytes, batch.schema(), None).and_then(|mut writer| {
+            writer.write(&batch)?;
+            writer.close()
+        });
+        written.map_err(std::io::Error::other)?;
+        write_private(path, &bytes).map_err(std::io::Error::other)
+    }
+
+    fn batch(&self) -> Result<RecordBatch, datafusion::arrow::error::ArrowError> {
+        let mut fields = Vec::new();
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        let mut add = |name: String, array: ArrayRef, nullable: bool| {
+            fields.push(Field::new(name, array.data_type().clone(), nullable));
+            arrays.push(array);
+        };
+        for (place, (figure, label)) in self.columns.iter().enumerate() {
+            let entries = || self.rows.iter().map(|row| &row[place]);
+            if matches!(figure, Aggregate::Group(_)) {
+                let texts: StringArray = entries()
+                    .map(|entry| match entry {
+                        Entry::Group(value) => Some(value.as_str()),
+                        Entry::Figure(_) => None,
+                    })
+                    .collect();
+                add(label.clone(), Arc::new(texts), false);
+                continue;
+            }
+            let estimates: Vec<Option<Estimate>> = entries()
+                .map(|entry| match entry {
+                    Entry::Figure(estimate) => *estimate,
+                    Entry::Group(_) => None,
+                })
+                .collect();
+            let whole = if *figure == Aggregate::Count { DataType::Int64 } else { DataType::Float64 };
+            let numbers = |of: &dyn Fn(&Estimate) -> f64| -> ArrayRef {
+                let cells = estimates.iter().map(|estimate| estimate.as_ref().map(of));
+                match whole {
+                    // Counts are whole and far below 2⁵³.
+                    DataType::Int64 => Arc::new(cells.map(|c| c.map(|c| c as i64)).collect::<Int64Array>()),
+                    _ => Arc::new(cells.collect::<Float64Array>()),
+                }
+            };
+            let [low, high, hidden] = BESIDE.map(|beside| format!("{label}_{beside}"));
+            let reasons = estimates.iter().map(|e| e.is_none().then_some(self.reason.as_str()));
+            add(label.clone(), numbers(&|estimate| estimate.value), true);
+            add(low, numbers(&|estimate| estimate.low), true);
+            add(high, numbers(&|estimate| estimate.high), true);
+            add(hidden, Arc::new(reasons.collect::<StringArray>()), true);
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    }
+}
+
+impl Entry {
+    /// For conditions and order: a figure's value, null where it is hidden.
+    fn value(&self, figure: &Aggregate) -> Value {
+        match self {
+            Self::Group(value) => Value::Text(value.clone()),
+            Self::Figure(None) => Value::Null,
+            Self::Figure(Some(estimate)) if *figure == Aggregate::Count => {
+                Value::Integer(estimate.value as i64)
+            }
+            Self::Figure(Some(estimate)) => Value::Real(estimate.value),
+        }
+    }
+}
+
+/// What a reader of the figures has to know beside them.
+pub fn labels(plan: &AggregatePlan) -> Vec<String> {
+    let clamped = plan.measures().iter().map(|measure| {
+        let (fixed, step) = (&measure.fixed, measure.fixed.step_decimal());
+        let bound = |steps: i64| Decimal::of_units(i128::from(steps) * step.units());
+        format!(
+            "{} is clamped to {}–{} and rounded to {step}: the intervals are of the clamped values",
+            measure.column,
+            bound(fixed.low()),
+            bound(fixed.high())
+        )
+    });
+    let grid = plan.measures().iter().filter(|measure| measure.buckets() > 0).map(|measure| {
+        format!(
+            "quantiles of {} are read from {} public buckets and lie within {}–{}",
+            measure.column,
+            measure.buckets(),
+            measure.shown_edges[0],
+            measure.shown_edges[measure.buckets()]
+        )
+    });
+    clamped.chain(grid).collect()
+}
