@@ -6,6 +6,8 @@
 //! wrapper around the walk.
 
 mod explain;
+mod figures;
+mod price;
 mod steps;
 
 use jiff::Timestamp;
@@ -58,7 +60,7 @@ async fn walk_as_asker(
     channel: &mut Option<Asking>,
 ) -> Result<Reply, Report> {
     let mut stages = Stages::new(events);
-    let parsed = steps::parse_own(rooms, &request.sql)?;
+    let parsed = steps::parse_own(rooms, request)?;
     let mut permitted = steps::permit(rooms, parsed.clone(), Role::Asker, request, None)?;
     if permitted.needs_own_approval() {
         steps::approve(rooms, &permitted, request.wait, events).await?;
@@ -69,6 +71,9 @@ async fn walk_as_asker(
     // The partner walks its own rooms while we read our data.
     let question = Question::about(reserved, request.wait);
     let asking = channel.insert(Asking::open(&rooms.link, reserved, &question).await?);
+    if reserved.permitted().plan().is_some() {
+        return figures::take(rooms, reserved, asking, request.wait, events).await;
+    }
     stages.begin("read own data");
     let withdrawals = steps::withdrawals(rooms).await;
     let (mut collected, mut items) = steps::collect(rooms, reserved).await?;
@@ -155,6 +160,9 @@ async fn walk_as_answerer(
         permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile))?;
     }
     let reserved = kept.insert(rooms.ledger.reserve(permitted, question.query, Timestamp::now()).await?);
+    if reserved.permitted().plan().is_some() {
+        return figures::tell(rooms, reserved, answering).await;
+    }
     answering.say(Aside::Preparing).await?;
     // From here on the time we take, and whether we fail, depends on data.
     rooms.ledger.spend(reserved, Timestamp::now()).await?;

@@ -83,8 +83,7 @@ impl Question {
                 mend: "tacit query \"SELECT …\", or tacit query -f FILE".into(),
             });
         }
-        let wish =
-            Wish { epsilon: self.epsilon, accuracy: self.accuracy, max_epsilon: self.max_epsilon };
+        let wish = Wish { epsilon: self.epsilon, accuracy: self.accuracy, max_epsilon: self.max_epsilon };
         Ok(QueryRequest { sql, contract: self.contract, purpose: self.purpose, wish, wait })
     }
 }

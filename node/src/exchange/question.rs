@@ -8,7 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tacit_protocol::ids::{ContractId, QueryId};
 
-use crate::{ledger::Reserved, query::{QueryRequest, Wish}};
+use crate::{
+    ledger::Reserved,
+    query::{QueryRequest, Wish},
+};
 
 /// The question as the partner sees it: the asker's own filter and columns are not in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

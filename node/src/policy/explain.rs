@@ -112,12 +112,26 @@ fn figures(
         })
         .collect();
     let clamped = if clamps.is_empty() { String::new() } else { format!("; clamp {}", list(&clamps)) };
-    stage(owner, format!("count each customer once, by one of its rows, in one of {groups} public groups{clamped}"));
+    stage(
+        owner,
+        format!("count each customer once, by one of its rows, in one of {groups} public groups{clamped}"),
+    );
     stage("both", "set the price aside in both ledgers".to_owned());
-    stage(owner, format!("add discrete Gaussian noise to {integers} integers a group, and hide groups below {}", plan.min_group()));
+    stage(
+        owner,
+        format!(
+            "add discrete Gaussian noise to {integers} integers a group, and hide groups below {}",
+            plan.min_group()
+        ),
+    );
     stage(asker, "write the figures with their 95 % intervals to a file".to_owned());
     stage("both", "record the run".to_owned());
-    learn(asker, format!("noisy figures of {groups} groups, the empty ones included; whether one customer is in the data is hidden by the noise"));
+    learn(
+        asker,
+        format!(
+            "noisy figures of {groups} groups, the empty ones included; whether one customer is in the data is hidden by the noise"
+        ),
+    );
     learn(asker, format!("which groups are below {} with noise", plan.min_group()));
     learn(owner, "the question".to_owned());
 }

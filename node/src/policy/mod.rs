@@ -30,7 +30,7 @@ mod own;
 mod permit;
 mod signer;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use aggregate::{
     AggregateError, AggregatePlan, Axis, FixedPoint, Measure, NoisyColumn, Price, Quantity, lifetime, within,
@@ -38,8 +38,8 @@ pub use aggregate::{
 pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
 pub use contract::{
     Allow, ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, ContractError, DatasetTerms,
-    IdentityTerms, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
-    what_you_agree_to,
+    IdentityTerms, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms,
+    Values, what_you_agree_to,
 };
 pub use contracts::{Contracts, day};
 pub use decimal::Decimal;

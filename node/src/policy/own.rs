@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use tacit_protocol::{identity::KeyKind, ids::PartnerId};
 
 use super::{
-    ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, DatasetTerms, Document, PolicyError, contract::POPULATION,
-    error::Under,
+    ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, DatasetTerms, Document, PolicyError,
+    contract::POPULATION, error::Under,
 };
 use crate::query::{Columns, Kind, TableName};
 

@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use datafusion::sql::sqlparser::ast::{self, BinaryOperator, UnaryOperator};
+use crate::engine::sqlparser::ast::{self, BinaryOperator, UnaryOperator};
 
 use super::{
     Aggregate, Comparison, Literal, QueryError,
@@ -68,6 +68,11 @@ struct Order {
 }
 
 impl Clauses {
+    /// With this condition, and nothing else yet.
+    pub fn having(having: Option<ast::Expr>) -> Self {
+        Self { having, ..Self::default() }
+    }
+
     /// Takes ORDER BY, LIMIT, OFFSET and FETCH apart.
     pub fn cut(
         &mut self,
@@ -257,16 +262,22 @@ impl Test {
             }
             Self::IsNull { negated, operand } => Some((term(operand) == Value::Null) != *negated),
             // False decides AND, true decides OR, whatever is unknown beside it.
-            Self::And(parts) => parts.iter().try_fold(Some(true), |all, part| match part.holds(value) {
-                Some(false) => Err(Some(false)),
-                Some(true) => Ok(all),
-                None => Ok(None),
-            }).unwrap_or_else(|decided| decided),
-            Self::Or(parts) => parts.iter().try_fold(Some(false), |any, part| match part.holds(value) {
-                Some(true) => Err(Some(true)),
-                Some(false) => Ok(any),
-                None => Ok(None),
-            }).unwrap_or_else(|decided| decided),
+            Self::And(parts) => parts
+                .iter()
+                .try_fold(Some(true), |all, part| match part.holds(value) {
+                    Some(false) => Err(Some(false)),
+                    Some(true) => Ok(all),
+                    None => Ok(None),
+                })
+                .unwrap_or_else(|decided| decided),
+            Self::Or(parts) => parts
+                .iter()
+                .try_fold(Some(false), |any, part| match part.holds(value) {
+                    Some(true) => Err(Some(true)),
+                    Some(false) => Ok(any),
+                    None => Ok(None),
+                })
+                .unwrap_or_else(|decided| decided),
             Self::Not(test) => test.holds(value).map(|holds| !holds),
         }
     }
@@ -381,7 +392,9 @@ impl Reader<'_> {
                 let op = comparison(op).unwrap_or(Comparison::Equal);
                 Test::Compare(op, self.term(left)?, self.term(right)?)
             }
-            ast::Expr::UnaryOp { op: UnaryOperator::Not, expr } => Test::Not(Box::new(self.test(expr, depth)?)),
+            ast::Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
+                Test::Not(Box::new(self.test(expr, depth)?))
+            }
             ast::Expr::IsNull(e) => Test::IsNull { negated: false, operand: self.term(e)? },
             ast::Expr::IsNotNull(e) => Test::IsNull { negated: true, operand: self.term(e)? },
             ast::Expr::Between { expr, negated, low, high } => Test::Between {

@@ -18,6 +18,8 @@ mod after;
 mod convert;
 mod error;
 mod expr;
+#[cfg(test)]
+mod figures_tests;
 mod filter;
 mod kind;
 mod lex;

@@ -111,7 +111,9 @@ impl Parsed {
     pub fn wishing(mut self, wish: Wish) -> Result<Self, QueryError> {
         let (text, beside) = (self.options.epsilon, wish.epsilon);
         let ways = match (text, beside, wish.accuracy) {
-            (Some(text), Some(beside), _) if text != beside => Some("epsilon in OPTIONS and --epsilon differ"),
+            (Some(text), Some(beside), _) if text != beside => {
+                Some("epsilon in OPTIONS and --epsilon differ")
+            }
             (Some(_), _, Some(_)) => Some("epsilon in OPTIONS, and --accuracy"),
             (_, Some(_), Some(_)) => Some("--epsilon and --accuracy"),
             _ => None,

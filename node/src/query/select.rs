@@ -227,7 +227,10 @@ pub(super) fn ask(
     let after = After::read(clauses, scope, &figures)?;
     let aggregates = Aggregates { groups, figures, after };
     if aggregates.computed().is_empty() {
-        return Err(QueryError::unsupported("GROUP BY without a figure", "SELECT column, COUNT(*) … GROUP BY column"));
+        return Err(QueryError::unsupported(
+            "GROUP BY without a figure",
+            "SELECT column, COUNT(*) … GROUP BY column",
+        ));
     }
     Ok(if joined { Ask::Join(aggregates) } else { Ask::Aggregate(aggregates) })
 }
@@ -387,7 +390,10 @@ fn part_of_one(expr: &ast::Expr) -> Result<u32, QueryError> {
         .filter(|micro| (1..1_000_000).contains(micro))
         .and_then(|micro| u32::try_from(micro).ok())
         .ok_or_else(|| {
-            QueryError::unsupported("this share of a quantile", "more than 0, less than 1, as in QUANTILE(column, 0.9)")
+            QueryError::unsupported(
+                "this share of a quantile",
+                "more than 0, less than 1, as in QUANTILE(column, 0.9)",
+            )
         })
 }
 

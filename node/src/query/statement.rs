@@ -174,7 +174,7 @@ fn take_apart(select: Select) -> Result<Shape, QueryError> {
         GroupByExpr::Expressions(groups, modifiers) if modifiers.is_empty() => groups,
         _ => return Err(QueryError::unsupported("GROUP BY in this form", "GROUP BY column, column")),
     };
-    let after = Clauses { having, ..Clauses::default() };
+    let after = Clauses::having(having);
     Ok(Shape { tables: tables(from)?, items: projection, distinct, conditions: selection, groups, after })
 }
 

@@ -257,11 +257,27 @@ fn shapes_that_are_no_question_are_refused() {
         (&format!("SELECT COUNT(*), spend {from}"), "E-QUERY-NOT-GROUPED"),
         (&format!("SELECT COUNT(*), customer {from}"), "E-QUERY-UNSUPPORTED"),
         (&format!("SELECT COUNT(*) {from} GROUP BY customer"), "E-QUERY-UNSUPPORTED"),
-        (&format!("SELECT MEDIAN(spend) {from}"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT MEDIAN(spend) {from}"), "E-NOT-IN-THIS-VERSION"),
+        (&format!("SELECT MEDIAN(spend, 0.5) {from}"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT QUANTILE(spend) {from}"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT QUANTILE(spend, 1) {from}"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT QUANTILE(spend, spend) {from}"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT COUNT(*) AS n, SUM(spend) AS n {from}"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT COUNT(*) AS n, SUM(spend) AS n_low95 {from}"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT category {from} GROUP BY category"), "E-QUERY-UNSUPPORTED"),
+        (&format!("SELECT customer {from} HAVING customer = 'x'"), "E-QUERY-UNSUPPORTED"),
         (&format!("SELECT SUM(spend) OVER () {from}"), "E-QUERY-UNSUPPORTED"),
         (&format!("SELECT COUNT(*) {from} HAVING COUNT(*) > 3"), "E-NOT-IN-THIS-VERSION"),
         (&format!("SELECT COUNT(*) {from}"), "E-NOT-IN-THIS-VERSION"),
-        ("SELECT COUNT(*), AVG(balance) FROM bank.accounts", "E-NOT-IN-THIS-VERSION"),
+        ("SELECT COUNT(*), AVG(balance) FROM bank.accounts", "offered"),
+        ("SELECT COUNT(*) FROM bank.accounts HAVING SUM(balance) > 1", "E-QUERY-UNSUPPORTED"),
+        ("SELECT COUNT(*) FROM bank.accounts HAVING balance > 1", "E-QUERY-UNSUPPORTED"),
+        ("SELECT COUNT(*) FROM bank.accounts ORDER BY 2", "E-QUERY-UNSUPPORTED"),
+        ("SELECT COUNT(*) FROM bank.accounts ORDER BY balance", "E-QUERY-UNSUPPORTED"),
+        ("SELECT COUNT(*) FROM bank.accounts LIMIT balance", "E-QUERY-UNSUPPORTED"),
+        ("SELECT COUNT(*) FROM bank.accounts LIMIT -1", "E-QUERY-UNSUPPORTED"),
+        ("SELECT COUNT(*) FROM bank.accounts HAVING 1 / COUNT(*) > 1", "E-QUERY-UNSUPPORTED"),
+        ("SELECT COUNT(*) FROM bank.accounts WHERE COUNT(*) > 1", "E-QUERY-UNSUPPORTED"),
     ] {
         assert_eq!(code(sql), expected, "{sql}: {:?}", parse(sql, &known()).err());
     }
@@ -304,7 +320,7 @@ fn f05_an_epsilon_that_is_none_is_refused() {
         "(epsilon = 1, epsilon = 2)",
         "(epsilon 1)",
         "epsilon = 1",
-        "(delta = 1e-6)",
+        "(rho = 1)",
         "(epsilon = 1",
     ] {
         let sql = format!("SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS {options} COUNT(*) FROM bank.accounts");

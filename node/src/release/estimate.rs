@@ -42,7 +42,9 @@ impl<'a> Estimator<'a> {
         let mut sigmas = Vec::new();
         for column in plan.columns() {
             let noise = plan.price().noise(column)?;
-            halves.push([Cover::Alone, Cover::OfTwo, Cover::OfThree].map(|cover| noise.half_width(cover) as f64));
+            halves.push(
+                [Cover::Alone, Cover::OfTwo, Cover::OfThree].map(|cover| noise.half_width(cover) as f64),
+            );
             sigmas.push((noise.variance().num() as f64 / noise.variance().den() as f64).sqrt());
         }
         Ok(Self { plan, halves, sigmas })
@@ -69,18 +71,6 @@ impl<'a> Estimator<'a> {
             Aggregate::Quantile(column, share) => {
                 self.quantile(column, f64::from(*share) / 1_000_000.0, group)
             }
-        }
-    }
-
-    /// How wide ±95 % of a figure's noise is, where that does not depend on the data.
-    pub fn half_width(&self, figure: &Aggregate) -> Option<f64> {
-        match figure {
-            Aggregate::Count => Some(self.halves[self.plan.place(Quantity::Customers)?][0]),
-            Aggregate::Sum(column) => {
-                let (of, measure) = self.measure(column)?;
-                Some(self.halves[self.plan.place(Quantity::Sum(of))?][0] * measure.fixed.step())
-            }
-            _ => None,
         }
     }
 

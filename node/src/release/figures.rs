@@ -6,7 +6,7 @@
 //! exact one.
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tacit_protocol::{aggregate::Figures, secret::Secret};
+use tacit_protocol::{aggregate::Figures, noise::DiscreteGaussian, secret::Secret};
 
 use super::ReleaseError;
 use crate::{policy::AggregatePlan, scan::Exact};
@@ -16,28 +16,36 @@ use crate::{policy::AggregatePlan, scan::Exact};
 /// # Errors
 /// [`ReleaseError::Noise`], [`ReleaseError::NoRandomness`]; neither depends on the figures.
 pub fn noisy(plan: &AggregatePlan, exact: Exact) -> Result<Figures, ReleaseError> {
-    with_seeds(plan, &exact, &mut || {
+    let noises = noises(plan)?;
+    let seeds = noises.iter().map(|_| {
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).map_err(|_| ReleaseError::NoRandomness)?;
         Ok(Secret::new(seed))
-    })
+    });
+    let seeds: Vec<Secret<[u8; 32]>> = seeds.collect::<Result<_, ReleaseError>>()?;
+    Ok(with_noise(plan, exact.as_slice(), &noises, &seeds))
 }
 
-pub(super) fn with_seeds(
+/// The sampler of each column.
+pub(super) fn noises(plan: &AggregatePlan) -> Result<Vec<DiscreteGaussian>, ReleaseError> {
+    plan.columns().iter().map(|column| plan.price().noise(column).map_err(ReleaseError::Noise)).collect()
+}
+
+/// Adds the noise of a seed to each column, in all groups, and hides the small ones.
+pub(super) fn with_noise(
     plan: &AggregatePlan,
-    exact: &Exact,
-    seed: &mut dyn FnMut() -> Result<Secret<[u8; 32]>, ReleaseError>,
-) -> Result<Figures, ReleaseError> {
+    exact: &[i64],
+    noises: &[DiscreteGaussian],
+    seeds: &[Secret<[u8; 32]>],
+) -> Figures {
     let (groups, width) = (plan.cells(), plan.columns().len());
-    let mut figures = exact.as_slice().to_vec();
-    for (place, column) in plan.columns().iter().enumerate() {
-        let noise = plan.price().noise(column).map_err(ReleaseError::Noise)?;
-        let samples = noise.samples(&seed()?, groups);
+    let mut figures = exact.to_vec();
+    for (place, (noise, seed)) in noises.iter().zip(seeds).enumerate() {
         let integers = figures.iter_mut().skip(place).step_by(width);
         // Below 2⁶² and 2⁵⁵: no overflow.
-        integers.zip(samples).for_each(|(integer, sample)| *integer += sample);
+        integers.zip(noise.samples(seed, groups)).for_each(|(integer, sample)| *integer += sample);
     }
-    Ok(Figures::new(hidden(plan, &figures)))
+    Figures::new(hidden(plan, &figures))
 }
 
 /// Hides what stands on fewer customers than the contract shows.
@@ -46,9 +54,10 @@ fn hidden(plan: &AggregatePlan, noisy: &[i64]) -> Vec<Option<i64>> {
     let group = |integers: &[i64]| {
         let large = |guard: usize| integers[guard] >= i64::from(plan.min_group());
         let threshold = large(plan.threshold());
-        let shown = integers.iter().zip(&guards).map(|(integer, guard)| {
-            Some(*integer).filter(|_| threshold && large(*guard))
-        });
+        let shown = integers
+            .iter()
+            .zip(&guards)
+            .map(|(integer, guard)| Some(*integer).filter(|_| threshold && large(*guard)));
         shown.collect::<Vec<_>>()
     };
     noisy.chunks(guards.len().max(1)).flat_map(group).collect()

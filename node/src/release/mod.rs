@@ -5,6 +5,7 @@
 
 mod estimate;
 mod figures;
+mod kept;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ use serde_json::json;
 use tacit_protocol::{aggregate::Figures, ids::SnapshotHash, noise::NoiseError};
 
 pub use figures::noisy;
-pub use table::{Answered, labels};
+pub use kept::{Kept, Key, Past, fingerprint};
+pub use table::{Answered, Expected, expected, labels};
 
 use crate::{
     config::Home,

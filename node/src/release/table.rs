@@ -2,20 +2,24 @@
 
 use std::{path::Path, sync::Arc};
 
-use datafusion::{
-    arrow::{
-        array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray},
-        datatypes::{DataType, Field, Schema},
-    },
-    parquet::arrow::ArrowWriter,
-};
 use tacit_protocol::{aggregate::Figures, noise::NoiseError};
 
-use super::estimate::{Estimate, Estimator};
+use super::{
+    ReleaseError,
+    estimate::{Estimate, Estimator},
+};
 use crate::{
     config::files::write_private,
     data::Value,
-    policy::{AggregatePlan, Decimal},
+    engine::{
+        arrow::{
+            array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray},
+            datatypes::{DataType, Field, Schema},
+            error::ArrowError,
+        },
+        parquet::arrow::ArrowWriter,
+    },
+    policy::{AggregatePlan, Decimal, Quantity},
     query::{Aggregate, Aggregates, BESIDE},
 };
 
@@ -88,7 +92,7 @@ impl Answered {
         write_private(path, &bytes).map_err(std::io::Error::other)
     }
 
-    fn batch(&self) -> Result<RecordBatch, datafusion::arrow::error::ArrowError> {
+    fn batch(&self) -> Result<RecordBatch, ArrowError> {
         let mut fields = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         let mut add = |name: String, array: ArrayRef, nullable: bool| {
@@ -145,6 +149,55 @@ impl Entry {
             Self::Figure(Some(estimate)) => Value::Real(estimate.value),
         }
     }
+}
+
+/// How exact a figure will be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expected {
+    /// Its name in the answer.
+    pub label: String,
+    /// Half the length of its 95 % interval.
+    pub half_width: f64,
+    /// Whether that depends on the group, and is for an example.
+    pub of_group: bool,
+}
+
+/// How exact the figures of a plan will be; where that depends on the group, for one of this many customers whose
+/// measures lie in the middle of their bounds, or evenly in their buckets.
+///
+/// # Errors
+/// [`ReleaseError::Noise`]
+pub fn expected(
+    plan: &AggregatePlan,
+    asked: Option<&Aggregates>,
+    customers: u64,
+) -> Result<Vec<Expected>, ReleaseError> {
+    let estimator = Estimator::new(plan).map_err(ReleaseError::Noise)?;
+    let customers = i64::try_from(customers).unwrap_or(i64::MAX);
+    let group: Vec<Option<i64>> = plan
+        .columns()
+        .iter()
+        .map(|column| {
+            Some(match column.quantity {
+                Quantity::Customers | Quantity::Values(_) => customers,
+                Quantity::Sum(of) => plan.measures()[of].fixed.centre().saturating_mul(customers),
+                Quantity::Centred(_) | Quantity::Squares(_) => 0,
+                // At most 256 buckets.
+                Quantity::Bucket(of, _) => customers / (plan.measures()[of].buckets().max(1) as i64),
+            })
+        })
+        .collect();
+    let figures = asked.map_or(&[][..], |asked| &asked.figures);
+    Ok(figures
+        .iter()
+        .filter_map(|(figure, label)| {
+            let Estimate { value, low, high } = estimator.figure(figure, &group)?;
+            // A deviation of 0 has no room below.
+            let half_width = (high - value).max(value - low);
+            let of_group = !matches!(figure, Aggregate::Count | Aggregate::Sum(_));
+            Some(Expected { label: label.clone(), half_width, of_group })
+        })
+        .collect())
 }
 
 /// What a reader of the figures has to know beside them.

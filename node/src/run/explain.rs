@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::steps;
+use super::{price, steps};
 use crate::{
     config::units::show_size,
     control::Reply,
@@ -22,9 +22,15 @@ const BYTES_A_TAG: u64 = 11;
 /// # Errors
 /// The same refusals as asking.
 pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
-    let parsed = steps::parse_own(rooms, &request.sql)?;
+    let parsed = steps::parse_own(rooms, request)?;
     let permitted = steps::permit(rooms, parsed, Role::Asker, request, None)?;
     let plan = Plan::of(&permitted);
+    if let Some(aggregate) = permitted.plan() {
+        let (cost, document) = price::cost(&permitted, aggregate, None)?;
+        let text = format!("{}{cost}\nWhat the partner is sent\n  {}\n", story(&plan), plan.sent);
+        let document = json!({ "plan": plan, "cost": document });
+        return Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() });
+    }
     let rows = match permitted.own() {
         Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,
         None => 0,
@@ -35,15 +41,7 @@ pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
     let seconds = calibration.psi_seconds(most, most);
     let bytes = most * (BYTES_AN_OWN_ITEM + BYTES_A_TAG);
 
-    let mut text =
-        format!("{}, for {}, with {}\n\nWhat happens\n", plan.contract, plan.purpose, plan.partner);
-    for (place, what) in &plan.stages {
-        text.push_str(&format!("  {place:<10} {what}\n"));
-    }
-    text.push_str("\nWho learns what\n");
-    for (who, what) in &plan.learns {
-        text.push_str(&format!("  {who:<10} {what}\n"));
-    }
+    let mut text = story(&plan);
     text.push_str("\nWhat it costs\n");
     text.push_str(&format!(
         "  budget     none in ε: a revelation has no noise; it is recorded by name on both sides\n  \
@@ -69,4 +67,18 @@ pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
         },
     });
     Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() })
+}
+
+/// What happens, and who learns what.
+fn story(plan: &Plan) -> String {
+    let mut text =
+        format!("{}, for {}, with {}\n\nWhat happens\n", plan.contract, plan.purpose, plan.partner);
+    for (place, what) in &plan.stages {
+        text.push_str(&format!("  {place:<10} {what}\n"));
+    }
+    text.push_str("\nWho learns what\n");
+    for (who, what) in &plan.learns {
+        text.push_str(&format!("  {who:<10} {what}\n"));
+    }
+    text
 }

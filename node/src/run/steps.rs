@@ -6,19 +6,22 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tacit_protocol::ids::QueryId;
+use tacit_protocol::{identity::KeyKind, ids::QueryId};
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::{
     control::Event,
     exchange::{Aside, ExchangeError, Watch},
     ledger::Reserved,
-    policy::{self, ApprovalRequest, Circumstances, Consent, KnownColumns, Permitted, Role, day},
+    policy::{
+        self, ApprovalRequest, Circumstances, Consent, IdentityTerms, KnownColumns, OwnSide, Permitted, Role,
+        consent::Withdrawn, day,
+    },
     query::{self, NoColumns, Parsed, QueryRequest},
     release::Collected,
     report::Report,
     rooms::{Rooms, blocking},
-    scan::{self, CollectPlan, ScanError},
+    scan::{self, CollectPlan, Registration, ScanError},
 };
 
 /// Where events of a question go; nobody needs to listen.
@@ -43,10 +46,10 @@ pub fn fresh_query_id() -> Result<QueryId, ExchangeError> {
 }
 
 /// Reads a question that was typed here: short column names are completed by what this node knows.
-pub fn parse_own(rooms: &Rooms, sql: &str) -> Result<Parsed, Report> {
+pub fn parse_own(rooms: &Rooms, request: &QueryRequest) -> Result<Parsed, Report> {
     let contracts = rooms.contracts.list();
     let known = KnownColumns { me: rooms.identity.id(), contracts: &contracts, datasets: rooms };
-    Ok(query::parse(sql, &known)?)
+    Ok(query::parse(&request.sql, &known)?.wishing(request.wish)?)
 }
 
 /// Reads a question that a partner sent: nothing is completed for it, and no I/O thread waits for it.
@@ -121,18 +124,7 @@ pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, V
     let withdrawn = rooms.withdrawn.clone().read_owned().await;
     blocking(move || {
         let registration = datasets.open(&own.table.dataset, Timestamp::now(), &mut |_| true)?;
-        let plan = CollectPlan {
-            registration: &registration,
-            profile: terms.profile,
-            keys: &terms.keys,
-            default_region: terms.default_region,
-            filter: own.filter.as_ref(),
-            consent: match &own.consent {
-                Consent::Column(column) => Some(column),
-                Consent::WithdrawalList => None,
-            },
-            withdrawn: &withdrawn,
-        };
+        let plan = collect_plan(&registration, &terms, &terms.keys, &own, &withdrawn);
         let input = scan::collect(&plan, &mut |_, _| true)?;
         let (snapshot, counts) = (input.snapshot(), input.counts().clone());
         let (items, customers) = input.into_parts();
@@ -143,6 +135,28 @@ pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, V
     .map_err(|error: ScanError| error.into())
 }
 
+/// What is to be read of an own dataset, by the contract's rules.
+pub fn collect_plan<'a>(
+    registration: &'a Registration,
+    terms: &IdentityTerms,
+    keys: &'a [KeyKind],
+    own: &'a OwnSide,
+    withdrawn: &'a Withdrawn,
+) -> CollectPlan<'a> {
+    CollectPlan {
+        registration,
+        profile: terms.profile,
+        keys,
+        default_region: terms.default_region,
+        filter: own.filter.as_ref(),
+        consent: match &own.consent {
+            Consent::Column(column) => Some(column),
+            Consent::WithdrawalList => None,
+        },
+        withdrawn,
+    }
+}
+
 /// What a partner is told of a failure: a code and no text (C05). Once data was touched, whatever is not about
 /// the partner's own messages or the clock is one code: which of our errors it was could tell of a row.
 pub fn last_word(report: &Report, reserved: bool) -> Aside {
@@ -150,6 +164,8 @@ pub fn last_word(report: &Report, reserved: bool) -> Aside {
     let about_messages =
         ["E-PEER-", "E-WIRE-", "E-LINK-", "E-LIMIT-TIME"].iter().any(|start| code.starts_with(start));
     match (reserved, about_messages) {
+        // What is wrong with our files is our secret, also before anything was set aside.
+        (false, _) if code.starts_with("E-DATA-") => Aside::Refused { code: "E-PARTNER-FAILED".to_owned() },
         (false, _) => Aside::Refused { code: code.to_owned() },
         (true, true) => Aside::Ended { code: code.to_owned() },
         (true, false) => Aside::Ended { code: "E-PARTNER-FAILED".to_owned() },

@@ -16,13 +16,13 @@
 
 use std::{collections::HashMap, fmt};
 
-use datafusion::arrow::{
-    array::{Array, ArrayRef, AsArray},
-    datatypes::{Date32Type, Float64Type, Int64Type},
-};
 use tacit_protocol::ids::SnapshotHash;
 
 use crate::{
+    engine::arrow::{
+        array::{ArrayRef, AsArray},
+        datatypes::{Date32Type, Float64Type, Int64Type},
+    },
     policy::{AggregatePlan, Axis, Quantity},
     scan::{
         collect::{CollectPlan, Counts, Seen, collect_with},
@@ -61,11 +61,6 @@ impl Exact {
     /// The integers, for noise to be added to.
     pub(crate) fn as_slice(&self) -> &[i64] {
         &self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of(values: Vec<i64>) -> Self {
-        Self(values)
     }
 }
 
@@ -218,16 +213,16 @@ impl<'a> Groups<'a> {
             ColumnType::Integer => {
                 Places::Whole(listed().filter_map(|(v, place)| Some((v.parse().ok()?, place))).collect())
             }
-            ColumnType::Real => Places::Real(
-                listed().filter_map(|(v, place)| Some((bits(v.parse().ok()?), place))).collect(),
-            ),
+            ColumnType::Real => {
+                Places::Real(listed().filter_map(|(v, place)| Some((bits(v.parse().ok()?), place))).collect())
+            }
             ColumnType::Boolean => {
                 let place = |word| listed().find(|(v, _)| *v == word).map(|(_, place)| place);
                 Places::Truth([place("false"), place("true")])
             }
-            ColumnType::Date => Places::Day(
-                listed().filter_map(|(v, place)| Some((days(v.parse().ok()?)?, place))).collect(),
-            ),
+            ColumnType::Date => {
+                Places::Day(listed().filter_map(|(v, place)| Some((days(v.parse().ok()?)?, place))).collect())
+            }
             ColumnType::Time | ColumnType::Other => {
                 let (dataset, column) = (registration.name.clone(), axis.column.clone());
                 return Err(ScanError::ColumnUnfit { dataset, column });
@@ -305,9 +300,8 @@ impl<'a> Sums<'a> {
                 Quantity::Sum(of) => measured(of).unwrap_or(0),
                 Quantity::Centred(of) => measured(of).map_or(0, |steps| steps - fixed(of).centre()),
                 Quantity::Squares(of) => measured(of).map_or(0, |steps| fixed(of).square(steps)),
-                Quantity::Bucket(of, bucket) => measured(of).map_or(0, |steps| {
-                    i64::from(self.plan.measures()[of].bucket(steps) == bucket)
-                }),
+                Quantity::Bucket(of, bucket) => measured(of)
+                    .map_or(0, |steps| i64::from(self.plan.measures()[of].bucket(steps) == bucket)),
             };
         }
     }

@@ -91,7 +91,8 @@ impl NewDataset {
     /// Which of the owner's populations its customers are.
     pub fn population(mut self, population: &str) -> Result<Self, ScanError> {
         if !Registration::name_is_usable(population) {
-            let problem = "a population is named by lower-case letters, digits and _, a letter first".to_owned();
+            let problem =
+                "a population is named by lower-case letters, digits and _, a letter first".to_owned();
             return Err(ScanError::SettingUnusable { setting: "population", problem });
         }
         self.population = Some(population.to_owned());
@@ -153,8 +154,18 @@ impl Datasets {
         now: Timestamp,
         watch: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Registration, ScanError> {
-        let NewDataset { name, path, format, ids, row_id, default_region, region, population, classes, quality } =
-            new;
+        let NewDataset {
+            name,
+            path,
+            format,
+            ids,
+            row_id,
+            default_region,
+            region,
+            population,
+            classes,
+            quality,
+        } = new;
         if !Registration::name_is_usable(&name) {
             return Err(ScanError::NameUnusable { name });
         }

@@ -2,6 +2,7 @@
 
 mod collecting;
 mod faults;
+mod figures;
 mod filtering;
 mod large;
 mod looking;

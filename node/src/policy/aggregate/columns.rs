@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A column that is measured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
     /// The column, in the owner's spelling.
     pub column: String,
@@ -76,7 +76,8 @@ pub(super) fn columns(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let place = |wanted: &ColumnName| names.iter().position(|name| *name == wanted).unwrap_or_default();
-    let summed = |measure: usize| figures.iter().any(|f| matches!(f, Aggregate::Sum(of) if place(of) == measure));
+    let summed =
+        |measure: usize| figures.iter().any(|f| matches!(f, Aggregate::Sum(of) if place(of) == measure));
     let mut quantities = BTreeSet::new();
     for figure in &figures {
         match figure {
@@ -123,8 +124,7 @@ fn measure(
 ) -> Result<Measure, AggregateError> {
     let terms = dataset.columns.get(&name.column);
     let unusable = || AggregateError::Unmeasurable { contract: under(), column: name.clone() };
-    let (terms, (low, high)) =
-        terms.and_then(|terms| Some((terms, terms.bounds?))).ok_or_else(unusable)?;
+    let (terms, (low, high)) = terms.and_then(|terms| Some((terms, terms.bounds?))).ok_or_else(unusable)?;
     let fixed = FixedPoint::new(low, high, terms.step).ok_or_else(unusable)?;
     if quantiles && terms.grid.is_empty() {
         return Err(AggregateError::NoGrid { contract: under(), column: name.clone() });

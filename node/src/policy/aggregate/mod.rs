@@ -22,8 +22,6 @@ mod columns;
 mod error;
 mod fixed;
 mod price;
-#[cfg(test)]
-mod tests;
 
 pub use cells::Axis;
 pub use columns::{Measure, NoisyColumn, Quantity};
@@ -143,9 +141,8 @@ impl AggregatePlan {
 
     /// How many figures share the price.
     pub fn shares(&self) -> u32 {
-        let whole = |column: &&NoisyColumn| {
-            !matches!(column.quantity, Quantity::Bucket(_, bucket) if bucket > 0)
-        };
+        let whole =
+            |column: &&NoisyColumn| !matches!(column.quantity, Quantity::Bucket(_, bucket) if bucket > 0);
         self.columns.iter().filter(whole).count() as u32
     }
 

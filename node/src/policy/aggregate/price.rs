@@ -33,9 +33,7 @@ impl Price {
     pub(super) fn of(epsilon_micro: u64, delta_femto: u64, shares: u32) -> Result<Self, AggregateError> {
         let rho = rho(epsilon_micro, delta_femto);
         match rho / u64::from(shares.max(1)) {
-            0 => {
-                Err(AggregateError::TooLittle { asked: Decimal::of_micro(epsilon_micro), figures: shares })
-            }
+            0 => Err(AggregateError::TooLittle { asked: Decimal::of_micro(epsilon_micro), figures: shares }),
             share => Ok(Self { epsilon_micro, delta_femto, share, shares }),
         }
     }

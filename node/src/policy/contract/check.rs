@@ -128,7 +128,8 @@ fn measure(column: &str, low: Decimal, high: Decimal, terms: &ColumnTerms) -> Re
     }
     let grid = &terms.grid;
     let rising = grid.windows(2).all(|pair| pair[0] < pair[1]);
-    let inside = grid.first().is_none_or(|first| *first >= low) && grid.last().is_none_or(|last| *last <= high);
+    let inside =
+        grid.first().is_none_or(|first| *first >= low) && grid.last().is_none_or(|last| *last <= high);
     if grid.is_empty() || (rising && inside && (2..=EDGES).contains(&grid.len())) {
         return Ok(());
     }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{policy::Decimal, scan::Registration};
 
 use super::{
-    Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner,
-    PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
+    Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner, PeriodTerms,
+    PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
     fields::{Fields, Node, number, shown, wrong_kind},
 };
 

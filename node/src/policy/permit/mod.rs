@@ -7,17 +7,22 @@
 mod choose;
 mod rules;
 
-use jiff::civil::Date;
+use jiff::{civil::Date, tz::TimeZone};
 use tacit_protocol::{
     identity::KeyKind,
     ids::{ContractId, PartnerId},
-    log::Account,
+    log::{
+        Account, Amount,
+        book::{Cycle, Wish},
+    },
 };
 
 use choose::choose;
 use rules::Rules;
 
-use super::{AggregatePlan, Consent, Contract, Datasets, Document, Partner, PolicyError, Terms};
+use super::{
+    AggregatePlan, Consent, Contract, Datasets, Document, Partner, PolicyError, Terms, lifetime, within,
+};
 use crate::query::{Filter, Parsed, TableName};
 
 /// On which side of the question this node stands.
@@ -164,6 +169,21 @@ impl Permitted {
             unit: "customer".to_owned(),
             asker: id(self.asker())?,
         })
+    }
+
+    /// What a question for figures asks of the book; `None` for a reveal. `ceiling` is what the owner allows over
+    /// all askers, which only its own node knows.
+    pub fn wish(&self, ceiling: Option<Amount>) -> Option<Wish> {
+        let (account, price) = (self.account()?, self.plan.as_ref()?.price().amount());
+        let terms = self.terms();
+        let starts = terms.starts.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
+        let cycle = terms.privacy.period.zip(within(&terms.privacy)).map(|(period, limit)| Cycle {
+            // Contracts do not begin before 1970.
+            starts: u64::try_from(starts).unwrap_or(0),
+            seconds: u64::from(period.days) * 86_400,
+            limit,
+        });
+        Some(Wish { account, price, limit: lifetime(&terms.privacy), cycle, ceiling })
     }
 
     /// At whose side a person has to approve this run, by their names in the contract.

@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use super::{Circumstances, OwnSide, Role, named, shown};
 use crate::{
     policy::{
-        AggregatePlan, ColumnTerms, ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner, PolicyError, State,
-        Terms, Values, aggregate::settle, contract::filter_tells, error::Under, own,
+        AggregatePlan, ColumnTerms, ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner,
+        PolicyError, State, Terms, Values, aggregate::settle, contract::filter_tells, error::Under, own,
     },
     query::{Ask, ColumnName, Filter, Kind, Parsed, QueryError, TableName, Usage},
 };
@@ -265,6 +265,19 @@ impl<'a> Rules<'a> {
 
     /// What figures are made of is there, and is of a kind that can be grouped by or added up.
     fn own_figures(&self, table: &TableName, facts: &DatasetFacts) -> Result<(), PolicyError> {
+        if self.parsed.aggregates().is_none() {
+            return Ok(());
+        }
+        let keys = &self.terms().identity.keys;
+        if !facts.keys.iter().any(|(kind, _)| keys.contains(kind)) {
+            return Err(PolicyError::NoMatchKey {
+                contract: self.under(),
+                table: Box::new(table.clone()),
+                keys: keys.iter().map(ToString::to_string).collect(),
+                registered: facts.keys.iter().map(|(kind, column)| format!("{kind}={column}")).collect(),
+                listed: Vec::new(),
+            });
+        }
         for (column, usage) in self.parsed.uses() {
             let (place, wanted) = match usage {
                 _ if column.table != *table => continue,

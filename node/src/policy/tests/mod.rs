@@ -2,6 +2,7 @@
 
 mod approvals;
 mod contracts;
+pub(crate) mod figures;
 mod permit;
 
 use std::collections::BTreeMap;

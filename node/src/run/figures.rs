@@ -1,0 +1,91 @@
+//! The two walks' middle part for noisy figures over one partner's table.
+//!
+//! The asker has no data in it; the owner adds up, adds noise, and only then speaks. What comes before (contract,
+//! price) and after (record, answer) is the hallway's, as for every question.
+
+use jiff::Timestamp;
+use tacit_protocol::{aggregate::Figures, identity::KeyKind, ids::SnapshotHash};
+
+use super::{
+    Events,
+    steps::{self, Stages},
+};
+use crate::{
+    control::Reply,
+    exchange::{Answering, Aside, Asking},
+    ledger::Reserved,
+    policy::Permitted,
+    release,
+    report::Report,
+    rooms::{Rooms, blocking},
+    scan::{self, Aggregated, ScanError},
+};
+
+/// Takes the figures of a question that is reserved and asked, and writes them down.
+pub(super) async fn take(
+    rooms: &Rooms,
+    reserved: &Reserved,
+    asking: &mut Asking,
+    wait: std::time::Duration,
+    events: &Events,
+) -> Result<Reply, Report> {
+    let mut stages = Stages::new(events);
+    stages.begin("partner decides and counts");
+    asking.granted(wait + steps::READING, |aside| steps::tell(events, aside)).await?;
+    rooms.ledger.spend(reserved, Timestamp::now()).await?;
+    stages.begin("receive figures");
+    let running = asking.figures(reserved, steps::watch(events));
+    let (figures, seen) = steps::in_time(rooms, reserved, running).await?;
+    stages.moved(seen.traffic.sent + seen.traffic.received);
+    stages.begin("write answer");
+    let mut release = release::answered(figures, &seen, reserved, &rooms.home).await?;
+    release.tell("stages", stages.end());
+    let receipt = rooms.ledger.record(reserved, release.outcome(), Timestamp::now()).await?;
+    Ok(release.show(&receipt)?)
+}
+
+/// Adds up, adds noise, and tells.
+pub(super) async fn tell(
+    rooms: &Rooms,
+    reserved: &Reserved,
+    answering: &mut Answering,
+) -> Result<(), Report> {
+    answering.say(Aside::Preparing).await?;
+    // From here on the time we take, and whether we fail, depends on data.
+    rooms.ledger.spend(reserved, Timestamp::now()).await?;
+    let (figures, snapshot) = tokio::select! {
+        told = noisy(rooms, reserved.permitted()) => told?,
+        left = answering.asker_left() => return Err(left.into()),
+    };
+    let running = answering.tell(reserved, &figures, steps::watch(&steps::unheard()));
+    let seen = steps::in_time(rooms, reserved, running).await?;
+    let outcome = release::told_outcome(&seen, Some(snapshot));
+    rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
+    Ok(())
+}
+
+/// The figures of a question over our own table, with their noise, and the content they are of. The exact ones
+/// are gone when this returns.
+async fn noisy(rooms: &Rooms, permitted: &Permitted) -> Result<(Figures, SnapshotHash), Report> {
+    let (Some(own), Some(plan)) = (permitted.own().cloned(), permitted.plan().cloned()) else {
+        // Invariant: the hallway comes here with questions for figures over our own table, which have both.
+        return Err(ScanError::Unknown { name: permitted.me().to_owned(), close: Vec::new() }.into());
+    };
+    let terms = permitted.terms().identity.clone();
+    let datasets = rooms.datasets.clone();
+    let withdrawn = rooms.withdrawn.clone().read_owned().await;
+    blocking(move || {
+        let registration = datasets.open(&own.table.dataset, Timestamp::now(), &mut |_| true)?;
+        // Nobody else's identifiers are met, so the kinds of key that this dataset lacks are not missed.
+        let keys: Vec<KeyKind> = terms
+            .keys
+            .iter()
+            .filter(|kind| registration.key_columns(kind).next().is_some())
+            .cloned()
+            .collect();
+        let collect = steps::collect_plan(&registration, &terms, &keys, &own, &withdrawn);
+        let Aggregated { exact, snapshot, .. } = scan::aggregate(&collect, &plan, &mut |_, _| true)?;
+        Ok((release::noisy(&plan, exact)?, snapshot))
+    })
+    .await
+}
