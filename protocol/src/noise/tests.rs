@@ -6,6 +6,8 @@ mod privacy;
 mod samples;
 mod vectors;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::secret::Secret;
 
@@ -162,5 +164,50 @@ fn noise_01_no_floating_point_in_prices_or_samples() {
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
             assert!(!line.contains("f64") && !line.contains("f32"), "{line}");
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Whatever the parameters: a sampler whose price, width, bound and interval agree, or a refusal.
+    #[test]
+    fn noise_14_no_parameters_break_anything(
+        nano_rho: u64, shift in 0..64u32, sensitivity in 1..=LARGEST_SENSITIVITY, narrow in 0..46u32,
+        num: u64, den: u64, half_width: u64, number: u8,
+    ) {
+        let (nano_rho, sensitivity) = (nano_rho >> shift, (sensitivity >> narrow).max(1));
+        if let Ok(noise) = Variance::of_price(nano_rho, sensitivity).and_then(DiscreteGaussian::new) {
+            prop_assert_eq!(noise.variance().price(sensitivity), Ok(nano_rho));
+            let (half, of_two) = (noise.half_width95(), noise.half_width_of_two(Cover::Alone));
+            prop_assert!(half <= of_two && of_two <= 2 * half + 1 && of_two <= 2 * noise.bound());
+            prop_assert!(half as f64 <= sigma(&noise) * 1.96 + 1.0, "{half} for {noise:?}");
+            prop_assert!(noise.sample(&seed(number)).unsigned_abs() <= noise.bound());
+        }
+        if let Ok(epsilon) = Rational::new(num, den)
+            && let Ok(noise) = DiscreteLaplace::new(epsilon, sensitivity)
+        {
+            prop_assert!(noise.half_width95() <= noise.half_width_of_two(Cover::Alone));
+            prop_assert!(noise.sample(&seed(number)).unsigned_abs() <= noise.bound());
+            let square = (num as f64 / den as f64).powi(2) * 5e8;
+            prop_assert!((noise.price() as f64 - square).abs() <= square * 1e-6 + 1.0);
+        }
+        if let Ok(price) = rho_for_half_width(half_width >> shift, sensitivity, Cover::OfTwo) {
+            prop_assert!(DiscreteGaussian::of_price(price, sensitivity).unwrap().half_width(Cover::OfTwo) <= half_width >> shift);
+        }
+        if let Ok(delta) = Rational::new(den.min(num), den.max(num).max(1)) {
+            let _ = (epsilon_of(nano_rho, delta), rho_limit(delta, delta), Threshold::new(delta, delta, number.into(), 3));
+        }
+    }
+
+    /// What a limit allows converts back to no more than was asked for, and more ρ never to less ε.
+    #[test]
+    fn noise_02_limits_and_conversions_agree(epsilon in 1_000..20_000_000u64, exponent in 1..18u32, more in 0..1_000_000u64) {
+        let (epsilon, delta) = (Rational::new(epsilon, 1_000_000).unwrap(), Rational::new(1, 10u64.pow(exponent)).unwrap());
+        let rho = rho_limit(epsilon, delta).unwrap();
+        let pico = |rho| u128::from(epsilon_of(rho, delta).unwrap());
+        let asked = u128::from(epsilon.num()) * 1_000_000_000_000 / u128::from(epsilon.den());
+        prop_assert!(pico(rho) <= asked + 2);
+        prop_assert!(pico(rho) <= pico(rho + more) + 2);
     }
 }

@@ -184,11 +184,12 @@ fn noise_11_an_accuracy_has_its_price() {
     }
 }
 
-/// Samples that OpenDP drew are what our tables say. χ² with a false alarm of 10⁻⁹ each; the same counts
+/// Samples that OpenDP and prio drew are what our tables say. χ² with a false alarm of 10⁻⁹ each; the same counts
 /// against noise that is five in a hundred wider are refused.
 #[test]
 fn t04_the_samples_of_another_implementation_fit_our_distribution() {
-    for row in rows(&vectors(), "others_samples") {
+    let prio: Value = serde_json::from_str(include_str!("../../../vectors/noise-prio.json")).unwrap();
+    for row in rows(&vectors(), "others_samples").into_iter().chain(rows(&prio, "others_samples")) {
         let counts = row["counts"].as_object().unwrap();
         let samples: Vec<(i64, f64)> =
             counts.iter().map(|(x, count)| (x.parse().unwrap(), count.as_f64().unwrap())).collect();
