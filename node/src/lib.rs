@@ -11,6 +11,7 @@
 //! Dependencies point one way: `config` → rooms → `run` → `control` → `cli`. Only `exchange` uses `link`'s
 //! channels; only `ledger` writes records.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod control;
