@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use tacit_protocol::{
     ids::{ContractId, PartnerId},
-    log::{Account, Amount, Charge, Entry, Kind, Period},
+    log::{
+        Account, Amount, Charge, Entry, Kind, Period,
+        book::{Lost, Recovery},
+    },
 };
 
-use super::{
-    amount::{add, left},
-    history::{charge, moment},
-};
+use super::history::{charge, moment};
 
 /// One account over the life of a log.
 #[derive(Debug, Clone)]
@@ -55,9 +56,9 @@ pub struct Point {
 }
 
 impl Balance {
-    fn new(charge: &Charge, entry: &Entry) -> Self {
+    fn new(account: Account, entry: &Entry) -> Self {
         Self {
-            account: charge.account.clone(),
+            account,
             partner: entry.partner.clone().unwrap_or_default(),
             limits: BTreeMap::new(),
             ceiling: None,
@@ -73,7 +74,7 @@ impl Balance {
 
     /// Set aside and spent.
     pub fn used(&self) -> Amount {
-        add(self.reserved, self.spent)
+        self.reserved.plus_at_most(self.spent)
     }
 
     /// The largest limit: what could be granted at most under the contracts of this account.
@@ -83,7 +84,7 @@ impl Balance {
 
     /// What is left of the largest limit.
     pub fn left(&self) -> Amount {
-        left(self.granted(), self.used())
+        self.granted().less(self.used())
     }
 
     /// Whether the account went beyond what any contract allows.
@@ -114,7 +115,7 @@ pub fn balances(log: &[Entry]) -> Vec<Balance> {
             Kind::Reserve => {
                 let Some(charge) = charge(&entry.body) else { continue };
                 let balance =
-                    accounts.entry(charge.account.clone()).or_insert_with(|| Balance::new(&charge, entry));
+                    accounts.entry(charge.account.clone()).or_insert_with(|| Balance::new(charge.account.clone(), entry));
                 reserve(balance, &charge, entry);
                 let Charge { account, price, period, .. } = charge;
                 open.insert(entry.seq, Held { account, contract: entry.contract, price, period });
@@ -127,10 +128,21 @@ pub fn balances(log: &[Entry]) -> Vec<Balance> {
                 settle(balance, &held, refunded);
                 balance.mark(entry);
             }
+            Kind::Recovery => lose(&mut accounts, entry),
             _ => {}
         }
     }
     accounts.into_values().collect()
+}
+
+/// What could have been spent in a lost span counts as spent.
+fn lose(accounts: &mut BTreeMap<Account, Balance>, entry: &Entry) {
+    let Ok(recovery) = Recovery::deserialize(&entry.body) else { return };
+    for Lost { account, amount } in recovery.lost {
+        let balance = accounts.entry(account.clone()).or_insert_with(|| Balance::new(account, entry));
+        balance.spent = balance.spent.plus_at_most(amount);
+        balance.mark(entry);
+    }
 }
 
 fn reserve(balance: &mut Balance, charge: &Charge, entry: &Entry) {
@@ -139,7 +151,7 @@ fn reserve(balance: &mut Balance, charge: &Charge, entry: &Entry) {
     }
     balance.limits.insert(entry.contract, charge.limit);
     balance.ceiling = charge.ceiling.or(balance.ceiling);
-    balance.reserved = add(balance.reserved, charge.price);
+    balance.reserved = balance.reserved.plus_at_most(charge.price);
     balance.charged += 1;
     balance.dearest = balance.dearest.max(charge.price);
     if let Some(period) = charge.period {
@@ -147,22 +159,22 @@ fn reserve(balance: &mut Balance, charge: &Charge, entry: &Entry) {
         if running.index != period.index {
             (*running, *used) = (period, Amount::default());
         }
-        *used = add(*used, charge.price);
+        *used = *used.plus_at_most(charge.price);
     }
     balance.mark(entry);
 }
 
 fn settle(balance: &mut Balance, held: &Held, refunded: bool) {
-    balance.reserved = left(balance.reserved, held.price);
+    balance.reserved = balance.reserved.less(held.price);
     if !refunded {
-        balance.spent = add(balance.spent, held.price);
+        balance.spent = balance.spent.plus_at_most(held.price);
         return;
     }
-    balance.refunded = add(balance.refunded, held.price);
+    balance.refunded = balance.refunded.plus_at_most(held.price);
     if let Some((running, used)) = balance.periods.get_mut(&held.contract)
         && held.period.is_some_and(|period| period.index == running.index)
     {
-        *used = left(*used, held.price);
+        *used = *used.less(held.price);
     }
 }
 

@@ -1,0 +1,43 @@
+//! `tacit audit`: one file a command. All of them read, none of them needs a running node.
+
+mod compare;
+mod export;
+mod log;
+mod receipt;
+mod report;
+mod verify;
+
+use clap::Subcommand;
+
+use super::{console::Console, error::Failure};
+
+/// Look back: who asked what of whom
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// List the records, newest last
+    Log(log::Log),
+    /// Check the chain, the signatures and the budgets, from this node's home or from an export alone
+    Verify(verify::Verify),
+    /// Print the signed receipt of an answered question
+    Receipt(receipt::Receipt),
+    /// Hold two partners' exports against each other
+    Compare(compare::Compare),
+    /// Write the report for a regulator
+    Report(report::Write),
+    /// Write everything that an auditor needs into a folder
+    Export(export::Export),
+}
+
+impl Audit {
+    /// Reads the log.
+    pub fn run(self, console: &Console) -> Result<(), Failure> {
+        match self {
+            Self::Log(log) => log.run(console),
+            Self::Verify(verify) => verify.run(console),
+            Self::Receipt(receipt) => receipt.run(console),
+            Self::Compare(compare) => compare.run(console),
+            Self::Report(report) => report.run(console),
+            Self::Export(export) => export.run(console),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `tacit audit verify`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::{
+    audit::{Log, table},
+    cli::{console::Console, error::Failure},
+    control::Reply,
+    report::Report,
+};
+
+/// Check the chain, the signatures and the budgets, from this node's home or from an export alone
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// An export, or another node's home [default: this node's]
+    folder: Option<PathBuf>,
+}
+
+impl Verify {
+    /// Checks, says what was checked, and fails if something does not hold.
+    pub fn run(self, console: &Console) -> Result<(), Failure> {
+        let log = Log::open(&console.folder(self.folder)?).map_err(Report::from)?;
+        let sound = log.sound();
+        let checks = table::checks(&log.checks);
+        let document = json!({
+            "verifies": sound.is_ok(),
+            "records": log.entries.len(),
+            "first_bad_record": log.checks.iter().filter(|c| c.ok == Some(false)).filter_map(|c| c.record).min(),
+            "checks": log.checks.iter().map(|check| json!({
+                "check": check.name, "ok": check.ok, "found": check.found, "record": check.record,
+            })).collect::<Vec<_>>(),
+        });
+        let reply = Reply {
+            table: Some(checks),
+            document: Some(document),
+            text: Some(table::checks_text(&log.checks)),
+            ..Reply::default()
+        };
+        console.printer.reply(&reply)?;
+        Ok(sound.map_err(Report::from)?)
+    }
+}
