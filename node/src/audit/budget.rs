@@ -114,8 +114,9 @@ pub fn balances(log: &[Entry]) -> Vec<Balance> {
         match entry.kind {
             Kind::Reserve => {
                 let Some(charge) = charge(&entry.body) else { continue };
-                let balance =
-                    accounts.entry(charge.account.clone()).or_insert_with(|| Balance::new(charge.account.clone(), entry));
+                let balance = accounts
+                    .entry(charge.account.clone())
+                    .or_insert_with(|| Balance::new(charge.account.clone(), entry));
                 reserve(balance, &charge, entry);
                 let Charge { account, price, period, .. } = charge;
                 open.insert(entry.seq, Held { account, contract: entry.contract, price, period });
@@ -159,7 +160,7 @@ fn reserve(balance: &mut Balance, charge: &Charge, entry: &Entry) {
         if running.index != period.index {
             (*running, *used) = (period, Amount::default());
         }
-        *used = *used.plus_at_most(charge.price);
+        *used = used.plus_at_most(charge.price);
     }
     balance.mark(entry);
 }
@@ -174,7 +175,7 @@ fn settle(balance: &mut Balance, held: &Held, refunded: bool) {
     if let Some((running, used)) = balance.periods.get_mut(&held.contract)
         && held.period.is_some_and(|period| period.index == running.index)
     {
-        *used = *used.less(held.price);
+        *used = used.less(held.price);
     }
 }
 

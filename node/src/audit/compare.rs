@@ -8,11 +8,15 @@ use std::collections::BTreeMap;
 
 use tacit_protocol::{
     ids::{PartnerId, QueryId},
-    log::Amount,
+    log::{
+        Amount,
+        checkpoint::origin,
+        merkle::{TreeHash, leaf_hash, root},
+    },
 };
 
 use super::{
-    amount,
+    Log, Window, amount,
     history::{Ending, History, Run, Side},
 };
 
@@ -77,6 +81,77 @@ pub fn compare(ours: &History, theirs: &History) -> Comparison {
         if !mine.contains_key(query) {
             found.differences.push(alone(*query, run, false));
         }
+    }
+    found
+}
+
+/// Compares two logs with their heads: besides the questions, whether either has shown two histories, and
+/// whether each has seen the other.
+pub fn logs(ours: &Log, theirs: &Log) -> Comparison {
+    let (us, them) = (ours.history(Window::default()), theirs.history(Window::default()));
+    if us.me.is_some() && us.me == them.me {
+        return one_log(ours, theirs);
+    }
+    let mut found = compare(&us, &them);
+    found.differences.extend(witnessed(ours, theirs, true));
+    found.differences.extend(witnessed(theirs, ours, false));
+    for (name, log) in [("ours", ours), ("theirs", theirs)] {
+        if let Err(error) = log.sound() {
+            let nothing = "verifies".to_owned();
+            let (one, other) =
+                if name == "ours" { (error.to_string(), nothing) } else { (nothing, error.to_string()) };
+            found.differences.push(whole("log-bad", one, other));
+        }
+    }
+    found
+}
+
+/// Two exports of one node: the smaller has to be the beginning of the larger.
+fn one_log(ours: &Log, theirs: &Log) -> Comparison {
+    let (one, other) = (&ours.material.records.lines, &theirs.material.records.lines);
+    let mut found = Comparison { both: one.len().min(other.len()) as u64, ..Comparison::default() };
+    match one.iter().zip(other).position(|(one, other)| one != other) {
+        None => found.alike = found.both,
+        Some(at) => {
+            let seq = Some(at as u64 + 1);
+            found.alike = at as u64;
+            let shown = |lines: &Vec<Vec<u8>>| format!("{} records", lines.len());
+            let difference = Difference { records: (seq, seq), ..whole("fork", shown(one), shown(other)) };
+            found.differences.push(difference);
+        }
+    }
+    found
+}
+
+/// What the witness has seen of the other's log, held against that log as it is shown now; and whether the
+/// witness has cosigned its head.
+fn witnessed(witness: &Log, log: &Log, ours_is_witness: bool) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let place = |seen: String, shown: String| if ours_is_witness { (seen, shown) } else { (shown, seen) };
+    let (Some(keys), Some(head)) = (&log.material.keys, log.material.signed()) else { return found };
+    for seen in witness.material.witnessed.iter().filter_map(|note| keys.open(note).ok()) {
+        let lines = &log.material.records.lines;
+        let size = usize::try_from(seen.head().size).unwrap_or(usize::MAX);
+        let what = match lines.get(..size) {
+            None => "rolled-back",
+            Some(lines) => {
+                let leaves: Vec<TreeHash> = lines.iter().map(|line| leaf_hash(line)).collect();
+                if root(&leaves) == seen.head().root { continue } else { "fork" }
+            }
+        };
+        let (ours, theirs) =
+            place(format!("has seen a head of {size} records"), format!("shows {} records", lines.len()));
+        found.push(whole(what, ours, theirs));
+    }
+    let name = witness.history(Window::default()).me.map(|id| origin(&id));
+    let by_witness = keys.witnesses.iter().any(|key| Some(key.key.name()) == name.as_deref());
+    let cosigned = keys.cosigned(&head).unwrap_or_default();
+    let who = keys.witnesses.iter().find(|key| Some(key.key.name()) == name.as_deref()).map(|key| &key.who);
+    if by_witness && !cosigned.iter().any(|by| Some(&by.who) == who) {
+        let (ours, theirs) =
+            place("has not cosigned it".to_owned(), format!("shows a head of {} records", head.head().size));
+        // The newest head may be younger than the last contact.
+        found.push(Difference { harmless: true, ..whole("not-cosigned", ours, theirs) });
     }
     found
 }
@@ -162,10 +237,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::audit::history::{
-        Window,
-        tests::{ASKER, Log, price},
-    };
+    use crate::audit::history::tests::{ASKER, Log, price};
 
     /// The asker's log of the same day.
     fn mirror(log: &Log) -> Log {

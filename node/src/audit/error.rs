@@ -120,10 +120,13 @@ impl Refusal for AuditError {
             Self::Differ { .. } => vec![Detail::new("means", "at least one of the two logs is not true")],
             Self::NoQuestion { .. } => would_do("tacit audit log, which shows the ids of questions"),
             Self::SeveralQuestions { .. } => would_do("more digits of the id"),
-            Self::NotCovered { .. } => would_do("export again: a head that covers it is signed with the next record"),
-            Self::Unreadable { .. } | Self::Malformed { .. } | Self::Unwritable { .. } | Self::NoAnswer { .. } => {
-                Vec::new()
+            Self::NotCovered { .. } => {
+                would_do("export again: a head that covers it is signed with the next record")
             }
+            Self::Unreadable { .. }
+            | Self::Malformed { .. }
+            | Self::Unwritable { .. }
+            | Self::NoAnswer { .. } => Vec::new(),
         }
     }
 }

@@ -202,7 +202,7 @@ impl<'a> History<'a> {
 }
 
 /// The id that the first record of a log names.
-fn owner(open: &Entry) -> Option<PartnerId> {
+pub(super) fn owner(open: &Entry) -> Option<PartnerId> {
     ["node", "id", "partner"].iter().find_map(|field| open.body[*field].as_str()?.parse().ok())
 }
 

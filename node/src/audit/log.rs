@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use tacit_protocol::log::Entry;
+use tacit_protocol::log::{Entry, checkpoint::Keys};
 
 use super::{
-    AuditError, Check, Facts, History, Window, check,
+    AuditError, Check, Facts, History, Window,
+    check::{self, Material},
     source::Source,
 };
 use crate::policy::Document;
@@ -14,8 +15,8 @@ use crate::policy::Document;
 /// Everything that a folder says.
 #[derive(Debug)]
 pub struct Log {
-    /// The records, up to the first that does not read.
-    pub entries: Vec<Entry>,
+    /// The records and what proves them.
+    pub material: Material,
     /// What was checked.
     pub checks: Vec<Check>,
     /// The signed contracts that were at hand.
@@ -29,9 +30,19 @@ impl Log {
     /// # Errors
     /// [`AuditError`], where there is no log or a file cannot be read.
     pub fn open(place: &Path) -> Result<Self, AuditError> {
+        Self::open_believing(place, None)
+    }
+
+    /// The same, believing these keys rather than those that came with the log.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_believing(place: &Path, keys: Option<Keys>) -> Result<Self, AuditError> {
         let source = Source::find(place)?;
         let (contracts, forged) = source.contracts();
-        let (entries, mut checks) = check::log(&source)?;
+        let mut material = source.material()?;
+        material.keys = keys.or(material.keys);
+        let mut checks = check::all(&material);
         checks.push(Check {
             name: "contracts",
             ok: match (&forged, contracts.is_empty()) {
@@ -46,7 +57,7 @@ impl Log {
             }),
             record: None,
         });
-        Ok(Self { entries, checks, contracts })
+        Ok(Self { material, checks, contracts })
     }
 
     /// The first check that fails, as an error.
@@ -56,18 +67,25 @@ impl Log {
     pub fn sound(&self) -> Result<(), AuditError> {
         let failed = self.checks.iter().filter(|check| check.ok == Some(false));
         match failed.min_by_key(|check| check.record.unwrap_or(u64::MAX)) {
-            Some(check) => Err(AuditError::Bad { check: check.name, found: check.found.clone(), record: check.record }),
+            Some(check) => {
+                Err(AuditError::Bad { check: check.name, found: check.found.clone(), record: check.record })
+            }
             None => Ok(()),
         }
     }
 
+    /// The records, up to the first that does not read.
+    pub fn entries(&self) -> &[Entry] {
+        &self.material.records.entries
+    }
+
     /// Folded by question.
     pub fn history(&self, window: Window) -> History<'_> {
-        History::new(&self.entries, window)
+        History::new(self.entries(), window)
     }
 
     /// What a report is made of.
     pub fn facts(&self, window: Window, now: Timestamp) -> Facts<'_> {
-        Facts::new(&self.entries, &self.contracts, &self.checks, window, now)
+        Facts::new(self.entries(), &self.contracts, &self.checks, window, now)
     }
 }

@@ -15,14 +15,22 @@
 pub mod amount;
 pub mod budget;
 pub mod burn;
+pub mod check;
 pub mod compare;
+mod error;
 pub mod escape;
-pub mod facts;
-pub mod history;
+pub mod export;
+mod facts;
+mod history;
 pub mod indicators;
+mod log;
 pub mod report;
+pub mod source;
+pub mod table;
 pub mod words;
 
+pub use error::AuditError;
 pub use facts::{Check, Facts};
-pub use history::{History, Window};
+pub use history::{Ending, History, Run, Side, Window};
+pub use log::Log;
 pub use words::Language;

@@ -9,9 +9,9 @@ use std::{
 };
 
 use rayon::prelude::*;
-use tacit_protocol::log::{Entry, LARGEST_ENTRY};
+use tacit_protocol::log::{Entry, LARGEST_ENTRY, checkpoint::Keys};
 
-use super::AuditError;
+use super::{AuditError, check::Material};
 use crate::{
     config::Home,
     policy::{Contracts, Document},
@@ -66,6 +66,17 @@ impl Source {
         }
     }
 
+    /// The records and what proves them.
+    ///
+    /// # Errors
+    /// [`AuditError`], where a file cannot be read.
+    pub fn material(&self) -> Result<Material, AuditError> {
+        match self {
+            Self::Home(home) => Err(AuditError::NoLog { place: home.root().to_owned() }),
+            Self::Export(place) => exported(place),
+        }
+    }
+
     /// The signed contracts, each of which proves itself; and what is wrong with the first that does not.
     pub fn contracts(&self) -> (Vec<Document>, Option<String>) {
         let folder = match self {
@@ -77,6 +88,51 @@ impl Source {
             Err(error) => (Vec::new(), Some(error.to_string())),
         }
     }
+}
+
+/// What an export holds.
+fn exported(place: &Path) -> Result<Material, AuditError> {
+    let keys = match bytes_if_there(&place.join("keys.json"))? {
+        Some(text) => Some(keys(&place.join("keys.json"), &text)?),
+        None => None,
+    };
+    Ok(Material {
+        records: records(&bytes(&place.join(RECORDS))?),
+        head: bytes_if_there(&place.join("checkpoint"))?,
+        keys,
+        tiles: place.join("tile").is_dir().then(|| place.to_owned()),
+        receipts: folder(&place.join("receipts"))?,
+        witnessed: folder(&place.join("witnessed"))?.into_iter().map(|(_, note)| note).collect(),
+    })
+}
+
+/// Reads keys.
+///
+/// # Errors
+/// [`AuditError::Malformed`].
+pub fn keys(path: &Path, text: &[u8]) -> Result<Keys, AuditError> {
+    let malformed = |problem: String| AuditError::Malformed { path: path.to_owned(), problem };
+    let keys: Keys = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
+    keys.check().map_err(|fault| malformed(fault.to_string()))?;
+    Ok(keys)
+}
+
+/// Every file of a folder that may be missing, by name.
+fn folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>, AuditError> {
+    let unreadable = |source| AuditError::Unreadable { path: path.to_owned(), source };
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        files.push((name, bytes(&path)?));
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Reads lines of JSON.

@@ -45,7 +45,8 @@ pub fn budgets(balances: &[Balance], me: Option<PartnerId>) -> Table {
             let period = balance.periods.get(contract);
             // ε of a sum is not a sum of ε: what is left is what the whole still may grow to.
             let left = at(limit.nano_rho).zip(at(used.nano_rho)).map(|(all, used)| (all - used).max(0.0));
-            let reserved = at(used.nano_rho).zip(at(balance.spent.nano_rho)).map(|(used, spent)| used - spent);
+            let reserved =
+                at(used.nano_rho).zip(at(balance.spent.nano_rho)).map(|(used, spent)| used - spent);
             table.push([
                 Value::from(side(balance, me)),
                 Value::from(balance.partner.as_str()),
@@ -90,7 +91,8 @@ pub fn budgets_text(balances: &[Balance], me: Option<PartnerId>) -> String {
         _ = writeln!(text, "{}", visible(&whose));
         let granted = balance.granted();
         let line = |label: &str, nano: u64, more: &str| {
-            let shown = epsilon(nano, granted.atto_delta).map_or(String::new(), |e| format!("ε {:.4}", four(e)));
+            let shown =
+                epsilon(nano, granted.atto_delta).map_or(String::new(), |e| format!("ε {:.4}", four(e)));
             format!("  {label:<9} {shown:<12} ρ {}{more}\n", rho(nano))
         };
         let questions = if balance.charged == 1 { "question" } else { "questions" };
@@ -103,7 +105,11 @@ pub fn budgets_text(balances: &[Balance], me: Option<PartnerId>) -> String {
         for (contract, (period, used)) in &balance.periods {
             let contract = contract.map_or(String::new(), |id| format!(" of {}…", id.short()));
             let left = rho(period.limit.less(*used).nano_rho);
-            _ = writeln!(text, "  {:<9} {:<12} ρ {left} left in period {}{contract}", "period", "", period.index);
+            _ = writeln!(
+                text,
+                "  {:<9} {:<12} ρ {left} left in period {}{contract}",
+                "period", "", period.index
+            );
         }
         _ = writeln!(text, "  {}", sparkline(balance, BLOCKS, None));
         if balance.is_overspent() {
@@ -146,7 +152,8 @@ fn result(check: &Check) -> &'static str {
 
 /// A row a difference.
 pub fn differences(comparison: &Comparison) -> Table {
-    let mut table = Table::new(&["what", "harmless", "query", "ours", "theirs", "our_record", "their_record"]);
+    let mut table =
+        Table::new(&["what", "harmless", "query", "ours", "theirs", "our_record", "their_record"]);
     for Difference { query, what, ours, theirs, records, harmless } in &comparison.differences {
         table.push([
             Value::from(*what),
@@ -189,12 +196,16 @@ mod tests {
         let mut log = Log::full();
         for entry in &mut log.entries {
             if let Some(charge) = entry.body.get_mut("charge") {
-                charge["limit"] = serde_json::json!({ "nano_rho": 125_000_000, "atto_delta": 1_000_000_000_000_u64 });
+                charge["limit"] =
+                    serde_json::json!({ "nano_rho": 125_000_000, "atto_delta": 1_000_000_000_000_u64 });
             }
         }
         let found = balances(&log.entries);
         let text = budgets_text(&found, Some(OWNER));
-        assert!(text.starts_with("brand asks about our customers\n  granted   ε 2.4191     ρ 0.125, δ 1e-6\n"), "{text}");
+        assert!(
+            text.starts_with("brand asks about our customers\n  granted   ε 2.4191     ρ 0.125, δ 1e-6\n"),
+            "{text}"
+        );
         assert!(text.contains("ρ 0.00000004, 3 questions"), "{text}");
         let table = budgets(&found, Some(OWNER));
         assert_eq!(table.rows.len(), 1);

@@ -50,6 +50,14 @@ impl Console {
         Home::open(self.place()?.root())
     }
 
+    /// The folder with a log that was named; this node's home if none was.
+    pub fn folder(&self, named: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
+        match named {
+            Some(folder) => Ok(folder),
+            None => Ok(self.home()?.root().to_owned()),
+        }
+    }
+
     /// A single command logs only what `TACIT_LOG` asks for.
     pub fn log(&self) -> Result<(), CliError> {
         telemetry::start("off", LogFormat::Text, None).map_err(CliError::Log)

@@ -21,11 +21,6 @@ pub fn refuse(command: &'static str, instead: &'static str) -> Result<(), Failur
     Err(CliError::NotInThisVersion { command, instead }.into())
 }
 
-/// `tacit budget`
-pub fn budget() -> Result<(), Failure> {
-    refuse("budget", "this version answers by revelation, which has no ε; `tacit audit log` shows each")
-}
-
 /// `tacit train`, `tacit predict`, `tacit model`
 pub fn learning() -> Result<(), Failure> {
     refuse("train", "`tacit query` finds the overlap that a model would be trained on")

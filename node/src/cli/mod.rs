@@ -7,6 +7,7 @@
 mod approvals;
 mod audit;
 pub mod bench;
+mod budget;
 mod certificate;
 mod consent;
 mod console;
@@ -128,8 +129,8 @@ enum Command {
     /// Look back: who asked what of whom
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Show what is left to spend (not in this version)
-    Budget(later::Rest),
+    /// Show what was granted, spent and set aside, and what is left
+    Budget(budget::Budget),
     /// Train a model together (not in this version)
     Train(later::Rest),
     /// Apply a model that was trained together (not in this version)
@@ -204,7 +205,7 @@ fn perform(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Explain(explain) => explain.run(console),
         Command::Query(query) => query.run(console),
         Command::Audit(audit) => audit.run(console),
-        Command::Budget(_) => later::budget(),
+        Command::Budget(budget) => budget.run(console),
         Command::Train(_) | Command::Predict(_) | Command::Model(_) => later::learning(),
         Command::Doctor(doctor) => doctor.run(console),
         Command::Certificate(certificate) => certificate.run(console),

@@ -97,6 +97,18 @@ impl Printer {
         Ok(())
     }
 
+    /// The form that was asked for.
+    pub fn output(&self) -> Output {
+        self.output
+    }
+
+    /// Prints a text of our own as it is, whatever the form: a page, a receipt.
+    pub fn print(&self, text: &str) -> Result<(), CliError> {
+        let mut out = Tap::new(BufWriter::new(io::stdout()));
+        let written = out.write_all(text.as_bytes()).map_err(|error| AnswerError::Write(error.into()));
+        out.settle("standard output", written)
+    }
+
     /// Prints the notes of a reply alone.
     pub fn notes(&self, reply: &Reply) {
         for note in &reply.notes {

@@ -34,6 +34,11 @@ impl Log {
         log
     }
 
+    /// The same again.
+    pub fn copy(other: &Self) -> Self {
+        Self { entries: other.entries.clone(), used: other.used }
+    }
+
     /// Adds a record; its number.
     pub fn push(&mut self, kind: Kind, query: Option<u8>, what: &str, body: Value) -> u64 {
         let seq = self.entries.len() as u64 + 1;

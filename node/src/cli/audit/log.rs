@@ -38,8 +38,10 @@ impl Log {
     pub fn run(self, console: &Console) -> Result<(), Failure> {
         let log = audit::Log::open(&console.folder(self.folder)?).map_err(Report::from)?;
         let entries: Vec<&Entry> =
-            log.entries.iter().filter(|entry| self.kind.is_none_or(|kind| kind == entry.kind)).collect();
-        let skipped = self.limit.map_or(0, |limit| entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX)));
+            log.entries().iter().filter(|entry| self.kind.is_none_or(|kind| kind == entry.kind)).collect();
+        let skipped = self
+            .limit
+            .map_or(0, |limit| entries.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX)));
         let shown = &entries[skipped..];
         let mut notes = if entries.is_empty() { vec!["no records yet".to_owned()] } else { Vec::new() };
         if let Err(error) = log.sound() {

@@ -13,7 +13,6 @@ use crate::{
         printer::{OutFile, Output},
     },
     config::files,
-    control::Reply,
     report::Report,
 };
 
@@ -89,8 +88,7 @@ impl Write {
             (Some(out), Form::Csv) if out.extension().is_none() => tables(out, &facts)?,
             (Some(out), _) => OutFile::plan(out, self.force)?.write_text(&text(&facts, form, self.lang))?,
             (None, _) => {
-                let reply = Reply { text: Some(text(&facts, form, self.lang)), ..Reply::default() };
-                console.printer.as_table().reply(&reply)?;
+                console.printer.print(&text(&facts, form, self.lang))?;
             }
         }
         if let Some(out) = &self.out {
