@@ -1,299 +1,173 @@
-//! Whether a log is whole, signed, cosigned, and never overspent: what `tacit audit verify` does.
+//! Whether a log is whole, signed, cosigned, and never overspent: what `tacit audit verify` tells.
 //!
 //! The attack this stops is any change after the fact, by whomever: of a record, of its place, of the head, of a
-//! balance. Each check stands alone, so that one failure does not hide another, and names the first bad
-//! record where it can. The budget is booked again with the rules that the node itself uses
-//! ([`Book`]), so a log in which more was spent than a contract allows does not pass, whoever signed it.
+//! balance. The work is [`verify`](tacit_protocol::log::verify)'s, which needs no node; here its findings become
+//! checks that people can read, one failure beside another, each naming the first bad record where there is
+//! one. The budget is booked again with the rules that the node itself uses ([`Book`]), so a log in which more
+//! was spent than a contract allows does not pass, whoever signed it.
 
-use std::path::PathBuf;
-
-use rayon::prelude::*;
 use tacit_protocol::{
     ids::PartnerId,
     log::{
-        Book, Entry, Kind,
-        checkpoint::{Keys, SignedCheckpoint, origin},
-        merkle::{TreeHash, leaf_hash, root},
-        proof::Receipt,
-        tiles::{Holds, Tile, Tiler, bundle_record, tile_bytes},
+        Book, Entry,
+        book::BookFault,
+        checkpoint::{Keys, origin},
+        export::{CHECKPOINT, LOG, MANIFEST, TABLE},
+        verify::{Fault, Finding, Verdict},
     },
 };
 
-use super::{Check, source::Records};
-
-/// What a log is checked with.
-#[derive(Debug, Default)]
-pub struct Material {
-    /// The records.
-    pub records: Records,
-    /// The newest head, signed and cosigned.
-    pub head: Option<Vec<u8>>,
-    /// Whom to believe.
-    pub keys: Option<Keys>,
-    /// The folder in which `tile/` lies.
-    pub tiles: Option<PathBuf>,
-    /// Receipts with their names.
-    pub receipts: Vec<(String, Vec<u8>)>,
-    /// Heads of partners' logs that this node has cosigned.
-    pub witnessed: Vec<Vec<u8>>,
-}
-
-impl Material {
-    fn tile(&self, tile: &Tile) -> Option<Vec<u8>> {
-        std::fs::read(self.tiles.as_ref()?.join(tile.to_string())).ok()
-    }
-
-    /// The head, if it is what its owner signed.
-    pub fn signed(&self) -> Option<SignedCheckpoint> {
-        self.keys.as_ref()?.open(self.head.as_ref()?).ok()
-    }
-}
+use super::Check;
 
 impl Check {
-    fn new(name: &'static str, ok: impl Into<Option<bool>>, found: impl Into<String>) -> Self {
+    /// A check with its result.
+    pub fn new(name: &'static str, ok: impl Into<Option<bool>>, found: impl Into<String>) -> Self {
         Self { name, ok: ok.into(), found: found.into(), record: None }
     }
 
-    fn at(self, record: impl Into<Option<u64>>) -> Self {
+    /// The same, naming a record.
+    #[must_use]
+    pub fn at(self, record: impl Into<Option<u64>>) -> Self {
         Self { record: record.into(), ..self }
     }
 }
 
-/// All checks, in the order in which a person would make them.
-pub fn all(material: &Material) -> Vec<Check> {
-    let leaves: Vec<TreeHash> = material.records.lines.par_iter().map(|line| leaf_hash(line)).collect();
-    let (head, signed) = head(material);
-    let mut checks = vec![records(&material.records), book(&material.records.entries), head];
-    checks.push(tree(material, signed.as_ref(), &leaves));
-    checks.push(tiles(material, &leaves));
-    checks.push(identity(material));
-    checks.push(cosignatures(material, signed.as_ref()));
-    checks.push(receipts(material));
-    checks
+/// Books records again, and remembers the first that the rules do not allow.
+#[derive(Debug, Default)]
+pub struct Booking {
+    book: Book,
+    fault: Option<(u64, BookFault)>,
 }
 
-/// Every line is a record.
-fn records(records: &Records) -> Check {
-    let count = records.entries.len();
-    match records.broken {
-        Some((seq, problem)) => Check::new("records", false, format!("record {seq}: {problem}")).at(seq),
-        None if count == 1 => Check::new("records", true, "1 record reads"),
-        None => Check::new("records", true, format!("{count} records read")),
+impl Booking {
+    /// Books the next record.
+    pub fn take(&mut self, entry: &Entry) {
+        if self.fault.is_none()
+            && let Err(fault) = self.book.apply(entry)
+        {
+            self.fault = Some((self.book.size() + 1, fault));
+        }
     }
-}
 
-/// Nothing was spent that was not granted, nothing released that was not set aside; numbers and times go up.
-fn book(entries: &[Entry]) -> Check {
-    let mut book = Book::default();
-    for entry in entries {
-        if let Err(fault) = book.apply(entry) {
-            let mut found = format!("record {}: {fault}", entry.seq);
-            let mut source = std::error::Error::source(&fault);
+    /// Nothing was spent that was not granted, nothing released that was not set aside; numbers and times go up.
+    pub fn check(&self) -> Check {
+        if let Some((seq, fault)) = &self.fault {
+            let mut found = format!("record {seq}: {fault}");
+            let mut source = std::error::Error::source(fault);
             while let Some(cause) = source {
                 found.push_str(&format!(": {cause}"));
                 source = cause.source();
             }
-            return Check::new("budget", false, found).at(book.size() + 1);
+            return Check::new("budget", false, found).at(*seq);
         }
-    }
-    let accounts = book.accounts().count();
-    let open = book.open().count();
-    let word = if accounts == 1 { "account" } else { "accounts" };
-    let open = if open == 0 { String::new() } else { format!("; {open} questions have not ended") };
-    Check::new(
-        "budget",
-        true,
-        format!("{accounts} {word} within their limits, booked again record by record{open}"),
-    )
-}
-
-/// The log's owner has signed the newest head.
-fn head(material: &Material) -> (Check, Option<SignedCheckpoint>) {
-    let Some(note) = &material.head else { return (Check::new("head", None, "no signed head here"), None) };
-    let Some(keys) = &material.keys else { return (Check::new("head", None, "no keys here"), None) };
-    match keys.open(note) {
-        Ok(signed) => {
-            let found = format!("{} records, signed for {}", signed.head().size, signed.head().origin);
-            (Check::new("head", true, found), Some(signed))
-        }
-        Err(fault) => (Check::new("head", false, fault.to_string()), None),
-    }
-}
-
-/// The records are those that the head was signed over.
-fn tree(material: &Material, signed: Option<&SignedCheckpoint>, leaves: &[TreeHash]) -> Check {
-    let Some(signed) = signed else { return Check::new("tree", None, "no head to hold the records against") };
-    let head = signed.head();
-    let size = usize::try_from(head.size).unwrap_or(usize::MAX);
-    if leaves.len() < size && material.records.broken.is_none() {
-        let first = leaves.len() as u64 + 1;
-        return match first_changed(material, head.size, &head.root, leaves) {
-            Some(seq) if seq < first => {
-                Check::new("tree", false, format!("record {seq} is not the one that was signed")).at(seq)
-            }
-            _ => {
-                Check::new("tree", false, format!("the head is over {size} records, and {first} is missing"))
-                    .at(first)
-            }
+        let open = match self.book.open().count() {
+            0 => String::new(),
+            1 => "; one question has not ended".to_owned(),
+            count => format!("; {count} questions have not ended"),
         };
-    }
-    if leaves.len() >= size && root(&leaves[..size]) == head.root {
-        return match leaves.len() - size {
-            0 => Check::new("tree", true, "the records are those that were signed"),
-            more => {
-                let first = head.size + 1;
-                Check::new("tree", false, format!("{more} records after the signed ones, from {first} on"))
-                    .at(first)
-            }
+        let accounts = match self.book.accounts().count() {
+            0 => "no account was charged".to_owned(),
+            1 => "one account within its limits, booked again record by record".to_owned(),
+            count => format!("{count} accounts within their limits, booked again record by record"),
         };
-    }
-    match first_changed(material, head.size, &head.root, leaves) {
-        Some(seq) => {
-            Check::new("tree", false, format!("record {seq} is not the one that was signed")).at(seq)
-        }
-        None => Check::new(
-            "tree",
-            false,
-            "a record is not the one that was signed; which one, the tiles do not tell",
-        ),
+        Check::new("budget", true, format!("{accounts}{open}"))
     }
 }
 
-/// The first record that differs from what the tiles say, if the tiles lead to the signed root; else the first
-/// that a receipt contradicts.
-fn first_changed(material: &Material, size: u64, signed: &TreeHash, leaves: &[TreeHash]) -> Option<u64> {
-    let told = level_zero(material, size).filter(|told| root(told) == *signed);
-    if let Some(told) = told {
-        let differs = told.iter().zip(leaves).position(|(one, other)| one != other);
-        return Some(differs.unwrap_or(leaves.len().min(told.len())) as u64 + 1);
-    }
-    let keys = material.keys.as_ref()?;
-    let contradicted = material.receipts.iter().filter_map(|(_, bytes)| {
-        let receipt = Receipt::parse(bytes).ok()?;
-        let record = receipt.extra.as_deref()?;
-        receipt.verify(keys, record).ok()?;
-        let here = leaves.get(usize::try_from(receipt.index).ok()?);
-        (here != Some(&leaf_hash(record))).then_some(receipt.index + 1)
-    });
-    contradicted.min()
-}
-
-fn level_zero(material: &Material, size: u64) -> Option<Vec<TreeHash>> {
-    let mut hashes = Vec::new();
-    for tile in (0..).map_while(|index| Tile::at(Holds::Hashes(0), index, size)) {
-        hashes.extend(tile.hashes(&material.tile(&tile)?).ok()?);
-    }
-    Some(hashes)
-}
-
-/// Tiles and bundles say the same as the records: whoever makes proofs from them makes the right ones.
-fn tiles(material: &Material, leaves: &[TreeHash]) -> Check {
-    if material.tiles.is_none() {
-        return Check::new("tiles", None, "no tiles here");
-    }
-    let mut wrong = None;
-    let mut count = 0;
-    let mut hold = |tile: Tile, expected: &[u8]| {
-        count += 1;
-        if wrong.is_none() && material.tile(&tile).as_deref() != Some(expected) {
-            wrong = Some(tile);
-        }
+/// What a verdict says, check by check.
+pub fn of_verdict(verdict: &Verdict, exported: bool) -> Vec<Check> {
+    let failed = |name, is: &dyn Fn(&Finding) -> bool| {
+        let found = verdict.findings.iter().filter(|finding| is(finding));
+        let first = found.min_by_key(|finding| finding.seq.unwrap_or(u64::MAX))?;
+        Some(Check::new(name, false, first.to_string()).at(first.seq))
     };
-    let mut tiler = Tiler::default();
-    for leaf in leaves {
-        tiler.push(*leaf, |tile, hashes| hold(tile, &tile_bytes(hashes)));
+    let in_log = |finding: &Finding| finding.file == LOG;
+    let unreadable = |finding: &Finding| {
+        in_log(finding) && matches!(finding.fault, Fault::Malformed | Fault::LineTooLong | Fault::OpenLine)
+    };
+    let records = match verdict.records {
+        1 => "one record".to_owned(),
+        count => format!("{count} records"),
+    };
+    let or =
+        |failed: Option<Check>, name, found: String| failed.unwrap_or_else(|| Check::new(name, true, found));
+    let mut checks = vec![
+        or(failed("records", &unreadable), "records", format!("{records} read")),
+        match (&verdict.head, failed("head", &|finding| finding.file == CHECKPOINT)) {
+            (_, Some(failed)) => failed,
+            (Some(head), None) => {
+                Check::new("head", true, format!("{} records, signed for {}", head.size, head.origin))
+            }
+            (None, None) => Check::new("head", None, "no signed head here"),
+        },
+        or(
+            failed("tree", &|finding| in_log(finding) && !unreadable(finding)),
+            "tree",
+            "the records are those that were signed".to_owned(),
+        ),
+        or(
+            failed("tiles", &|finding| finding.file.starts_with("tile/")),
+            "tiles",
+            format!("{} tiles are those of the records", verdict.tiles),
+        ),
+        or(
+            failed("earlier heads", &|finding| finding.file.starts_with("checkpoints/")),
+            "earlier heads",
+            format!("{} heads seen on the way are on it", verdict.heads),
+        ),
+    ];
+    if exported {
+        let receipts = failed("receipts", &|finding| finding.file.starts_with("receipts/"));
+        checks.push(match receipts {
+            None if verdict.receipts == 0 => Check::new("receipts", None, "no receipts here"),
+            receipts => or(receipts, "receipts", format!("{} receipts hold", verdict.receipts)),
+        });
+        let table = failed("table", &|finding| finding.file == TABLE);
+        checks.push(or(table, "table", format!("{TABLE} says what the records say")));
+        let manifest = failed("manifest", &|finding| finding.file == MANIFEST);
+        checks.push(or(manifest, "manifest", format!("{MANIFEST} says what is there")));
     }
-    for (tile, hashes) in tiler.partial() {
-        hold(tile, &tile_bytes(hashes));
-    }
-    let size = leaves.len() as u64;
-    for (index, lines) in material.records.lines.chunks(256).enumerate() {
-        let mut bundle = Vec::new();
-        let fits = lines.iter().all(|line| bundle_record(&mut bundle, line).is_ok());
-        if let (true, Some(tile)) = (fits, Tile::at(Holds::Records, index as u64, size)) {
-            hold(tile, &bundle);
-        }
-    }
-    match wrong {
-        Some(tile) => {
-            Check::new("tiles", false, format!("{tile} is missing, or not what the records make it"))
-        }
-        None => Check::new("tiles", true, format!("{count} tiles are those of the records")),
-    }
+    checks
 }
 
 /// The key belongs to the node that the log says it is of.
-fn identity(material: &Material) -> Check {
-    let Some(keys) = &material.keys else { return Check::new("identity", None, "no keys here") };
-    let ids: Vec<PartnerId> = keys.log.iter().map(|key| crate::config::partner_id(key.public())).collect();
-    let open = material.records.entries.iter().find(|entry| entry.kind == Kind::Open);
-    let told = open.and_then(|open| super::history::owner(open));
-    let named = ids.iter().find(|id| origin(id) == keys.origin);
-    match (named, told) {
+pub fn identity(keys: &Keys, told: Option<PartnerId>) -> Check {
+    let ids = keys.log.iter().map(|key| crate::config::partner_id(key.public()));
+    let named: Vec<PartnerId> = ids.filter(|id| origin(id) == keys.origin).collect();
+    match (named.first(), told) {
         (None, _) => Check::new("identity", false, format!("no key here is that of {}", keys.origin)),
-        (Some(id), Some(told)) if *id != told => Check::new(
-            "identity",
-            false,
-            format!("the first record names node {}, the key is that of {}", told.short(), id.short()),
-        ),
+        (Some(id), Some(told)) if *id != told => {
+            let found = format!(
+                "the first record names node {}, and the key is that of {}",
+                told.short(),
+                id.short()
+            );
+            Check::new("identity", false, found).at(1)
+        }
         (Some(id), _) => {
-            let found = format!("node {id}: compare it with what you know from elsewhere");
-            Check::new("identity", true, found)
+            Check::new("identity", true, format!("node {id}: hold it against what you know from elsewhere"))
         }
     }
 }
 
-/// Partners have seen this head, or an earlier one that it grew out of.
-fn cosignatures(material: &Material, signed: Option<&SignedCheckpoint>) -> Check {
+/// Partners have seen the head and put their names to it.
+pub fn cosignatures(keys: &Keys, verdict: &Verdict) -> Check {
     let name = "cosignatures";
-    let (Some(keys), Some(signed)) = (&material.keys, signed) else {
-        return Check::new(name, None, "no head to cosign");
-    };
     if keys.witnesses.is_empty() {
         return Check::new(name, None, "no partner's key here");
     }
-    match keys.cosigned(signed) {
-        Ok(cosigned) if cosigned.is_empty() => Check::new(name, None, "no partner has cosigned this head"),
-        Ok(cosigned) => {
-            let told: Vec<String> = cosigned
-                .iter()
-                .map(|by| {
-                    match i64::try_from(by.time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok())
-                    {
-                        Some(time) => format!("{} at {time}", by.who),
-                        None => by.who.clone(),
-                    }
-                })
-                .collect();
-            Check::new(name, true, format!("cosigned by {}", told.join(", ")))
-        }
-        Err(fault) => Check::new(name, false, fault.to_string()),
-    }
-}
-
-/// Every receipt proves its record, and that record is in the log.
-fn receipts(material: &Material) -> Check {
-    if material.receipts.is_empty() {
-        return Check::new("receipts", None, "no receipts here");
-    }
-    let Some(keys) = &material.keys else { return Check::new("receipts", None, "no keys here") };
-    let wrong = material.receipts.iter().find_map(|(name, bytes)| {
-        let seq = |receipt: &Receipt| receipt.index + 1;
-        let receipt = match Receipt::parse(bytes) {
-            Ok(receipt) => receipt,
-            Err(fault) => return Some((name, fault.to_string(), None)),
-        };
-        let Some(line) = usize::try_from(receipt.index).ok().and_then(|at| material.records.lines.get(at))
-        else {
-            return Some((name, "its record is not in the log".to_owned(), Some(seq(&receipt))));
-        };
-        receipt.verify(keys, line).err().map(|fault| (name, fault.to_string(), Some(seq(&receipt))))
-    });
-    match wrong {
-        Some((name, problem, record)) => {
-            Check::new("receipts", false, format!("{name}: {problem}")).at(record)
-        }
-        None => Check::new("receipts", true, format!("{} receipts hold", material.receipts.len())),
+    let told: Vec<String> = verdict
+        .cosigned
+        .iter()
+        .map(|by| {
+            let time = i64::try_from(by.time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
+            time.map_or_else(|| by.who.clone(), |time| format!("{} at {time}", by.who))
+        })
+        .collect();
+    match (told.is_empty(), verdict.cosignatures) {
+        (false, _) => Check::new(name, true, format!("the newest head is cosigned by {}", told.join(", "))),
+        (true, 0) => Check::new(name, None, "no partner has cosigned a head that is here"),
+        (true, count) => Check::new(name, None, format!("{count} on earlier heads, none on the newest")),
     }
 }
 

@@ -10,13 +10,13 @@ use tacit_protocol::{
     ids::{PartnerId, QueryId},
     log::{
         Amount,
-        checkpoint::origin,
+        checkpoint::WitnessKey,
         merkle::{TreeHash, leaf_hash, root},
     },
 };
 
 use super::{
-    Log, Window, amount,
+    AuditError, Log, Window, amount,
     history::{Ending, History, Run, Side},
 };
 
@@ -87,50 +87,55 @@ pub fn compare(ours: &History, theirs: &History) -> Comparison {
 
 /// Compares two logs with their heads: besides the questions, whether either has shown two histories, and
 /// whether each has seen the other.
-pub fn logs(ours: &Log, theirs: &Log) -> Comparison {
+///
+/// # Errors
+/// [`AuditError`], where a file cannot be read.
+pub fn logs(ours: &Log, theirs: &Log) -> Result<Comparison, AuditError> {
     let (us, them) = (ours.history(Window::default()), theirs.history(Window::default()));
-    if us.me.is_some() && us.me == them.me {
-        return one_log(ours, theirs);
-    }
-    let mut found = compare(&us, &them);
-    found.differences.extend(witnessed(ours, theirs, true));
-    found.differences.extend(witnessed(theirs, ours, false));
-    for (name, log) in [("ours", ours), ("theirs", theirs)] {
-        if let Err(error) = log.sound() {
-            let nothing = "verifies".to_owned();
-            let (one, other) =
-                if name == "ours" { (error.to_string(), nothing) } else { (nothing, error.to_string()) };
-            found.differences.push(whole("log-bad", one, other));
+    let mut found = match us.me.is_some() && us.me == them.me {
+        true => one_log(&ours.source.lines()?, &theirs.source.lines()?),
+        false => {
+            let mut found = compare(&us, &them);
+            found.differences.extend(witnessed(ours, us.me, theirs, true)?);
+            found.differences.extend(witnessed(theirs, them.me, ours, false)?);
+            found
         }
+    };
+    let told = |log: &Log| log.sound().err().map_or_else(|| "verifies".to_owned(), |error| error.to_string());
+    if ours.sound().is_err() || theirs.sound().is_err() {
+        found.differences.push(whole("log-bad", told(ours), told(theirs)));
     }
-    found
+    Ok(found)
 }
 
 /// Two exports of one node: the smaller has to be the beginning of the larger.
-fn one_log(ours: &Log, theirs: &Log) -> Comparison {
-    let (one, other) = (&ours.material.records.lines, &theirs.material.records.lines);
-    let mut found = Comparison { both: one.len().min(other.len()) as u64, ..Comparison::default() };
-    match one.iter().zip(other).position(|(one, other)| one != other) {
-        None => found.alike = found.both,
-        Some(at) => {
-            let seq = Some(at as u64 + 1);
-            found.alike = at as u64;
-            let shown = |lines: &Vec<Vec<u8>>| format!("{} records", lines.len());
-            let difference = Difference { records: (seq, seq), ..whole("fork", shown(one), shown(other)) };
-            found.differences.push(difference);
-        }
+fn one_log(ours: &[Vec<u8>], theirs: &[Vec<u8>]) -> Comparison {
+    let shared = ours.len().min(theirs.len()) as u64;
+    let mut found = Comparison { both: shared, alike: shared, ..Comparison::default() };
+    if let Some(at) = ours.iter().zip(theirs).position(|(one, other)| one != other) {
+        found.alike = at as u64;
+        let seq = Some(found.alike + 1);
+        let shown = |lines: &[Vec<u8>]| format!("{} records", lines.len());
+        found
+            .differences
+            .push(Difference { records: (seq, seq), ..whole("fork", shown(ours), shown(theirs)) });
     }
     found
 }
 
 /// What the witness has seen of the other's log, held against that log as it is shown now; and whether the
 /// witness has cosigned its head.
-fn witnessed(witness: &Log, log: &Log, ours_is_witness: bool) -> Vec<Difference> {
+fn witnessed(
+    witness: &Log,
+    witness_id: Option<PartnerId>,
+    log: &Log,
+    ours_is_witness: bool,
+) -> Result<Vec<Difference>, AuditError> {
     let mut found = Vec::new();
     let place = |seen: String, shown: String| if ours_is_witness { (seen, shown) } else { (shown, seen) };
-    let (Some(keys), Some(head)) = (&log.material.keys, log.material.signed()) else { return found };
-    for seen in witness.material.witnessed.iter().filter_map(|note| keys.open(note).ok()) {
-        let lines = &log.material.records.lines;
+    let (Some(keys), Some(head)) = (&log.keys, &log.head) else { return Ok(found) };
+    let lines = log.source.lines()?;
+    for seen in witness.source.witnessed()?.iter().filter_map(|note| keys.open(note).ok()) {
         let size = usize::try_from(seen.head().size).unwrap_or(usize::MAX);
         let what = match lines.get(..size) {
             None => "rolled-back",
@@ -143,17 +148,17 @@ fn witnessed(witness: &Log, log: &Log, ours_is_witness: bool) -> Vec<Difference>
             place(format!("has seen a head of {size} records"), format!("shows {} records", lines.len()));
         found.push(whole(what, ours, theirs));
     }
-    let name = witness.history(Window::default()).me.map(|id| origin(&id));
-    let by_witness = keys.witnesses.iter().any(|key| Some(key.key.name()) == name.as_deref());
-    let cosigned = keys.cosigned(&head).unwrap_or_default();
-    let who = keys.witnesses.iter().find(|key| Some(key.key.name()) == name.as_deref()).map(|key| &key.who);
-    if by_witness && !cosigned.iter().any(|by| Some(&by.who) == who) {
-        let (ours, theirs) =
-            place("has not cosigned it".to_owned(), format!("shows a head of {} records", head.head().size));
+    let of_witness = |key: &&WitnessKey| witness_id == Some(crate::config::partner_id(key.key.public()));
+    let cosigned = keys.cosigned(head).unwrap_or_default();
+    if let Some(key) = keys.witnesses.iter().find(of_witness)
+        && cosigned.iter().all(|by| by.who != key.who)
+    {
+        let shown = format!("shows a head of {} records", head.head().size);
+        let (ours, theirs) = place("has not cosigned it".to_owned(), shown);
         // The newest head may be younger than the last contact.
         found.push(Difference { harmless: true, ..whole("not-cosigned", ours, theirs) });
     }
-    found
+    Ok(found)
 }
 
 fn whole(what: &'static str, ours: String, theirs: String) -> Difference {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tacit_protocol::{
     ids::PartnerId,
-    log::{Charge, Entry, Kind},
+    log::{Charge, Entry, Kind, note::VerifierKey},
 };
 
 /// Which records are looked at, by their time: from `from` on, and before `to`.
@@ -201,9 +201,11 @@ impl<'a> History<'a> {
     }
 }
 
-/// The id that the first record of a log names.
+/// Whose log it is: the id of the key that its first record names.
 pub(super) fn owner(open: &Entry) -> Option<PartnerId> {
-    ["node", "id", "partner"].iter().find_map(|field| open.body[*field].as_str()?.parse().ok())
+    let key = open.body["key"].as_str().and_then(|key| key.parse::<VerifierKey>().ok());
+    let named = || open.body["node"].as_str()?.parse().ok();
+    key.map(|key| crate::config::partner_id(key.public())).or_else(named)
 }
 
 struct Folding<'a> {

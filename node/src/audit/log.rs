@@ -3,20 +3,28 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use tacit_protocol::log::{Entry, checkpoint::Keys};
+use tacit_protocol::log::{
+    Entry,
+    checkpoint::{Keys, SignedCheckpoint},
+};
 
 use super::{
     AuditError, Check, Facts, History, Window,
-    check::{self, Material},
-    source::Source,
+    source::{Read, Source},
 };
 use crate::policy::Document;
 
 /// Everything that a folder says.
 #[derive(Debug)]
 pub struct Log {
-    /// The records and what proves them.
-    pub material: Material,
+    /// Where it lies.
+    pub source: Source,
+    /// The records, up to the first that does not read; none if only checks were wanted.
+    pub entries: Vec<Entry>,
+    /// Whom to believe.
+    pub keys: Option<Keys>,
+    /// The newest head, if it is what its owner signed.
+    pub head: Option<SignedCheckpoint>,
     /// What was checked.
     pub checks: Vec<Check>,
     /// The signed contracts that were at hand.
@@ -30,37 +38,31 @@ impl Log {
     /// # Errors
     /// [`AuditError`], where there is no log or a file cannot be read.
     pub fn open(place: &Path) -> Result<Self, AuditError> {
-        Self::open_believing(place, None)
+        Self::read(place, None, true)
     }
 
-    /// The same, believing these keys rather than those that came with the log.
+    /// Checks it, believing these keys rather than those that came with it, and keeps no records.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_believing(place: &Path, keys: Option<Keys>) -> Result<Self, AuditError> {
-        let source = Source::find(place)?;
-        let (contracts, forged) = source.contracts();
-        let mut material = source.material()?;
-        material.keys = keys.or(material.keys);
-        let mut checks = check::all(&material);
-        checks.push(Check {
-            name: "contracts",
-            ok: match (&forged, contracts.is_empty()) {
-                (Some(_), _) => Some(false),
-                (None, true) => None,
-                (None, false) => Some(true),
-            },
-            found: forged.unwrap_or_else(|| match contracts.len() {
-                0 => "no signed contracts here".to_owned(),
-                1 => "1 signed contract is genuine".to_owned(),
-                count => format!("{count} signed contracts are genuine"),
-            }),
-            record: None,
-        });
-        Ok(Self { material, checks, contracts })
+    pub fn check(place: &Path, keys: Option<Keys>) -> Result<Self, AuditError> {
+        Self::read(place, keys, false)
     }
 
-    /// The first check that fails, as an error.
+    fn read(place: &Path, keys: Option<Keys>, keep: bool) -> Result<Self, AuditError> {
+        let source = Source::find(place)?;
+        let (contracts, forged) = source.contracts();
+        let Read { entries, keys, head, mut checks } = source.read(keys, keep)?;
+        checks.push(match (forged, contracts.len()) {
+            (Some(problem), _) => Check::new("contracts", false, problem),
+            (None, 0) => Check::new("contracts", None, "no signed contracts here"),
+            (None, 1) => Check::new("contracts", true, "one signed contract is genuine"),
+            (None, count) => Check::new("contracts", true, format!("{count} signed contracts are genuine")),
+        });
+        Ok(Self { source, entries, keys, head, checks, contracts })
+    }
+
+    /// The check that fails at the first record, as an error.
     ///
     /// # Errors
     /// [`AuditError::Bad`].
@@ -74,18 +76,13 @@ impl Log {
         }
     }
 
-    /// The records, up to the first that does not read.
-    pub fn entries(&self) -> &[Entry] {
-        &self.material.records.entries
-    }
-
     /// Folded by question.
     pub fn history(&self, window: Window) -> History<'_> {
-        History::new(self.entries(), window)
+        History::new(&self.entries, window)
     }
 
     /// What a report is made of.
     pub fn facts(&self, window: Window, now: Timestamp) -> Facts<'_> {
-        Facts::new(self.entries(), &self.contracts, &self.checks, window, now)
+        Facts::new(&self.entries, &self.contracts, &self.checks, window, now)
     }
 }

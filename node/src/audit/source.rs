@@ -8,19 +8,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rayon::prelude::*;
-use tacit_protocol::log::{Entry, LARGEST_ENTRY, checkpoint::Keys};
+use tacit_protocol::{
+    ids::PartnerId,
+    log::{
+        Entry, Kind, LARGEST_ENTRY,
+        checkpoint::{Keys, SignedCheckpoint},
+        export::{CHECKPOINT, KEYS, LOG},
+        verify::{Audit, Parts, verify},
+    },
+};
 
-use super::{AuditError, check::Material};
+use super::{
+    AuditError, Check,
+    check::{self, Booking},
+    history::owner,
+};
 use crate::{
     config::Home,
     policy::{Contracts, Document},
 };
 
-/// The records of an export, one line of JSON each.
-pub const RECORDS: &str = "log.jsonl";
 /// The signed contracts of an export, a file each.
 pub const CONTRACTS: &str = "contracts";
+/// The newest heads of partners' logs that a node has cosigned, in its export.
+pub const WITNESSED: &str = "witnessed";
 
 /// A folder with a log in it.
 #[derive(Debug, Clone)]
@@ -31,15 +42,17 @@ pub enum Source {
     Export(PathBuf),
 }
 
-/// Records that were read, and why not more.
+/// What was read.
 #[derive(Debug, Default)]
-pub struct Records {
+pub struct Read {
     /// In order, as long as each of them reads.
     pub entries: Vec<Entry>,
-    /// The lines of those, without their ends: the leaves of the tree.
-    pub lines: Vec<Vec<u8>>,
-    /// The first that does not read, and what is wrong with it.
-    pub broken: Option<(u64, &'static str)>,
+    /// Whom to believe.
+    pub keys: Option<Keys>,
+    /// The newest head, if it is what its owner signed.
+    pub head: Option<SignedCheckpoint>,
+    /// What was checked.
+    pub checks: Vec<Check>,
 }
 
 impl Source {
@@ -49,7 +62,7 @@ impl Source {
     /// [`AuditError::NoLog`].
     pub fn find(place: &Path) -> Result<Self, AuditError> {
         let home = Home::at(place);
-        if place.join(RECORDS).is_file() {
+        if place.join(LOG).is_file() {
             Ok(Self::Export(place.to_owned()))
         } else if home.exists() {
             Ok(Self::Home(home))
@@ -58,23 +71,39 @@ impl Source {
         }
     }
 
-    /// The folder.
-    pub fn place(&self) -> &Path {
-        match self {
-            Self::Home(home) => home.root(),
-            Self::Export(place) => place,
-        }
-    }
-
-    /// The records and what proves them.
+    /// Reads and checks. `keys` are believed rather than those that came with the log; records are kept only
+    /// where they are wanted.
     ///
     /// # Errors
     /// [`AuditError`], where a file cannot be read.
-    pub fn material(&self) -> Result<Material, AuditError> {
+    pub fn read(&self, keys: Option<Keys>, keep: bool) -> Result<Read, AuditError> {
         match self {
             Self::Home(home) => Err(AuditError::NoLog { place: home.root().to_owned() }),
-            Self::Export(place) => exported(place),
+            Self::Export(place) => exported(place, keys, keep),
         }
+    }
+
+    /// The records' bytes, which are the leaves of the tree, as far as they are lines.
+    ///
+    /// # Errors
+    /// [`AuditError`], where the file cannot be read.
+    pub fn lines(&self) -> Result<Vec<Vec<u8>>, AuditError> {
+        match self {
+            Self::Home(home) => Err(AuditError::NoLog { place: home.root().to_owned() }),
+            Self::Export(place) => Ok(lines(&bytes(&place.join(LOG))?)),
+        }
+    }
+
+    /// The heads of partners' logs that this node has cosigned.
+    ///
+    /// # Errors
+    /// [`AuditError`], where a file cannot be read.
+    pub fn witnessed(&self) -> Result<Vec<Vec<u8>>, AuditError> {
+        let folder = match self {
+            Self::Home(home) => home.root().join("ledger").join("witness"),
+            Self::Export(place) => place.join(WITNESSED),
+        };
+        files(&folder)
     }
 
     /// The signed contracts, each of which proves itself; and what is wrong with the first that does not.
@@ -90,74 +119,87 @@ impl Source {
     }
 }
 
-/// What an export holds.
-fn exported(place: &Path) -> Result<Material, AuditError> {
-    let keys = match bytes_if_there(&place.join("keys.json"))? {
-        Some(text) => Some(keys(&place.join("keys.json"), &text)?),
+/// Reads and checks an export.
+fn exported(place: &Path, believed: Option<Keys>, keep: bool) -> Result<Read, AuditError> {
+    let path = place.join(KEYS);
+    let own = match bytes_if_there(&path)? {
+        Some(text) => Some(keys(&path, &text)?),
         None => None,
     };
-    Ok(Material {
-        records: records(&bytes(&place.join(RECORDS))?),
-        head: bytes_if_there(&place.join("checkpoint"))?,
-        keys,
-        tiles: place.join("tile").is_dir().then(|| place.to_owned()),
-        receipts: folder(&place.join("receipts"))?,
-        witnessed: folder(&place.join("witnessed"))?.into_iter().map(|(_, note)| note).collect(),
-    })
-}
-
-/// Reads keys.
-///
-/// # Errors
-/// [`AuditError::Malformed`].
-pub fn keys(path: &Path, text: &[u8]) -> Result<Keys, AuditError> {
-    let malformed = |problem: String| AuditError::Malformed { path: path.to_owned(), problem };
-    let keys: Keys = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
-    keys.check().map_err(|fault| malformed(fault.to_string()))?;
-    Ok(keys)
-}
-
-/// Every file of a folder that may be missing, by name.
-fn folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>, AuditError> {
-    let unreadable = |source| AuditError::Unreadable { path: path.to_owned(), source };
-    let entries = match fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
+    let Some(keys) = believed.or(own) else {
+        let mut read = unsigned(&bytes(&place.join(LOG))?);
+        read.checks.insert(0, Check::new("head", None, format!("no {KEYS} here, and none was given")));
+        return Ok(read);
     };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.push((name, bytes(&path)?));
-    }
-    files.sort();
-    Ok(files)
+    let open = |path: &str| -> io::Result<Option<Box<dyn io::Read + Send>>> {
+        match fs::File::open(place.join(path)) {
+            Ok(file) => Ok(Some(Box::new(io::BufReader::with_capacity(1 << 16, file)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    let mut seen = Seen { keep, ..Seen::default() };
+    let audit = Audit { keys: &keys, parts: Parts::EXPORT, known: &[] };
+    let verdict = verify(&audit, &open, &mut |entry| {
+        seen.take(entry);
+        Ok(())
+    })
+    .map_err(|source| AuditError::Unreadable { path: place.to_owned(), source })?;
+    let mut checks = check::of_verdict(&verdict, true);
+    checks.insert(1, seen.booking.check());
+    checks.push(check::identity(&keys, seen.me));
+    checks.push(check::cosignatures(&keys, &verdict));
+    let head = bytes_if_there(&place.join(CHECKPOINT))?.and_then(|note| keys.open(&note).ok());
+    Ok(Read { entries: seen.entries, keys: Some(keys), head, checks })
 }
 
-/// Reads lines of JSON.
-pub fn records(text: &[u8]) -> Records {
-    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
-    // The last record ends in a line break too; what stands after that is no record.
-    let rest = lines.pop().unwrap_or_default();
-    let read: Vec<Result<Entry, &'static str>> = lines.par_iter().map(|line| record(line)).collect();
-    let mut records = Records::default();
-    for (line, entry) in lines.iter().zip(read) {
-        match entry {
-            Ok(entry) => {
-                records.entries.push(entry);
-                records.lines.push(line.to_vec());
-            }
-            Err(problem) => {
-                records.broken = Some((records.entries.len() as u64 + 1, problem));
-                return records;
+/// What passes by while a log is verified.
+#[derive(Debug, Default)]
+struct Seen {
+    keep: bool,
+    entries: Vec<Entry>,
+    me: Option<PartnerId>,
+    booking: Booking,
+}
+
+impl Seen {
+    fn take(&mut self, entry: &Entry) {
+        if entry.kind == Kind::Open && self.me.is_none() {
+            self.me = owner(entry);
+        }
+        self.booking.take(entry);
+        if self.keep {
+            self.entries.push(entry.clone());
+        }
+    }
+}
+
+/// Records without anything that proves them.
+pub fn unsigned(text: &[u8]) -> Read {
+    let mut seen = Seen { keep: true, ..Seen::default() };
+    let mut problem = None;
+    for line in lines(text) {
+        match record(&line) {
+            Ok(entry) => seen.take(&entry),
+            Err(found) => {
+                problem = Some(found);
+                break;
             }
         }
     }
-    if !rest.is_empty() {
-        records.broken = Some((records.entries.len() as u64 + 1, "it is cut off"));
-    }
-    records
+    let next = seen.entries.len() as u64 + 1;
+    let records = match problem {
+        Some(problem) => Check::new("records", false, format!("record {next}: {problem}")).at(next),
+        None => Check::new("records", true, format!("{} records read", next - 1)),
+    };
+    let checks = vec![records, seen.booking.check()];
+    Read { entries: seen.entries, checks, ..Read::default() }
+}
+
+/// The lines of a file; what stands after the last line break is none.
+fn lines(text: &[u8]) -> Vec<Vec<u8>> {
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    text[..whole].split_inclusive(|byte| *byte == b'\n').map(|line| line[..line.len() - 1].to_vec()).collect()
 }
 
 /// One line.
@@ -171,13 +213,38 @@ fn record(line: &[u8]) -> Result<Entry, &'static str> {
     serde_json::from_slice(line).map_err(|_| "it is not a record")
 }
 
+/// Reads keys.
+///
+/// # Errors
+/// [`AuditError::Malformed`].
+pub fn keys(path: &Path, text: &[u8]) -> Result<Keys, AuditError> {
+    let malformed = |problem: String| AuditError::Malformed { path: path.to_owned(), problem };
+    let keys: Keys = serde_json::from_slice(text).map_err(|error| malformed(error.to_string()))?;
+    keys.check().map_err(|fault| malformed(fault.to_string()))?;
+    Ok(keys)
+}
+
+/// Every file of a folder that may be missing, by the order of their names.
+fn files(folder: &Path) -> Result<Vec<Vec<u8>>, AuditError> {
+    let unreadable = |source| AuditError::Unreadable { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut paths =
+        entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>().map_err(unreadable)?;
+    paths.sort();
+    paths.iter().map(|path| bytes(path)).collect()
+}
+
 /// A file, whole.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, AuditError> {
     fs::read(path).map_err(|source| AuditError::Unreadable { path: path.to_owned(), source })
 }
 
 /// A file that may be missing.
-pub fn bytes_if_there(path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
+fn bytes_if_there(path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -188,24 +255,24 @@ pub fn bytes_if_there(path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{audit::history::tests::Log, report::Refusal};
+    use crate::{audit::history::tests::Log as Day, report::Refusal};
 
-    fn text(log: &Log) -> Vec<u8> {
+    fn text(day: &Day) -> Vec<u8> {
         let line = |entry: &Entry| serde_json::to_string(entry).unwrap() + "\n";
-        log.entries.iter().map(line).collect::<String>().into_bytes()
+        day.entries.iter().map(line).collect::<String>().into_bytes()
     }
 
     #[test]
     fn records_read_back_as_they_were_written() {
-        let log = Log::full();
-        let read = records(&text(&log));
-        assert_eq!((read.entries, read.broken), (log.entries.clone(), None));
-        assert_eq!(read.lines.len(), log.entries.len());
+        let day = Day::full();
+        let read = unsigned(&text(&day));
+        assert_eq!(read.entries, day.entries);
+        assert!(read.checks.iter().all(|check| check.ok == Some(true)), "{:?}", read.checks);
     }
 
     #[test]
     fn d17_what_does_not_read_is_named_and_what_follows_is_not_looked_at() {
-        let good = text(&Log::full());
+        let good = text(&Day::full());
         let third = good.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).unwrap().0 + 1;
         for (wrong, problem) in [
             (&b"\xff\xfe\n"[..], "it is not UTF-8"),
@@ -215,19 +282,19 @@ mod tests {
         ] {
             let mut bad = good.clone();
             bad.splice(third..third, wrong.iter().copied());
-            let read = records(&bad);
-            assert_eq!((read.entries.len(), read.broken), (2, Some((3, problem))));
+            let read = unsigned(&bad);
+            let check = &read.checks[0];
+            assert_eq!((read.entries.len(), check.ok, check.record), (2, Some(false), Some(3)));
+            assert!(check.found.ends_with(problem), "{}", check.found);
         }
-        let cut = records(&good[..good.len() - 1]);
-        assert_eq!(cut.broken, Some((18, "it is cut off")));
     }
 
     #[test]
     fn an_empty_folder_is_no_log() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Source::find(folder.path()).unwrap_err().code(), "E-AUDIT-NO-LOG");
-        fs::write(folder.path().join(RECORDS), "").unwrap();
+        fs::write(folder.path().join(LOG), "").unwrap();
         assert!(matches!(Source::find(folder.path()), Ok(Source::Export(_))));
-        assert_eq!(records(b"").entries, []);
+        assert_eq!(unsigned(b"").entries, []);
     }
 }

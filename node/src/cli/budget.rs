@@ -33,7 +33,7 @@ impl Budget {
         let svg = self.svg.map(|path| OutFile::plan(&path, self.force)).transpose()?;
         let log = Log::open(&console.folder(self.folder)?).map_err(Report::from)?;
         let me = log.history(Window::default()).me;
-        let mut balances = audit::budget::sorted(audit::budget::balances(log.entries()), me);
+        let mut balances = audit::budget::sorted(audit::budget::balances(&log.entries), me);
         balances.retain(|balance| self.partner.as_ref().is_none_or(|name| *name == balance.partner));
         let mut notes = Vec::new();
         if balances.is_empty() {

@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use tacit_protocol::log::{
-    checkpoint::{Checkpoint, WitnessKey},
+    checkpoint::{Checkpoint, SignedCheckpoint, WitnessKey},
+    merkle::{TreeHash, leaf_hash, root},
     note::{SignatureKind, VerifierKey},
     witness::{AddCheckpoint, consider},
 };
@@ -14,7 +15,6 @@ use crate::audit::{
     AuditError, Log,
     export::{Package, write},
     history::tests::Log as Day,
-    source::{self, RECORDS},
 };
 
 /// A node that signs.
@@ -71,14 +71,14 @@ impl Node {
 pub fn export(day: &Day, node: &Node, partner: &Node, witnessed: &[Vec<u8>], folder: &Path) {
     let mut day = Day::copy(day);
     day.entries[0].body["node"] = serde_json::json!(node.id());
-    let text: String = day.entries.iter().map(|entry| serde_json::to_string(entry).unwrap() + "\n").collect();
-    let records = source::records(text.as_bytes());
-    let head = node.head(partner, &records.lines);
+    let lines = lines(&day);
+    let head = node.head(partner, &lines);
     let keys = node.keys(partner);
-    let now = "2026-12-02T00:00:00Z".parse().unwrap();
-    let package =
-        Package { records: &records, head: &head, keys: &keys, contracts: Vec::new(), witnessed, now };
-    write(folder, &package).unwrap();
+    write(folder, &Package { lines: &lines, head: &head, keys: &keys, contracts: &[], witnessed }).unwrap();
+}
+
+fn lines(day: &Day) -> Vec<Vec<u8>> {
+    day.entries.iter().map(|entry| serde_json::to_vec(entry).unwrap()).collect()
 }
 
 fn exported() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -104,7 +104,11 @@ fn a_folder_that_holds_only_an_export_verifies() {
     log.sound().unwrap();
     let held: Vec<&str> =
         log.checks.iter().filter(|check| check.ok == Some(true)).map(|check| check.name).collect();
-    assert_eq!(held, ["records", "budget", "head", "tree", "tiles", "identity", "cosignatures", "receipts"]);
+    let expected =
+        ["records", "budget", "head", "tree", "tiles", "earlier heads", "receipts", "table", "manifest"];
+    assert_eq!(held, [&expected[..], &["identity", "cosignatures"]].concat());
+    assert_eq!(log.entries.len(), Day::full().entries.len());
+    assert_eq!(Log::check(&place, None).unwrap().entries.len(), 0);
     assert!(place.join("manifest.json").is_file());
     let csv = fs::read_to_string(place.join("log.csv")).unwrap();
     assert_eq!(csv.lines().count(), Day::full().entries.len() + 1);
@@ -113,7 +117,7 @@ fn a_folder_that_holds_only_an_export_verifies() {
 #[test]
 fn every_changed_record_is_found_and_named() {
     let (_folder, place) = exported();
-    let path = place.join(RECORDS);
+    let path = place.join(LOG);
     let good = fs::read(&path).unwrap();
     let ends: Vec<usize> =
         good.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
@@ -149,6 +153,8 @@ fn a_changed_head_key_tile_or_receipt_is_found() {
         (place.join("tile/0/000.p/18"), "tiles"),
         (place.join("tile/entries/000.p/18"), "tiles"),
         (receipt, "receipts"),
+        (place.join("log.csv"), "table"),
+        (place.join("manifest.json"), "manifest"),
     ] {
         let good = fs::read(&path).unwrap();
         let mut bad = good.clone();
@@ -180,9 +186,9 @@ fn keys_from_elsewhere_find_a_log_that_was_signed_anew() {
     let (_folder, place) = exported();
     let stranger = Node::new(3);
     let keys = Node::new(1).keys(&Node::new(2));
-    assert!(Log::open_believing(&place, Some(keys)).unwrap().sound().is_ok());
+    assert!(Log::check(&place, Some(keys)).unwrap().sound().is_ok());
     let foreign = stranger.keys(&Node::new(2));
-    let log = Log::open_believing(&place, Some(foreign)).unwrap();
+    let log = Log::check(&place, Some(foreign)).unwrap();
     assert!(matches!(log.sound(), Err(AuditError::Bad { check: "head" | "identity" | "receipts", .. })));
 }
 
@@ -210,7 +216,7 @@ fn a_partner_who_has_seen_another_history_proves_it() {
     {
         let place = folder.path().join(name);
         export(&day, &brand, &bank, &[seen], &place);
-        let found = logs(&ours, &Log::open(&place).unwrap());
+        let found = logs(&ours, &Log::open(&place).unwrap()).unwrap();
         let forks: Vec<&str> = found
             .differences
             .iter()
@@ -235,7 +241,7 @@ fn two_exports_of_one_node_are_one_log_or_a_fork() {
         export(day, &bank, &brand, &[], &folder.path().join(name));
     }
     let open = |name: &str| Log::open(&folder.path().join(name)).unwrap();
-    assert!(logs(&open("early"), &open("full")).is_clean());
-    let found = logs(&open("forked"), &open("full"));
+    assert!(logs(&open("early"), &open("full")).unwrap().is_clean());
+    let found = logs(&open("forked"), &open("full")).unwrap();
     assert_eq!((found.differences[0].what, found.differences[0].records.0), ("fork", Some(3)));
 }

@@ -26,7 +26,7 @@ impl Compare {
     pub fn run(self, console: &Console) -> Result<(), Failure> {
         let ours = Log::open(&self.ours).map_err(Report::from)?;
         let theirs = Log::open(&self.theirs).map_err(Report::from)?;
-        let found = compare::logs(&ours, &theirs);
+        let found = compare::logs(&ours, &theirs).map_err(Report::from)?;
         let document = json!({
             "clean": found.is_clean(),
             "questions_in_both": found.both,

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::Timestamp;
 
 use crate::{
     audit::{AuditError, Log, export},
@@ -11,6 +10,7 @@ use crate::{
         console::Console,
         error::{CliError, Failure},
     },
+    policy::Document,
     report::Report,
 };
 
@@ -29,7 +29,7 @@ impl Export {
         }
         let log = Log::open(console.home()?.root()).map_err(Report::from)?;
         write(&log, &self.folder).map_err(Report::from)?;
-        let records = log.entries().len();
+        let records = log.entries.len();
         console.printer.note(&format!("{records} records are in {}", self.folder.display()));
         if let Err(error) = log.sound() {
             console.printer.note(&format!("warning: {error}; it was exported as it is"));
@@ -39,21 +39,15 @@ impl Export {
 }
 
 fn write(log: &Log, folder: &Path) -> Result<(), AuditError> {
-    let nothing = || AuditError::NotCovered { record: log.entries().len() as u64 };
-    let head = log.material.signed().ok_or_else(nothing)?;
-    let keys = log.material.keys.as_ref().ok_or_else(nothing)?;
-    let contracts = log
-        .contracts
-        .iter()
-        .map(|document| (format!("{}.json", document.contract().id()), document.to_json()))
-        .collect();
-    let package = export::Package {
-        records: &log.material.records,
-        head: &head,
-        keys,
-        contracts,
-        witnessed: &log.material.witnessed,
-        now: Timestamp::now(),
-    };
-    export::write(folder, &package)
+    let nothing = || AuditError::NotCovered { record: log.entries.len() as u64 };
+    let (head, keys) = (log.head.as_ref().ok_or_else(nothing)?, log.keys.as_ref().ok_or_else(nothing)?);
+    let lines = log.source.lines()?;
+    let covered =
+        usize::try_from(head.head().size).ok().and_then(|size| lines.get(..size)).ok_or_else(nothing)?;
+    let named = |document: &Document| (format!("{}.json", document.contract().id()), document.to_json());
+    let contracts: Vec<(String, String)> = log.contracts.iter().map(named).collect();
+    let witnessed = log.source.witnessed()?;
+    let package =
+        export::Package { lines: covered, head, keys, contracts: &contracts, witnessed: &witnessed };
+    export::write(folder, &package).map(drop)
 }

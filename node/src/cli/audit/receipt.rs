@@ -50,12 +50,12 @@ fn receipt(log: &Log, wanted: &str) -> Result<String, AuditError> {
         return Err(AuditError::NoAnswer { query, ending: Ending::name(run.ending()) });
     };
     let uncovered = || AuditError::NotCovered { record: answer.seq };
-    let head = log.material.signed().ok_or_else(uncovered)?;
-    let lines = &log.material.records.lines;
-    let line = usize::try_from(answer.seq - 1).ok().and_then(|at| lines.get(at)).ok_or_else(uncovered)?;
+    let head = log.head.as_ref().ok_or_else(uncovered)?;
+    let lines = log.source.lines()?;
     let covered =
         usize::try_from(head.head().size).ok().and_then(|size| lines.get(..size)).ok_or_else(uncovered)?;
-    Ok(Tree::new(covered).receipt(answer.seq, line, &head)?.to_string())
+    let line = usize::try_from(answer.seq - 1).ok().and_then(|at| covered.get(at)).ok_or_else(uncovered)?;
+    Ok(Tree::new(covered).receipt(answer.seq, line, head)?.to_string())
 }
 
 fn find<'h, 'a>(history: &'h History<'a>, wanted: &str) -> Result<&'h Run<'a>, AuditError> {
