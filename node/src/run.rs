@@ -60,12 +60,12 @@ async fn walk_as_asker(
     channel: &mut Option<Asking>,
 ) -> Result<Reply, Report> {
     let mut stages = Stages::new(events);
-    let parsed = steps::parse_own(rooms, request)?;
-    let mut permitted = steps::permit(rooms, parsed.clone(), Role::Asker, request, None)?;
+    let parsed = steps::parse_own(rooms, request).await?;
+    let mut permitted = steps::permit(rooms, parsed.clone(), Role::Asker, request, None).await?;
     if permitted.needs_own_approval() {
         steps::approve(rooms, &permitted, request.wait, events).await?;
         // People take their time; what holds is what holds now.
-        permitted = steps::permit(rooms, parsed, Role::Asker, request, None)?;
+        permitted = steps::permit(rooms, parsed, Role::Asker, request, None).await?;
     }
     let reserved = kept.insert(rooms.ledger.reserve(permitted, query, Timestamp::now()).await?);
     // The partner walks its own rooms while we read our data.
@@ -148,7 +148,7 @@ async fn walk_as_answerer(
     let request = question.request();
     let role = Role::Answerer { from: partner };
     let parsed = steps::parse_partners(question.sql.clone()).await?;
-    let mut permitted = steps::permit(rooms, parsed.clone(), role, &request, Some(&question.profile))?;
+    let mut permitted = steps::permit(rooms, parsed.clone(), role, &request, Some(&question.profile)).await?;
     if permitted.needs_own_approval() {
         answering.say(Aside::WaitingForApproval).await?;
         let unheard = steps::unheard();
@@ -157,7 +157,7 @@ async fn walk_as_answerer(
             left = answering.asker_left() => return Err(left.into()),
         }
         // People take their time; what holds is what holds now.
-        permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile))?;
+        permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile)).await?;
     }
     let reserved = kept.insert(rooms.ledger.reserve(permitted, question.query, Timestamp::now()).await?);
     if reserved.permitted().plan().is_some() {

@@ -7,9 +7,11 @@ pub mod rogue;
 
 use std::{
     fs,
-    net::UdpSocket,
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
+    ops::Range,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{self, Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -142,10 +144,7 @@ impl World {
 
     /// Makes a home that listens on a free port of the loopback.
     pub fn init(&self, home: &str) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-        let address = socket.local_addr().expect("an address").to_string();
-        drop(socket);
-        self.tacit(home, &["init", home, "--listen", &address]).ok();
+        self.tacit(home, &["init", home, "--listen", &free_address().to_string()]).ok();
     }
 
     /// Makes two homes partners of each other.
@@ -167,7 +166,7 @@ impl World {
             .spawn()
             .expect("a node can be started");
         let node = Node { child };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.tacit(home, &["status"]).status != 0 {
             assert!(Instant::now() < deadline, "{home} does not start: {}", self.log(home));
             std::thread::sleep(Duration::from_millis(30));
@@ -180,12 +179,12 @@ impl World {
         fs::read_to_string(self.path(&format!("{home}.log"))).unwrap_or_default()
     }
 
-    /// Waits until `holds` does, at most ten seconds.
+    /// Waits until `holds` does, at most a minute.
     #[track_caller]
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !holds() {
-            assert!(Instant::now() < deadline, "{what} did not happen within ten seconds");
+            assert!(Instant::now() < deadline, "{what} did not happen within a minute");
             std::thread::sleep(Duration::from_millis(30));
         }
     }
@@ -201,6 +200,22 @@ impl World {
         let id = id["id"].as_str().expect("a contract id").to_owned();
         self.tacit(to, &["contract", "export", &id, "--out", &signed]).ok();
         self.tacit(from, &["contract", "import", &signed]).ok();
+    }
+}
+
+/// An address of the loopback for a node that is started later. Not one of the ports that the system gives
+/// away by itself: every command takes one of those, and might just take this one before the node does.
+pub fn free_address() -> SocketAddr {
+    const PORTS: Range<u16> = 12_000..32_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = process::id().wrapping_mul(97);
+    loop {
+        let number = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (number % u32::from(PORTS.end - PORTS.start)) as u16;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if UdpSocket::bind(address).is_ok() {
+            return address;
+        }
     }
 }
 

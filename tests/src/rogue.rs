@@ -54,13 +54,20 @@ pub struct Talk {
     outbox: Outbox,
 }
 
+/// The keys of a home that are unlocked by a key file.
+pub fn identity_in(home: &Path) -> Identity {
+    let home = Home::open(home).expect("a home");
+    let config = Config::read(&home).expect("settings");
+    let unlock = Unlock::find(&home, &config.unlock).expect("a key file");
+    Identity::open(&home, &config, &unlock).expect("keys")
+}
+
 impl Rogue {
     /// Takes over a home. No other process may work in it. Needs a tokio runtime.
     pub fn in_home(home: &Path) -> Self {
+        let identity = Arc::new(identity_in(home));
         let home = Home::open(home).expect("a home");
         let config = Config::read(&home).expect("settings");
-        let unlock = Unlock::find(&home, &config.unlock).expect("a key file");
-        let identity = Arc::new(Identity::open(&home, &config, &unlock).expect("keys"));
         let partners = Arc::new(Partners::open(&home.partners_dir(), &identity).expect("partners"));
         let link = Link::bind(Settings::from(&config.link), Arc::clone(&identity), Arc::clone(&partners));
         Self { link: link.expect("a free port"), identity, partners }

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, Write},
-    process::{Child, Stdio},
+    process::Child,
     time::{Duration, Instant},
 };
 
@@ -186,8 +186,7 @@ impl Show {
     /// Shows a command, runs it, shows what it printed; its exit status.
     fn run(&self, home: &str, words: &[&str]) -> Result<i32, Report> {
         self.command_line(home, words);
-        let output =
-            self.stage.command(home)?.args(words).output().map_err(failed("start its own program"))?;
+        let output = self.stage.finish(self.stage.start(home, words)?)?;
         for stream in [&output.stdout, &output.stderr] {
             String::from_utf8_lossy(stream).lines().for_each(|line| self.say(&format!("    {line}")));
         }
@@ -227,19 +226,11 @@ impl Show {
     /// Starts a command that waits for somebody.
     fn start(&self, home: &str, words: &[&str]) -> Result<Child, Report> {
         self.command_line(home, words);
-        let child = self
-            .stage
-            .command(home)?
-            .args(words)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed("start its own program"))?;
-        Ok(child)
+        Ok(self.stage.start(home, words)?)
     }
 
     fn finish(&self, child: Child) -> Result<(), Report> {
-        let output = child.wait_with_output().map_err(failed("wait for its own program"))?;
+        let output = self.stage.finish(child)?;
         self.say("  brand$ # the query goes on:");
         for stream in [&output.stderr, &output.stdout] {
             String::from_utf8_lossy(stream)

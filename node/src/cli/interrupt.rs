@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal, Write},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
 };
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,14 +38,17 @@ impl Drop for OnInterrupt {
     }
 }
 
-/// Begins to listen for SIGINT and SIGTERM. `tacit serve` has its own way to end and does not call this.
+/// Listens for SIGINT and SIGTERM from when this returns. `tacit serve` has its own way to end and does not
+/// call this.
 pub(super) fn watch() {
+    let (listens, listening) = mpsc::channel::<()>();
     // Without the thread, a signal ends the process as it always does; nothing is worse than before.
-    let _ = std::thread::Builder::new().name("interrupt".into()).spawn(|| {
+    let _ = std::thread::Builder::new().name("interrupt".into()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
         let status = runtime.block_on(async {
             let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
             let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else { return None };
+            drop(listens);
             tokio::select! {
                 _ = interrupt.recv() => Some(ExitStatus::Interrupted),
                 _ = terminate.recv() => Some(ExitStatus::Terminated),
@@ -59,6 +62,8 @@ pub(super) fn watch() {
         let _ = writeln!(stderr, "{}interrupted", if stderr.is_terminal() { "\n" } else { "" });
         std::process::exit(status as i32);
     });
+    // Err: nothing was sent, the other end is gone, and that is the word.
+    let _ = listening.recv();
 }
 
 #[cfg(test)]

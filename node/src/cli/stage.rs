@@ -3,12 +3,15 @@
 
 use std::{
     fs::DirBuilder,
+    io::ErrorKind,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::interrupt::{OnInterrupt, on_interrupt};
 use crate::{
@@ -73,11 +76,84 @@ pub fn free_ports() -> Result<[u16; 2], StageError> {
     Ok([port(&one)?, port(&other)?])
 }
 
-/// A folder with homes in it; gone at the end unless it is kept.
+/// A folder with homes in it, and the processes that work there; gone at the end unless it is kept.
 pub struct Stage {
     folder: PathBuf,
+    cast: Arc<Cast>,
     /// Clears up after an interrupt, which runs no destructors; gone when the folder is to be kept.
     clear_up: Option<OnInterrupt>,
+}
+
+/// The processes of a stage, for whoever ends it.
+///
+/// An interrupt comes on a thread of its own, while the play goes on: once it is over, nobody may enter any
+/// more, or it would stay behind.
+#[derive(Default)]
+struct Cast(Mutex<Playing>);
+
+#[derive(Default)]
+struct Playing {
+    over: bool,
+    processes: Vec<u32>,
+}
+
+impl Cast {
+    fn playing(&self) -> MutexGuard<'_, Playing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, command: &mut Command) -> std::io::Result<Child> {
+        self.unless_over(|playing| {
+            let child = command.spawn()?;
+            playing.processes.push(child.id());
+            Ok(child)
+        })
+    }
+
+    /// Does something that an interrupt clears away, which waits for it.
+    fn unless_over<T>(&self, act: impl FnOnce(&mut Playing) -> T) -> T {
+        let mut playing = self.playing();
+        if playing.over {
+            drop(playing);
+            wait_for_the_end();
+        }
+        act(&mut playing)
+    }
+
+    /// A process has ended and was waited for, or is to outlive the stage.
+    fn leave(&self, process: u32) {
+        self.playing().processes.retain(|playing| *playing != process);
+    }
+
+    /// Stops here if an interrupt is clearing up: what this thread makes of it would only be in the way.
+    fn stay_if_over(&self) {
+        if self.playing().over {
+            wait_for_the_end();
+        }
+    }
+
+    fn end(&self) {
+        let mut playing = self.playing();
+        playing.over = true;
+        let processes = playing.processes.iter();
+        let processes: Vec<Pid> =
+            processes.filter_map(|&id| Pid::from_raw(i32::try_from(id).ok()?)).collect();
+        for &process in &processes {
+            // It may have ended already.
+            let _ = kill_process(process, Signal::KILL);
+        }
+        for process in processes {
+            // Whoever started it still has to fetch its status.
+            let _ = waitid(WaitId::Pid(process), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        }
+    }
+}
+
+/// The interrupt's thread ends the process.
+fn wait_for_the_end() -> ! {
+    loop {
+        std::thread::park();
+    }
 }
 
 impl Stage {
@@ -88,10 +164,16 @@ impl Stage {
         filled.map_err(|_| failed("draw a name")(std::io::Error::other("no randomness")))?;
         let name = format!("{prefix}-{:016x}", u64::from_le_bytes(random));
         let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path).map_err(failed("make a temporary folder"))?;
-        let folder = path.clone();
-        let clear_up = Some(on_interrupt(move || remove(&path)));
-        Ok(Self { folder, clear_up })
+        let (folder, cast) = (path.clone(), Arc::<Cast>::default());
+        let playing = Arc::clone(&cast);
+        let clear_up = Some(on_interrupt(move || {
+            playing.end();
+            remove(&path);
+        }));
+        // After that, so that there is no moment at which the folder is there and nobody would remove it.
+        let make = |_: &mut Playing| DirBuilder::new().mode(0o700).create(&folder);
+        cast.unless_over(make).map_err(failed("make a temporary folder"))?;
+        Ok(Self { folder, cast, clear_up })
     }
 
     /// Leaves the folder where it is.
@@ -110,7 +192,7 @@ impl Stage {
     }
 
     /// This program, as a command of one home.
-    pub fn command(&self, home: &str) -> Result<Command, StageError> {
+    fn command(&self, home: &str) -> Result<Command, StageError> {
         let mut command = Command::new(std::env::current_exe().map_err(failed("find its own program"))?);
         command.env("TACIT_HOME", self.path(home)).stdin(Stdio::null());
         for name in ["TACIT_PASSPHRASE", "TACIT_OUTPUT", "TACIT_LOG"] {
@@ -119,9 +201,25 @@ impl Stage {
         Ok(command)
     }
 
+    /// Starts a command whose output [`finish`](Self::finish) gives.
+    pub fn start(&self, home: &str, words: &[&str]) -> Result<Child, StageError> {
+        let mut command = self.command(home)?;
+        command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.cast.enter(&mut command).map_err(failed("start its own program"))
+    }
+
+    /// Waits for a command's end.
+    pub fn finish(&self, child: Child) -> Result<Output, StageError> {
+        let process = child.id();
+        let output = child.wait_with_output();
+        self.cast.leave(process);
+        self.cast.stay_if_over();
+        output.map_err(failed("wait for its own program"))
+    }
+
     /// Runs a command to its end; its stdout.
     pub fn tacit(&self, home: &str, words: &[&str]) -> Result<Vec<u8>, StageError> {
-        let output = self.command(home)?.args(words).output().map_err(failed("start its own program"))?;
+        let output = self.finish(self.start(home, words)?)?;
         if output.status.success() {
             return Ok(output.stdout);
         }
@@ -135,14 +233,10 @@ impl Stage {
     /// Starts a node and waits until it takes commands.
     pub fn serve(&self, home: &str) -> Result<Node, Report> {
         let log = std::fs::File::create(self.path(&format!("{home}.log"))).map_err(failed("make a log"))?;
-        let child = self
-            .command(home)?
-            .arg("serve")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .map_err(failed("start a node"))?;
-        let node = Node::of(child);
+        let mut command = self.command(home)?;
+        command.arg("serve").stdout(Stdio::null()).stderr(log);
+        let child = self.cast.enter(&mut command).map_err(failed("start a node"))?;
+        let node = Node { child, cast: Arc::clone(&self.cast), keep: false };
         wait_until_running(&self.home(home))?;
         Ok(node)
     }
@@ -150,6 +244,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
+        self.cast.stay_if_over();
         if self.clear_up.take().is_some() {
             remove(&self.folder);
         }
@@ -157,47 +252,47 @@ impl Drop for Stage {
 }
 
 fn remove(folder: &Path) {
+    // A file may just be written there, when an interrupt comes; the next try has it.
+    for _ in 0..20 {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            _ => return,
+        }
+    }
     // A temporary folder that stays is untidy and nothing worse.
-    let _ = std::fs::remove_dir_all(folder);
 }
 
 /// A node process that ends with the stage unless it is kept.
 pub struct Node {
-    child: Arc<Mutex<Child>>,
-    clear_up: Option<OnInterrupt>,
+    child: Child,
+    cast: Arc<Cast>,
+    keep: bool,
 }
 
 impl Node {
-    fn of(child: Child) -> Self {
-        let child = Arc::new(Mutex::new(child));
-        let other = Arc::clone(&child);
-        Self { child, clear_up: Some(on_interrupt(move || end(&other))) }
-    }
-
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner).id()
+        self.child.id()
     }
 
     /// Leaves it running.
     pub fn keep(&mut self) {
-        self.clear_up = None;
+        self.keep = true;
+        self.cast.leave(self.child.id());
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if self.clear_up.take().is_some() {
-            end(&self.child);
+        if !self.keep {
+            // It may have ended already.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            self.cast.leave(self.child.id());
         }
     }
-}
-
-fn end(child: &Mutex<Child>) {
-    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-    // It may have ended already.
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 fn wait_until_running(home: &Home) -> Result<(), Report> {

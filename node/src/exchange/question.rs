@@ -63,6 +63,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The longest aside.
 const ASIDE_LIMIT: usize = 1024;
 
+/// The longest code.
+const CODE_LIMIT: usize = 64;
+
 /// A message on the channel, taken apart.
 pub(super) enum Spoken {
     Aside(Aside),
@@ -71,6 +74,18 @@ pub(super) enum Spoken {
 }
 
 impl Aside {
+    /// A code is shown to people and programs here, so it has to look like one: a partner's word must not
+    /// pass for a line of ours.
+    fn is_in_form(&self) -> bool {
+        match self {
+            Self::WaitingForApproval | Self::Preparing | Self::Ready => true,
+            Self::Refused { code } | Self::Ended { code } => {
+                let letter = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
+                code.starts_with("E-") && code.len() <= CODE_LIMIT && code.bytes().all(letter)
+            }
+        }
+    }
+
     /// As a message for the channel.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut message = vec![ASIDE];
@@ -92,7 +107,8 @@ pub(super) fn protocol_message(envelope: Vec<u8>) -> Vec<u8> {
 pub(super) fn take_apart(mut message: Vec<u8>) -> Option<Spoken> {
     match *message.first()? {
         ASIDE if message.len() <= ASIDE_LIMIT => {
-            serde_json::from_slice(&message[1..]).ok().map(Spoken::Aside)
+            let aside: Aside = serde_json::from_slice(&message[1..]).ok()?;
+            aside.is_in_form().then_some(Spoken::Aside(aside))
         }
         PROTOCOL => {
             message.remove(0);
@@ -146,8 +162,13 @@ mod tests {
 
     #[test]
     fn a10_an_oversized_or_unknown_aside_is_not_understood() {
-        let code = "E".repeat(ASIDE_LIMIT);
-        assert!(take_apart(Aside::Refused { code }.encode()).is_none());
+        let long = |length| format!("E-{}", "X".repeat(length));
+        for code in ["", "E", "no", "E-lower", "E-\n", "E-\u{1b}[2J", &long(CODE_LIMIT), &long(ASIDE_LIMIT)] {
+            assert!(take_apart(Aside::Refused { code: code.into() }.encode()).is_none(), "{code:?}");
+            assert!(take_apart(Aside::Ended { code: code.into() }.encode()).is_none(), "{code:?}");
+        }
+        let code = "E-APPROVAL-DENIED".to_owned();
+        assert!(matches!(take_apart(Aside::Refused { code }.encode()), Some(Spoken::Aside(_))));
         assert!(take_apart(vec![7, 1, 2]).is_none());
         assert!(take_apart(Vec::new()).is_none());
         assert!(matches!(take_apart(Aside::Ready.encode()), Some(Spoken::Aside(Aside::Ready))));

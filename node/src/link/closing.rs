@@ -63,14 +63,25 @@ mod alert {
     pub const NO_APPLICATION_PROTOCOL: u64 = 0x100 + 120;
 }
 
+/// Why a dialler is unwelcome that is no partner at the other end.
+const REMOVED: &str = "it does not trust this node any more";
+const UNKNOWN_KEY: &str = "it does not know this node's TLS key";
+
+/// What it means that nobody opens where a connection stood a moment ago: a farewell is one packet, which may
+/// get lost, and then the next dial is told that this node is no partner.
+pub(super) fn meaning_on_return(error: LinkError) -> LinkError {
+    match error {
+        LinkError::Unwelcome { partner, reason: REMOVED | UNKNOWN_KEY } => LinkError::Revoked { partner },
+        error => error,
+    }
+}
+
 /// What the end of a connection means to whoever dialled it. `addresses` is where it was dialled.
 pub(super) fn meaning(error: &ConnectionError, partner: &str, addresses: &str) -> LinkError {
     let partner = partner.to_owned();
     if let Some(closing) = Closing::given_by(error) {
         return match closing {
-            Closing::Revoked => {
-                LinkError::Unwelcome { partner, reason: "it does not trust this node any more" }
-            }
+            Closing::Revoked => LinkError::Unwelcome { partner, reason: REMOVED },
             Closing::Version => LinkError::Version { partner },
             Closing::Hello => LinkError::Unwelcome { partner, reason: "it does not take this node's hello" },
             Closing::Stopping => LinkError::Gone { partner },
@@ -95,7 +106,7 @@ pub(super) fn meaning(error: &ConnectionError, partner: &str, addresses: &str) -
             // Nobody there has the key that we asked for by the server name.
             alert::ACCESS_DENIED | alert::HANDSHAKE_FAILURE => LinkError::OtherKey { partner },
             alert::UNKNOWN_CA | alert::CERTIFICATE_UNKNOWN | alert::CERTIFICATE_REQUIRED => {
-                LinkError::Unwelcome { partner, reason: "it does not know this node's TLS key" }
+                LinkError::Unwelcome { partner, reason: UNKNOWN_KEY }
             }
             alert::BAD_CERTIFICATE | alert::CERTIFICATE_EXPIRED => {
                 let reason = "this node's certificate is expired, or not valid yet by its clock";

@@ -19,7 +19,7 @@ use super::{
     Incoming, LinkError,
     channel::{Channel, Shared},
     channels::ChannelId,
-    closing::Closing,
+    closing::{self, Closing},
     core::Core,
     flow::{Out, Progress},
     frame::{FrameError, FrameReader, FrameWriter, Head, Kind, Pace, Refused},
@@ -313,7 +313,7 @@ async fn reattach(
                 Ok(_) => Err(LinkError::Lost { partner: shared.name.clone() }),
                 Err(error) => Err(error),
             };
-            match tried {
+            match tried.map_err(closing::meaning_on_return) {
                 Ok(attachment) => return Ok(attachment),
                 Err(error) if !error.is_passing() => return Err(error),
                 Err(LinkError::Unreachable { .. }) => {}

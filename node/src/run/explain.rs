@@ -21,9 +21,9 @@ const BYTES_A_TAG: u64 = 11;
 ///
 /// # Errors
 /// The same refusals as asking.
-pub fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
-    let parsed = steps::parse_own(rooms, request)?;
-    let permitted = steps::permit(rooms, parsed, Role::Asker, request, None)?;
+pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Report> {
+    let parsed = steps::parse_own(rooms, request).await?;
+    let permitted = steps::permit(rooms, parsed, Role::Asker, request, None).await?;
     let plan = Plan::of(&permitted);
     if let Some(aggregate) = permitted.plan() {
         let (cost, document) = price::cost(&permitted, aggregate, None)?;

@@ -17,7 +17,7 @@ use crate::{
         self, ApprovalRequest, Circumstances, Consent, IdentityTerms, KnownColumns, OwnSide, Permitted, Role,
         consent::Withdrawn, day,
     },
-    query::{self, NoColumns, Parsed, QueryRequest},
+    query::{self, NoColumns, Parsed, QueryError, QueryRequest, TableName},
     release::Collected,
     report::Report,
     rooms::{Rooms, blocking},
@@ -46,10 +46,32 @@ pub fn fresh_query_id() -> Result<QueryId, ExchangeError> {
 }
 
 /// Reads a question that was typed here: short column names are completed by what this node knows.
-pub fn parse_own(rooms: &Rooms, request: &QueryRequest) -> Result<Parsed, Report> {
-    let contracts = rooms.contracts.list();
-    let known = KnownColumns { me: rooms.identity.id(), contracts: &contracts, datasets: rooms };
-    Ok(query::parse(&request.sql, &known)?.wishing(request.wish)?)
+pub async fn parse_own(rooms: &Rooms, request: &QueryRequest) -> Result<Parsed, Report> {
+    let read = || {
+        let contracts = rooms.contracts.list();
+        let known = KnownColumns { me: rooms.identity.id(), contracts: &contracts, datasets: rooms };
+        query::parse(&request.sql, &known)?.wishing(request.wish)
+    };
+    match read() {
+        Err(QueryError::UnknownColumn { tables, .. }) => {
+            look_again(rooms, tables).await;
+            Ok(read()?)
+        }
+        read => Ok(read?),
+    }
+}
+
+/// A registration has the columns that the files had when they were last read. When they do not fit, the
+/// files may have changed since.
+async fn look_again(rooms: &Rooms, tables: Vec<TableName>) {
+    let datasets = rooms.datasets.clone();
+    blocking(move || {
+        for table in tables {
+            // Err: not ours. And what is wrong with a file is told by the step that reads it for an answer.
+            let _ = datasets.open(&table.dataset, Timestamp::now(), &mut |_| true);
+        }
+    })
+    .await;
 }
 
 /// Reads a question that a partner sent: nothing is completed for it, and no I/O thread waits for it.
@@ -63,7 +85,7 @@ pub async fn withdrawals(rooms: &Rooms) -> usize {
 }
 
 /// Asks policy, and then whether this version can do it at all.
-pub fn permit(
+pub async fn permit(
     rooms: &Rooms,
     parsed: Parsed,
     role: Role,
@@ -78,7 +100,14 @@ pub fn permit(
         peer_profile,
         today: day(Timestamp::now()),
     };
-    let permitted = policy::permit(parsed, &circumstances, &rooms.contracts.list(), rooms)?;
+    let ask = |parsed| policy::permit(parsed, &circumstances, &rooms.contracts.list(), rooms);
+    let permitted = match ask(parsed.clone()) {
+        Err(error) if error.is_about_own_columns() => {
+            look_again(rooms, parsed.tables().cloned().collect()).await;
+            ask(parsed)?
+        }
+        said => said?,
+    };
     permitted.parsed().offered()?;
     Ok(permitted)
 }

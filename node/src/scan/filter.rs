@@ -48,16 +48,17 @@ impl Condition {
     /// Takes a filter over the dataset's columns.
     pub fn new(registration: &Registration, filter: &Filter) -> Result<Self, ScanError> {
         let unusable = || ScanError::FilterUnusable { dataset: registration.name.clone() };
-        let schema = schema(&registration.columns).ok_or_else(unusable)?;
-        let expr = terms::conjunction(filter);
-        if !expr.get_type(&schema).is_ok_and(|kind| kind == DataType::Boolean) {
-            return Err(unusable());
-        }
+        // First: the file may have changed since the question was found to fit, and the column is named here.
         let columns = filter
             .columns()
             .iter()
             .map(|name| registration.known(name).cloned())
             .collect::<Result<_, _>>()?;
+        let schema = schema(&registration.columns).ok_or_else(unusable)?;
+        let expr = terms::conjunction(filter);
+        if !expr.get_type(&schema).is_ok_and(|kind| kind == DataType::Boolean) {
+            return Err(unusable());
+        }
         Ok(Self { dataset: registration.name.clone(), columns, expr })
     }
 

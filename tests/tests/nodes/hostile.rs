@@ -277,20 +277,22 @@ fn resident(pid: u32) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "expects another wording or order than the node has now; see docs/decisions/0004"]
 async fn a07_an_absurd_size_is_refused_at_once_and_costs_no_memory() {
     let arena = Arena::new();
     // Once, so that what any first session leaves behind is there already.
-    arena.session().await.say(&announce(u64::MAX)).await;
-    arena.check_record("the first", &["E-PEER-COUNT-ABOVE-CAP"]);
+    let mut first = arena.session().await;
+    first.say(&announce(u64::MAX)).await;
+    let told = first.ending().await;
+    arena.check_abort("the first", &told, &["E-PEER-COUNT-ABOVE-CAP"]);
     let before = resident(arena.bank.pid());
     for count in [u64::MAX, 1 << 62, u64::from(u32::MAX), (1 << 24) + (1 << 20)] {
         let mut talk = arena.session().await;
         let began = Instant::now();
         talk.say(&announce(count)).await;
         let told = talk.ending().await;
-        // The catalogue says 10 ms; this machine has other things to do.
-        assert!(began.elapsed() < Duration::from_secs(1), "{count}: {:?}", began.elapsed());
+        // The catalogue says 10 ms; this machine has other things to do. Waiting for what was announced would
+        // take hours.
+        assert!(began.elapsed() < Duration::from_secs(10), "{count}: {:?}", began.elapsed());
         arena.check_abort(&format!("{count} announced"), &told, &["E-PEER-COUNT-ABOVE-CAP"]);
     }
     let grown = resident(arena.bank.pid()).saturating_sub(before);
@@ -333,7 +335,8 @@ async fn a09_a_frame_cut_at_every_byte_ends_the_session_at_once() {
         let began = Instant::now();
         talk.envelope(whole[..cut].to_vec()).await;
         let told = talk.ending().await;
-        assert!(began.elapsed() < Duration::from_secs(2), "cut at {cut}: {:?}", began.elapsed());
+        // A node that waited for the rest would wait for a minute.
+        assert!(began.elapsed() < Duration::from_secs(10), "cut at {cut}: {:?}", began.elapsed());
         assert!(["E-WIRE-CUT", "E-WIRE-MALFORMED"].contains(&told.as_str()), "cut at {cut}: {told}");
     }
     arena.check_record("the last cut", &["E-WIRE-CUT", "E-WIRE-MALFORMED"]);
@@ -508,7 +511,6 @@ async fn a12_every_order_but_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "expects another wording or order than the node has now; see docs/decisions/0004"]
 async fn a13_a14_a15_what_was_said_elsewhere_means_nothing() {
     let arena = Arena::new();
     let contract = arena.contract;
@@ -525,13 +527,17 @@ async fn a13_a14_a15_what_was_said_elsewhere_means_nothing() {
         let lines = arena.world.record_lines("bank");
         (lines.iter().filter(|line| line.starts_with("answer")).count(), lines.last().unwrap().clone())
     };
+    // A question's number is good for once, so the messages do not even come to their turn.
     let mut talk = arena.rogue.ask("bank", &question).await;
-    assert_eq!(talk.granted().await, Ok(()));
+    assert_eq!(talk.granted().await, Err("E-QUERY-REUSED".to_owned()));
+    assert_eq!(answers(), (1, "refusal E-QUERY-REUSED".into()));
+    // In a session of another question they are another session's.
+    let mut talk = arena.session().await;
     for envelope in &recorded {
         talk.envelope(envelope.clone()).await;
     }
     assert_eq!(talk.ending().await, "E-WIRE-OTHER-SESSION");
-    arena.world.until("the record", || answers() == (1, "abort E-WIRE-OTHER-SESSION".into()));
+    assert_eq!(answers(), (1, "abort E-WIRE-OTHER-SESSION".into()));
 
     // Row A14: two sessions at a time, and a round of one in the other.
     let (mut one, mut other) = (arena.session().await, arena.session().await);
@@ -541,20 +547,21 @@ async fn a13_a14_a15_what_was_said_elsewhere_means_nothing() {
     let spliced = one.seal(&from_one[1]);
     other.envelope(spliced).await;
     assert_eq!(other.ending().await, "E-WIRE-OTHER-SESSION");
-    // With the right envelope, the points are still another session's: the hash of the talk will differ.
+    assert_eq!(answers(), (1, "abort E-WIRE-OTHER-SESSION".into()));
     drop(one);
+    arena.world.until("the record of the other one", || answers().1 == "abort E-LINK-ABANDONED");
 
     // Row A15: its own messages.
     let mut talk = arena.session().await;
     let (_, theirs) = talk.message().await;
     talk.envelope(theirs).await;
     assert_eq!(talk.ending().await, "E-WIRE-REFLECTED");
+    assert_eq!(answers().1, "abort E-WIRE-REFLECTED");
     let mut talk = arena.session().await;
     let (theirs, _) = talk.message().await;
     talk.say(&theirs).await;
     assert_eq!(talk.ending().await, "E-PEER-ROLE-REFLECTED");
-    arena.world.until("the record", || answers().1 == "abort E-PEER-ROLE-REFLECTED");
-    assert_eq!(answers().0, 1);
+    assert_eq!(answers(), (1, "abort E-PEER-ROLE-REFLECTED".into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -658,7 +665,7 @@ async fn e07_a_silent_asker_has_the_sessions_and_the_time_it_may_have() {
     for talk in &mut silent {
         assert_eq!(talk.ending().await, "E-LIMIT-TIME");
     }
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     let lines = arena.world.record_lines("bank");
     assert!(lines.contains(&"refusal E-LIMIT-SESSIONS".to_owned()), "{lines:?}");
     assert_eq!(lines.iter().filter(|line| *line == "abort E-LIMIT-TIME").count(), 2, "{lines:?}");

@@ -1,11 +1,19 @@
 //! Every refusal of policy and grammar, as its sufferer sees it: status, code, and what would help.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use tacit_node::exchange::Aside;
+use tacit_node::{
+    config::partner_id,
+    exchange::Aside,
+    policy::{Contracts, Directory},
+};
+use tacit_protocol::ids::PartnerId;
 use tacit_tests::{
     World, finish,
     pair::{EVERYBODY, Pair, QUESTION, maternal, replaced},
-    rogue::{Heard, Rogue, honest},
+    rogue::{Heard, Rogue, honest, identity_in},
 };
 
 use crate::TACIT;
@@ -44,7 +52,6 @@ fn refused(pair: &Pair, home: &str, words: &[&str], status: i32, code: &str) -> 
 }
 
 #[test]
-#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn the_contract_says_no() {
     let pair = Pair::new(TACIT);
     let column = filtered("bank.accounts.credit_limit > 1000");
@@ -58,7 +65,7 @@ fn the_contract_says_no() {
     let own = filtered(&format!("brand.customers.shoe_size = '{LITERAL}'"));
     let purpose = ["query", QUESTION, "--purpose", "research"];
     let contract = ["query", QUESTION, "--contract", "no-such-contract"];
-    let cases: [(&[&str], &str, &str); 12] = [
+    let cases: [(&[&str], &str, &str); 11] = [
         (
             &["query", &column],
             "E-POLICY-COLUMN",
@@ -77,7 +84,6 @@ fn the_contract_says_no() {
         (&["query", stranger], "E-POLICY-NO-CONTRACT", "tacit contract propose"),
         (&purpose, "E-POLICY-PURPOSE", "joint-marketing"),
         (&contract, "E-POLICY-CONTRACT-UNKNOWN", "maternal-offers"),
-        (&["query", &own], "E-POLICY-OWN-COLUMN", "shoe_size"),
         (&["explain", &column], "E-POLICY-COLUMN", "credit_limit"),
     ];
     for (words, code, help) in cases {
@@ -89,7 +95,7 @@ fn the_contract_says_no() {
         }
         let told = refused(&pair, "brand", words, 3, code);
         assert!(told.contains(help), "{code} does not say {help:?}:\n{told}");
-        if !["E-POLICY-NO-CONTRACT", "E-POLICY-CONTRACT-UNKNOWN", "E-POLICY-OWN-COLUMN"].contains(&code) {
+        if !["E-POLICY-NO-CONTRACT", "E-POLICY-CONTRACT-UNKNOWN"].contains(&code) {
             assert!(
                 told.contains("maternal-offers (") && told.contains("signed by brand and bank"),
                 "{told}"
@@ -97,6 +103,8 @@ fn the_contract_says_no() {
             assert!(told.contains("would do"), "{told}");
         }
     }
+    let told = refused(&pair, "brand", &["query", &own], 2, "E-QUERY-COLUMN");
+    assert!(told.contains("shoe_size"), "{told}");
     // Who asks matters as well.
     let told = refused(&pair, "bank", &["query", QUESTION], 3, "E-POLICY-REVEAL-RECEIVER");
     assert!(told.contains("allow.reveal.to"), "{told}");
@@ -105,7 +113,6 @@ fn the_contract_says_no() {
 }
 
 #[test]
-#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn sql_that_could_fail_on_a_row_or_reach_too_far_is_refused_in_words() {
     let pair = Pair::new(TACIT);
     let of = |condition: &str| filtered(&condition.replace('?', LITERAL));
@@ -120,7 +127,10 @@ fn sql_that_could_fail_on_a_row_or_reach_too_far_is_refused_in_words() {
         (format!("{QUESTION} UNION SELECT '{LITERAL}'"), "E-QUERY-UNSUPPORTED"),
         (format!("{QUESTION}; DROP TABLE {LITERAL}"), "E-QUERY-UNSUPPORTED"),
         (format!("DELETE FROM bank.accounts WHERE tel = '{LITERAL}'"), "E-QUERY-UNSUPPORTED"),
-        (format!("SELEC customer {FROM} WHERE brand.customers.category = '{LITERAL}'"), "E-QUERY-SYNTAX"),
+        (
+            format!("SELECT customer FRM brand.customers WHERE brand.customers.category = '{LITERAL}'"),
+            "E-QUERY-SYNTAX",
+        ),
         (of("brand.customers.category = '?"), "E-QUERY-SYNTAX"),
         (of("brand.customers.education = bank.accounts.region"), "E-QUERY-BOTH-SIDES"),
         (of("brand.customers.spend = '?'"), "E-QUERY-TYPES"),
@@ -180,7 +190,6 @@ fn variant(name: &str, starts: &str, ends: &str) -> String {
 }
 
 #[test]
-#[ignore = "expects another wording or order than the node has now; see docs/decisions/0004"]
 fn a_contract_counts_from_its_first_day_to_its_last_and_while_nobody_says_no() {
     let world = World::new(TACIT);
     world.befriended();
@@ -197,14 +206,17 @@ fn a_contract_counts_from_its_first_day_to_its_last_and_while_nobody_says_no() {
         assert!(told.contains(name), "{told}");
         told
     };
-    sign("past", ("2000-01-01", "2001-12-31"));
-    assert!(ask("past", "E-POLICY-EXPIRED").contains("2001-12-31"));
+    // One that is over is neither proposed nor signed; one that was signed in its time has its own test.
+    let past = pair.world.write("past.toml", variant("past", "2000-01-01", "2001-12-31"));
+    let told = pair.brand(&["contract", "propose", &past]);
+    assert!(told.status == 2 && told.err.contains("its last day is over"), "{}", told.err);
     sign("future", ("2990-01-01", "2999-12-31"));
     assert!(ask("future", "E-POLICY-NOT-STARTED").contains("2990-01-01"));
     pair.world.propose("brand", &variant("unsigned", forever.0, forever.1));
     assert!(ask("unsigned", "E-POLICY-NOT-SIGNED").contains("bank has not signed"));
     let id = pair.world.propose("brand", &variant("unwanted", forever.0, forever.1));
-    pair.bank(&["contract", "refuse", "unwanted"]).refused(2, "E-CONTRACT-REASON");
+    pair.bank(&["contract", "refuse", "unwanted"]).refused(2, "--reason");
+    pair.bank(&["contract", "refuse", "unwanted", "--reason", " "]).refused(2, "E-CONTRACT-REASON");
     pair.bank(&["contract", "refuse", "unwanted", "--reason", "too broad"]).ok();
     pair.world.until("the refusal's arrival", || pair.world.contract_state("brand", &id) == "refused");
     assert!(ask("unwanted", "E-POLICY-CONTRACT-REFUSED").contains("bank has refused"));
@@ -234,8 +246,40 @@ fn a_contract_counts_from_its_first_day_to_its_last_and_while_nobody_says_no() {
     }
 }
 
+/// Who is who, for contracts that are signed outside a node.
+struct Both(BTreeMap<&'static str, [u8; 32]>);
+
+impl Directory for Both {
+    fn key_of(&self, name: &str) -> Option<[u8; 32]> {
+        self.0.get(name).copied()
+    }
+
+    fn name_of(&self, id: &PartnerId) -> Option<String> {
+        self.0.iter().find(|(_, key)| partner_id(key) == *id).map(|(name, _)| (*name).to_owned())
+    }
+}
+
 #[test]
-#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
+fn a_contract_that_was_signed_in_its_time_and_is_over_is_refused() {
+    let world = World::new(TACIT);
+    world.befriended();
+    world.register_little_data();
+    let then: Timestamp = "2001-06-01T00:00:00Z".parse().unwrap();
+    let [brand, bank] = ["brand", "bank"].map(|home| identity_in(&world.path(home)));
+    let both = Both(BTreeMap::from([("brand", brand.signing_key()), ("bank", bank.signing_key())]));
+    let contracts = |home: &str| Contracts::open(world.path(home).join("contracts")).unwrap();
+    let offered = contracts("brand")
+        .propose(&variant("past", "2000-01-01", "2001-12-31"), &brand, &both, then)
+        .unwrap();
+    contracts("bank").import(&offered.to_json(), &bank.id(), &both).unwrap();
+    let signed = contracts("bank").accept("past", &bank, then).unwrap();
+    contracts("brand").import(&signed.to_json(), &brand.id(), &both).unwrap();
+    let pair = Pair { brand: world.serve("brand"), bank: world.serve("bank"), world };
+    let told = refused(&pair, "brand", &["query", QUESTION], 3, "E-POLICY-EXPIRED");
+    assert!(told.contains("past") && told.contains("2001-12-31"), "{told}");
+}
+
+#[test]
 fn contracts_that_cannot_be_are_not_signed() {
     let world = World::new(TACIT);
     world.befriended();
@@ -246,7 +290,8 @@ fn contracts_that_cannot_be_are_not_signed() {
     let cases = [
         ("profile        = \"google-dm/2\"", "profile        = \"google-dm/1\"", "E-CONTRACT-VALUE"),
         ("starts   = 2000-01-01", "starts   = 3000-01-01", "E-CONTRACT-DATES"),
-        ("purpose  =", "purpos   =", "E-CONTRACT-UNKNOWN-FIELD"),
+        ("purpose  =", "colour = \"red\"\npurpose  =", "E-CONTRACT-UNKNOWN-FIELD"),
+        ("purpose  =", "purpos   =", "E-CONTRACT-MISSING-FIELD"),
         ("epsilon           = 8.0", "epsilon           = 0", "E-CONTRACT-VALUE"),
         ("epsilon           = 8.0", "epsilon           = nan", "E-CONTRACT-VALUE"),
         ("delta             = 1e-6", "delta             = 2", "E-CONTRACT-VALUE"),
@@ -263,11 +308,12 @@ fn contracts_that_cannot_be_are_not_signed() {
     for (old, new, code) in cases {
         let file = world.write("bad.toml", replaced(&good, old, new));
         let told = world.tacit("brand", &["contract", "propose", &file]).refused(2, code);
-        assert!(told.err.contains("would do") || told.err.contains("line"), "{code}: {}", told.err);
+        let helps = ["would do", "allowed", "line"].iter().any(|help| told.err.contains(help));
+        assert!(helps, "{code}: {}", told.err);
     }
     let file = world.write("bad.toml", stranger);
     world.tacit("brand", &["contract", "propose", &file]).refused(2, "E-CONTRACT-STRANGER");
-    assert_eq!(world.tacit("brand", &["contract", "list", "-o", "json"]).ok().out.trim(), "[]");
+    assert_eq!(world.tacit("brand", &["contract", "list", "-o", "json"]).ok().json(), json!([]));
     world.tacit("brand", &["contract", "show", "nothing"]).refused(2, "E-CONTRACT-NOT-FOUND");
 }
 
@@ -318,28 +364,24 @@ fn classes_and_regions_of_the_owner_outweigh_the_contract() {
 }
 
 #[test]
-#[ignore = "expects another wording or order than the node has now; see docs/decisions/0004"]
 fn a_person_decides_about_each_run() {
     let pair = Pair::under(TACIT, &maternal(true));
     // Nobody is there.
     let told = pair.brand(&["query", QUESTION, "--wait", "1s"]).refused(3, "E-PEER-REFUSED");
-    assert!(
-        told.err.contains("E-APPROVAL-PENDING") && told.err.contains("trying again can help"),
-        "{}",
-        told.err
-    );
+    assert!(told.err.contains("nobody at bank has decided yet"), "{}", told.err);
+    assert!(told.err.contains("trying again can help"), "{}", told.err);
     // The same question is the same request: the bank sees one, and may approve it late.
     let waiting = pair.world.pending("bank");
     pair.bank(&["approvals", "deny", &waiting, "--by", "Lin", "--reason", "not this month"]).ok();
     let told = pair.brand(&["query", QUESTION, "--wait", "5s"]).refused(3, "E-PEER-REFUSED");
-    assert!(told.err.contains("E-APPROVAL-DENIED"), "{}", told.err);
+    assert!(told.err.contains("a person at bank said no"), "{}", told.err);
     // The partner is told a code and no reason.
     assert!(!told.err.contains("not this month") && !told.err.contains("Lin"), "{}", told.err);
     // A denial may be turned into an approval, for one run.
     pair.bank(&["approvals", "approve", &waiting, "--by", "Lin"]).ok();
     assert_eq!(pair.ask(QUESTION), ["C1", "C2", "C3"]);
     let told = pair.brand(&["query", QUESTION, "--wait", "1s"]).refused(3, "E-PEER-REFUSED");
-    assert!(told.err.contains("E-APPROVAL-PENDING"), "one approval served twice: {}", told.err);
+    assert!(told.err.contains("nobody at bank has decided yet"), "one approval served twice: {}", told.err);
     pair.bank(&["approvals", "approve", "ffffffff"]).refused(2, "E-APPROVAL-NOT-FOUND");
     pair.bank(&["approvals", "approve", &waiting]).refused(2, "E-APPROVAL-TOO-LATE");
     let lines = pair.world.record_lines("bank");
@@ -363,7 +405,6 @@ fn an_asker_that_gives_up_while_it_waits_is_noticed() {
 }
 
 #[test]
-#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 fn withdrawn_consent_counts_from_the_next_run_on_without_a_restart() {
     let pair = Pair::new(TACIT);
     assert_eq!(pair.ask(EVERYBODY), ["C1", "C2", "C3", "C4", "C5"]);
@@ -373,7 +414,7 @@ fn withdrawn_consent_counts_from_the_next_run_on_without_a_restart() {
     assert_eq!(pair.ask(EVERYBODY), ["C2", "C3", "C4", "C5"]);
     let list = pair.world.write("withdrawn.txt", "CLEO@example.org\nno identifier at all\n");
     let told = pair.brand(&["consent", "withdraw", "--file", &list, "--dataset", "customers"]).ok();
-    assert!(told.err.contains("1 lines were not understood: 2"), "{}", told.err);
+    assert!(told.err.contains("not withdrawn: 1 (lines 2)"), "{}", told.err);
     assert_eq!(pair.ask(EVERYBODY), ["C2", "C4", "C5"]);
     // While a question waits for approval, a withdrawal still counts: data is read after it.
     for (home, gone) in [("bank", "212"), ("brand", "leo@")] {
@@ -405,7 +446,6 @@ fn a_withdrawal_while_a_run_waits_for_approval_counts_for_that_run() {
 /// The brand's node is replaced by one that asks whatever it likes: the bank's own permit says no, tells a
 /// code and nothing else, and has it on record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 async fn the_answering_node_does_not_believe_the_asker() {
     let pair = Pair::new(TACIT);
     let contract = pair.bank(&["contract", "show", "maternal-offers", "-o", "json"]).ok().json();
@@ -432,9 +472,13 @@ async fn the_answering_node_does_not_believe_the_asker() {
         (asked("SELECT customer FROM bank.accounts".into()), "E-"),
         (asked(format!("SELECT COUNT(*) {FROM}")), "E-NOT-IN-THIS-VERSION"),
         (asked(format!("{QUESTION}; SELECT '{LITERAL}'")), "E-QUERY-UNSUPPORTED"),
-        (asked(LITERAL.to_owned()), "E-QUERY-SYNTAX"),
+        (asked(LITERAL.to_owned()), "E-QUERY"),
         (asked(String::new()), "E-QUERY"),
-        (asked("(".repeat(20_000)), "E-QUERY-TOO-DEEP"),
+        (
+            asked(filtered(&format!("{}'x' = bank.accounts.tel{}", "(".repeat(200), ")".repeat(200)))),
+            "E-QUERY-TOO-DEEP",
+        ),
+        (asked("(".repeat(20_000)), "E-QUERY-TOO-LONG"),
         (elsewhere, "E-POLICY-CONTRACT-UNKNOWN"),
         (research, "E-POLICY-PURPOSE"),
         (folded, "E-POLICY-PROFILE"),

@@ -49,8 +49,9 @@ impl Arena {
         (asking, question, talk)
     }
 
-    /// Insists that a command ended as it must.
-    fn check(&self, what: &str, asking: Child, codes: &[&str]) -> Ran {
+    /// Listens to the end of a session, and insists that the command ended as it must.
+    async fn check(&self, what: &str, asking: Child, mut talk: Talk, codes: &[&str]) -> Ran {
+        talk.ending().await;
         let ran = finish(asking);
         assert_eq!(ran.status, 5, "{what}: {}", ran.err);
         let code = codes.iter().find(|code| ran.err.contains(**code));
@@ -235,7 +236,7 @@ async fn an_answer_that_is_bent_anywhere_is_no_answer() {
     for (what, bend, codes) in cases {
         let (asking, question, mut talk) = arena.session().await;
         play(&mut talk, &question, bend).await;
-        arena.check(what, asking, codes);
+        arena.check(what, asking, talk, codes).await;
     }
 }
 
@@ -249,53 +250,60 @@ async fn a09_a11_a13_an_answer_that_is_cut_extended_or_replayed_is_no_answer() {
         other => vec![other],
     })
     .await;
-    arena.check("the recording", asking, &["E-PEER-TRANSCRIPT-DIFFERS"]);
+    arena.check("the recording", asking, talk, &["E-PEER-TRANSCRIPT-DIFFERS"]).await;
     let (asking, _, mut talk) = arena.session().await;
     for envelope in recorded {
         talk.envelope(envelope).await;
     }
-    arena.check("A13 replayed", asking, &["E-WIRE-OTHER-SESSION"]);
+    arena.check("A13 replayed", asking, talk, &["E-WIRE-OTHER-SESSION"]).await;
 
     let announce = Message::Announce { role: Role::Sender, count: 3 };
     for cut in [0, 1, 31, 32, 40, 44, 51, 52, 60] {
         let (asking, _, mut talk) = arena.session().await;
         let envelope = talk.seal(&announce);
         talk.envelope(envelope[..cut].to_vec()).await;
-        arena.check(&format!("A09 cut at {cut}"), asking, &["E-WIRE-CUT", "E-WIRE-MALFORMED"]);
+        arena.check(&format!("A09 cut at {cut}"), asking, talk, &["E-WIRE-CUT", "E-WIRE-MALFORMED"]).await;
     }
     let (asking, _, mut talk) = arena.session().await;
     let envelope = [talk.seal(&announce), vec![0]].concat();
     talk.envelope(envelope).await;
-    arena.check("A11 extended", asking, &["E-WIRE-TRAILING-BYTES"]);
+    arena.check("A11 extended", asking, talk, &["E-WIRE-TRAILING-BYTES"]).await;
     let (asking, _, mut talk) = arena.session().await;
     let (_, theirs) = talk.message().await;
     talk.envelope(theirs).await;
-    arena.check("A15 reflected", asking, &["E-WIRE-REFLECTED"]);
+    arena.check("A15 reflected", asking, talk, &["E-WIRE-REFLECTED"]).await;
     let (asking, _, talk) = arena.session().await;
     drop(talk);
-    arena.check("gone", asking, &["E-LINK-ABANDONED"]);
+    let ran = finish(asking).refused(5, "E-LINK-ABANDONED");
+    assert!(ran.err.contains("bank's node gave the session up"), "{}", ran.err);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 async fn what_a_partner_says_before_the_protocol_is_not_believed_either() {
     let arena = Arena::new();
     // The protocol before anybody has said yes.
     let (asking, _, mut talk) = arena.asked().await;
     talk.say(&Message::Announce { role: Role::Sender, count: 3 }).await;
-    arena.check("too early", asking, &["E-PEER-OUT-OF-PLACE"]);
+    arena.check("too early", asking, talk, &["E-PEER-OUT-OF-PLACE"]).await;
     let (asking, _, mut talk) = arena.asked().await;
     talk.raw(vec![7, 7, 7]).await;
-    arena.check("nonsense", asking, &["E-PEER-OUT-OF-PLACE"]);
+    arena.check("nonsense", asking, talk, &["E-PEER-OUT-OF-PLACE"]).await;
     let (asking, _, mut talk) = arena.asked().await;
     talk.aside(&Aside::Ended { code: "E-WHATEVER".into() }).await;
-    arena.check("a farewell", asking, &["E-PEER-ENDED"]);
-    // A code is shown, but it cannot draw on the terminal, nor fill the record.
+    arena.check("a farewell", asking, talk, &["E-PEER-ENDED"]).await;
+    // A code is shown, so it has to be one: no drawing on the terminal, no lines of its own.
+    for code in ["\u{1b}[2J\u{7}E-", "E-FINE\nerror: all is well", "E-X".repeat(300).as_str(), ""] {
+        for word in [Aside::Refused { code: code.into() }, Aside::Ended { code: code.into() }] {
+            let (asking, _, mut talk) = arena.asked().await;
+            talk.aside(&word).await;
+            let ran = arena.check("a code that is none", asking, talk, &["E-PEER-OUT-OF-PLACE"]).await;
+            assert!(!ran.err.contains('\u{1b}') && !ran.err.contains("all is well"), "{:?}", ran.err);
+        }
+    }
     let (asking, _, mut talk) = arena.asked().await;
-    talk.aside(&Aside::Refused { code: "\u{1b}[2J\u{7}E-\nerror: all is well".into() }).await;
-    let ran = arena.check("a code that draws", asking, &["E-PEER-REFUSED"]);
-    assert!(!ran.err.contains('\u{1b}') && !ran.err.contains('\u{7}'), "{:?}", ran.err);
-    assert!(!ran.err.lines().any(|line| line.starts_with("error: all is well")), "{:?}", ran.err);
+    talk.aside(&Aside::Refused { code: "E-APPROVAL-UNHEARD-OF".into() }).await;
+    let ran = finish(asking).refused(3, "E-PEER-REFUSED");
+    assert!(ran.err.contains("E-APPROVAL-UNHEARD-OF"), "{}", ran.err);
     let record = arena.world.records("brand").pop().unwrap();
     assert_eq!((&record["kind"], &record["what"]), (&json!("abort"), &json!("E-PEER-REFUSED")));
     // The honest way still works.

@@ -79,7 +79,6 @@ fn words(ran: &Ran) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-#[ignore = "not held against the settled node yet; see docs/decisions/0004"]
 async fn the_whole_onboarding_by_hand_gives_the_plain_joins_answer() {
     let world = World::new(TACIT);
     // 1 a home, closed to others
@@ -94,8 +93,7 @@ async fn the_whole_onboarding_by_hand_gives_the_plain_joins_answer() {
         let card = world.tacit(owner, &["card"]).ok();
         let file = world.write(&format!("{owner}.card"), &card.out);
         let added = world.tacit(reader, &["partner", "add", &file]).ok();
-        let line = added.err.lines().find(|line| line.contains("over the phone")).unwrap();
-        assert!(line.ends_with(&words(&card)), "{line}");
+        assert!(added.out.contains(&words(&card)) && added.err.contains("over the phone"), "{added:?}");
     }
     // 4 data, and a look at its identifiers
     register_sample(&world);
@@ -119,7 +117,11 @@ async fn the_whole_onboarding_by_hand_gives_the_plain_joins_answer() {
             let plain = finding(&lint, column, "valid");
             let hashed =
                 ["hashed-hex", "hashed-base64"].map(|hash| finding(&lint, column, hash)).iter().sum::<u64>();
-            assert_eq!(Value::from(plain - hashed), counts["valid"], "{name}");
+            // The example's own program takes `00` before a number for a slip; where no number of the region
+            // begins so, the node takes it for what it means nearly everywhere.
+            let valid =
+                counts["valid"].as_u64().unwrap() + counts["malformed_by_00_prefix"].as_u64().unwrap();
+            assert_eq!(plain - hashed, valid, "{name}");
             assert_eq!(Value::from(finding(&lint, column, "empty")), counts["empty"], "{name}");
             assert_eq!(
                 Value::from(finding(&lint, column, "double-hashed")),
@@ -131,7 +133,7 @@ async fn the_whole_onboarding_by_hand_gives_the_plain_joins_answer() {
     // 7 explain asks nobody anything
     let before = world.records("bank").len();
     let explained = world.tacit("brand", &["explain", QUESTION]).ok();
-    for promise in ["tells brand the credit_tier of every match", "approve at bank", "bytes", "seconds"] {
+    for promise in ["tells brand the credit_tier of every match", "approve at bank", "KiB", "seconds"] {
         assert!(explained.out.contains(promise), "{promise}: {}", explained.out);
     }
     assert!(!explained.out.contains("What the partner is sent\n  SELECT customer FROM \"maternal\""));

@@ -66,7 +66,7 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
         Request::ApprovalDecide { approval, approve, by, reason } => {
             approvals::decide(rooms, &approval, approve, by, reason).await
         }
-        Request::Explain(request) => run::explain(rooms, &request),
+        Request::Explain(request) => run::explain(rooms, &request).await,
         Request::Query(request) => {
             let rooms = rooms.clone();
             // A task of its own: when the command goes away it is told so, and ends on record.

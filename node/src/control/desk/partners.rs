@@ -1,5 +1,7 @@
 //! Cards, partners, certificates.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -12,6 +14,10 @@ use crate::{
     report::Report,
     rooms::Rooms,
 };
+
+/// A partner that was removed has no live connection after this.
+const CUT_OFF: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// This node's card, signed now.
 pub fn card(rooms: &Rooms) -> Result<Reply, Report> {
@@ -81,7 +87,16 @@ pub async fn list(rooms: &Rooms) -> Result<Reply, Report> {
 pub async fn remove(rooms: &Rooms, which: &str) -> Result<Reply, Report> {
     let partner = rooms.partners.remove(which)?;
     let card = partner.card();
-    rooms.link.disconnect(card.id());
+    // The link watches the list of partners. It cuts the connection off itself, and says why: whoever only
+    // hears that a connection broke dials again.
+    let cut = async {
+        while rooms.link.status().iter().any(|live| live.partner == card.id()) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    if tokio::time::timeout(CUT_OFF, cut).await.is_err() {
+        rooms.link.disconnect(card.id());
+    }
     let name = Some(card.name().to_owned());
     let body = json!({ "id": card.id() });
     rooms.ledger.note(Kind::Partner, None, name, "removed", body, Timestamp::now()).await?;

@@ -167,6 +167,20 @@ async fn through_a_relay(change: fn(&mut Settings)) -> (Node, Node, Relay) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn e02_who_misses_the_farewell_is_told_by_the_closed_door() {
+    let (brand, bank, relay) = through_a_relay(hasty).await;
+    let (mut here, mut there) = channel(&brand, &bank).await;
+    relay.cut(true);
+    bank.partners.remove("brand").unwrap();
+    until(|| bank.link.status().is_empty()).await;
+    relay.cut(false);
+    for end in [&mut here, &mut there] {
+        let error = within(FAR, end.recv()).await.unwrap_err();
+        assert_eq!(error.code(), "E-LINK-REVOKED", "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e11_a_partition_without_a_farewell_is_outlived() {
     for opener_sends in [true, false] {
         let (brand, bank, relay) = through_a_relay(hasty).await;

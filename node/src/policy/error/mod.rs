@@ -315,6 +315,19 @@ pub enum PolicyError {
     Question(#[from] QueryError),
 }
 
+impl PolicyError {
+    /// Whether it comes from the columns of this node's own files, as they were when last looked at.
+    pub fn is_about_own_columns(&self) -> bool {
+        use QueryError::{KindsDiffer, UnknownColumn};
+        matches!(
+            self,
+            Self::NoOwnColumn { .. }
+                | Self::ConsentNotBoolean { .. }
+                | Self::Question(UnknownColumn { .. } | KindsDiffer { .. })
+        )
+    }
+}
+
 /// `measured`, `filtered or grouped`.
 fn done(uses: &std::collections::BTreeSet<ColumnUse>) -> String {
     let words: Vec<&str> = uses.iter().map(|usage| usage.done()).collect();
