@@ -106,8 +106,7 @@ impl Folder {
 
     fn file(&mut self, name: &str) -> io::Result<&File> {
         if !self.files.contains_key(name) {
-            let file =
-                OpenOptions::new().read(true).write(self.writable).open(self.root.join(name))?;
+            let file = OpenOptions::new().read(true).write(self.writable).open(self.root.join(name))?;
             self.files.insert(name.to_owned(), file);
         }
         self.files.get(name).ok_or(ErrorKind::NotFound.into())

@@ -108,7 +108,7 @@ fn tame_value(value: &mut Value) {
 }
 
 /// Whether a character does something to what stands around it rather than being seen.
-const fn is_wild(character: char) -> bool {
+fn is_wild(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

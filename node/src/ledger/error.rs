@@ -128,13 +128,17 @@ impl Refusal for LedgerError {
         let mut add = |label, text: String| details.push(Detail::new(label, text));
         let operator = "the operator of this node";
         let (who, mend) = match self {
-            Self::Unopened(_) => (operator, "check that ledger/ in the node's home exists and can be written"),
+            Self::Unopened(_) => {
+                (operator, "check that ledger/ in the node's home exists and can be written")
+            }
             Self::NotDurable(_) => (operator, "free disk space, or mend the disk; nothing left this node"),
             Self::DiskFailed(_) => {
                 (operator, "look at the system's log, mend or change the disk, and start the node again")
             }
             Self::InUse => (operator, "end the other process; two of them would spend the budget twice"),
-            Self::Newer { .. } => (operator, "run the newer version of tacit; this one will not touch the files"),
+            Self::Newer { .. } => {
+                (operator, "run the newer version of tacit; this one will not touch the files")
+            }
             Self::QueryReused { past } => {
                 let came = match past {
                     Past::Open { reserve } => format!("still going on, since record {reserve}"),
@@ -153,23 +157,35 @@ impl Refusal for LedgerError {
                 match fault {
                     BudgetFault::Lifetime { left, price } => {
                         have(price, left);
-                        ("the signers of the contract", "ask less exactly, or sign a contract with a larger budget")
+                        (
+                            "the signers of the contract",
+                            "ask less exactly, or sign a contract with a larger budget",
+                        )
                     }
                     BudgetFault::Period { left, price, next } => {
                         have(price, left);
-                        let when = i64::try_from(*next).ok().and_then(|next| Timestamp::from_second(next).ok());
+                        let when =
+                            i64::try_from(*next).ok().and_then(|next| Timestamp::from_second(next).ok());
                         add("next period", when.map_or_else(|| next.to_string(), |when| when.to_string()));
                         ("nobody", "wait for the next period, or ask less exactly")
                     }
                     BudgetFault::Ceiling { left, price } => {
                         have(price, left);
-                        ("the owner of the data", "ask less exactly; the owner decides how much all partners may learn")
+                        (
+                            "the owner of the data",
+                            "ask less exactly; the owner decides how much all partners may learn",
+                        )
                     }
-                    BudgetFault::LimitsDiffer => {
-                        ("the signers of the contract", "a contract's limits do not change; sign another contract")
+                    BudgetFault::LimitsDiffer => (
+                        "the signers of the contract",
+                        "a contract's limits do not change; sign another contract",
+                    ),
+                    BudgetFault::NotBegun { .. } => {
+                        ("nobody", "wait until the contract's first period begins")
                     }
-                    BudgetFault::NotBegun { .. } => ("nobody", "wait until the contract's first period begins"),
-                    BudgetFault::PeriodLength => ("the signers of the contract", "sign one with a period of a length"),
+                    BudgetFault::PeriodLength => {
+                        ("the signers of the contract", "sign one with a period of a length")
+                    }
                     BudgetFault::Free | BudgetFault::TooLarge => ("whoever asks", "ask with another ε"),
                 }
             }
@@ -179,7 +195,10 @@ impl Refusal for LedgerError {
                 if let Some(seq) = seq {
                     add("first bad", format!("record {seq}"));
                 }
-                (operator, "keep the files as they are, find out who changed them, and recover with the partners' heads")
+                (
+                    operator,
+                    "keep the files as they are, find out who changed them, and recover with the partners' heads",
+                )
             }
             Self::RolledBack { .. } => {
                 (operator, "put the newest copy back, or recover: what is missing counts as spent")

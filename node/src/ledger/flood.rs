@@ -65,7 +65,8 @@ impl Flood {
 
     /// What has been counted long enough, or everything at the `end`.
     pub(super) fn ripe(&mut self, now: Timestamp, end: bool) -> Vec<(String, Dropped)> {
-        let is_ripe = |dropped: &mut Dropped| end || now.as_second() - dropped.from.as_second() >= WAIT_SECONDS;
+        let is_ripe =
+            |dropped: &mut Dropped| end || now.as_second() - dropped.from.as_second() >= WAIT_SECONDS;
         self.partners
             .iter_mut()
             .filter_map(|(partner, bucket)| Some((partner.clone(), bucket.dropped.take_if(is_ripe)?)))

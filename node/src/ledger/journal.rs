@@ -200,7 +200,8 @@ impl<D: Disk> Journal<D> {
         *journal.shared.book.write().unwrap_or_else(PoisonError::into_inner) = book;
         journal.show(head, tower, ends, told)?;
         if !begun {
-            let body = json!({ "format": FORMAT, "origin": journal.key.name(), "key": journal.key.to_string() });
+            let body =
+                json!({ "format": FORMAT, "origin": journal.key.name(), "key": journal.key.to_string() });
             journal.stage_note(Kind::Open, None, "begun", body, now)?;
         }
         journal.close_runs(now)?;
@@ -277,7 +278,8 @@ impl<D: Disk> Journal<D> {
 
     /// Nobody goes on with a run whose process is gone; what it set aside counts as spent.
     fn close_runs(&mut self, now: Timestamp) -> Result<(), LedgerError> {
-        let open: Vec<_> = self.book(|book| book.open().map(|(reserve, run)| (reserve, run.clone())).collect());
+        let open: Vec<_> =
+            self.book(|book| book.open().map(|(reserve, run)| (reserve, run.clone())).collect());
         for (reserve, run) in open {
             let draft = Draft {
                 kind: Kind::Abort,
@@ -407,7 +409,8 @@ impl<D: Disk> Journal<D> {
             if let Some(refresh) = due {
                 let body = json!(refresh);
                 let what = "a period begins".to_owned();
-                let opening = Draft { kind: Kind::Refresh, query: None, what, body: Value::Null, ..draft.clone() };
+                let opening =
+                    Draft { kind: Kind::Refresh, query: None, what, body: Value::Null, ..draft.clone() };
                 self.push(&opening, body)?;
             }
         }

@@ -82,8 +82,7 @@ impl Reading {
     /// The file cannot be opened any more.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry, LedgerError>> + use<> {
         let parse = |(seq, line): (u64, Result<Vec<u8>, LedgerError>)| {
-            serde_json::from_slice(&line?)
-                .map_err(|_| LedgerError::damaged(Some(seq), replay::UNREADABLE))
+            serde_json::from_slice(&line?).map_err(|_| LedgerError::damaged(Some(seq), replay::UNREADABLE))
         };
         (1..).zip(self.lines()).map(parse)
     }

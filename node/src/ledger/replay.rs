@@ -171,14 +171,16 @@ pub(super) fn covered<D: Disk>(
 fn first_changed<D: Disk>(disk: &mut D, head: &Head, checkpoint: &Checkpoint) -> io::Result<Option<u64>> {
     let kept = read_all(disk, LEAVES)?;
     let size = usize::try_from(checkpoint.size).unwrap_or(usize::MAX);
-    let kept: Vec<TreeHash> = kept.as_chunks::<32>().0.iter().take(size).copied().map(TreeHash::new).collect();
+    let kept: Vec<TreeHash> =
+        kept.as_chunks::<32>().0.iter().take(size).copied().map(TreeHash::new).collect();
     if kept.len() != size || merkle::root(&kept) != checkpoint.root {
         return Ok(None);
     }
     let mut reader = lines(disk, 0, head.bytes);
     let mut line = Vec::new();
     for (index, leaf) in kept.iter().enumerate() {
-        let same = matches!(next_line(&mut reader, &mut line)?, Line::Whole) && merkle::leaf_hash(&line) == *leaf;
+        let same =
+            matches!(next_line(&mut reader, &mut line)?, Line::Whole) && merkle::leaf_hash(&line) == *leaf;
         if !same {
             return Ok(Some(index as u64 + 1));
         }

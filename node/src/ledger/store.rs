@@ -122,7 +122,8 @@ impl Ledger {
         query: QueryId,
         now: Timestamp,
     ) -> Result<Reserved, LedgerError> {
-        let told = json!({ "price": { "epsilon": 0, "reveals": "which of the asker's own customers match" } });
+        let told =
+            json!({ "price": { "epsilon": 0, "reveals": "which of the asker's own customers match" } });
         self.reserve_at(permitted, query, Cost::Nothing, told, now).await
     }
 
@@ -214,7 +215,8 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let what = code.to_owned();
-        let draft = Draft { kind: Kind::Refusal, query: Some(query), contract: None, partner, what, body, now };
+        let draft =
+            Draft { kind: Kind::Refusal, query: Some(query), contract: None, partner, what, body, now };
         self.append(draft, Act::Refuse).await.map(drop)
     }
 
