@@ -146,8 +146,8 @@ impl Home {
     }
 
     /// Budget and records.
-    pub fn ledger_file(&self) -> PathBuf {
-        self.root.join("ledger.db")
+    pub fn ledger_dir(&self) -> PathBuf {
+        self.root.join("ledger")
     }
 
     /// Where a running node listens to commands. Systems limit such a path to about 100 bytes.

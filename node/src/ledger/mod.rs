@@ -1,17 +1,39 @@
 //! The ledger: what was asked, allowed, spent and answered, durable before anyone learns anything.
 //!
-//! The attack it stops: an answer that leaves no trace. [`Ledger::reserve`] is the only maker of
-//! [`Reserved`], and without a `Reserved` there is no way into `exchange`; [`Ledger::record`] is the only
-//! maker of [`Receipt`], and without one no answer is shown.
+//! The attacks it stops: an answer that leaves no trace, and an answer too many. [`Ledger::reserve_at`] decides in one
+//! step whether a question's price fits the budget and sets it aside on the disk; together with [`Ledger::reserve`] it
+//! is the only maker of [`Reserved`], and without a `Reserved` there is no way into `exchange`. [`Ledger::record`] is
+//! the only maker of [`Receipt`], and without one no answer is shown.
 //!
-//! What it does not do yet: balances in ε, the Merkle log and the partners' cosignatures. A revelation has no
-//! ε; its price is that the asker learns membership, and every one of them stands here by name.
+//! The records are lines of a file that only grows, leaves of a Merkle tree whose head is signed after every group
+//! (`docs/decisions/0005-the-ledger-is-a-file.md` says why it is no database). Balances stand nowhere: they are what
+//! the records add up to, by the rules of [`tacit_protocol::log::Book`].
+//!
+//! ```text
+//!   reserve, spend … ──► writer ──► journal ──► log, fdatasync ──► head, fdatasync ──► the caller hears
+//!                                     │
+//!                                     └── book (is there room?), draft (fit to be read), flood (not too many)
+//! ```
 
+mod disk;
+mod draft;
 mod error;
+mod flood;
+mod head;
+mod journal;
 mod outcome;
+mod read;
+mod replay;
 mod store;
+#[cfg(test)]
+mod tests;
+mod tower;
+mod writer;
 
+pub use draft::Cost;
 pub use error::LedgerError;
+pub use journal::Signer;
 pub use outcome::Outcome;
+pub use read::{Reading, read};
 pub use store::{Ledger, Receipt, Reserved};
 pub use tacit_protocol::log::{Entry, Kind};

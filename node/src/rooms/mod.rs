@@ -20,7 +20,7 @@ use tokio::sync::{Notify, RwLock, watch};
 use crate::{
     config::{Config, Home, HomeLock, Identity, TlsIdentity, Unlock},
     exchange::Rules,
-    ledger::Ledger,
+    ledger::{Ledger, LedgerError},
     link::{Card, Link, Partners, Settings},
     policy::{
         Approvals, Contracts,
@@ -105,7 +105,7 @@ impl Rooms {
             datasets: Datasets::new(home.datasets_dir()),
             contracts: Arc::new(Contracts::open(home.contracts_dir())?),
             approvals: Arc::new(Approvals::open(home.approvals_dir())?),
-            ledger: Ledger::open(&home.ledger_file())?,
+            ledger: open_ledger(&home, &identity).await?,
             link: Link::bind(settings, Arc::clone(&identity), Arc::clone(&partners))?,
             withdrawn: Arc::new(RwLock::new(Withdrawn::open(&home.consent_dir())?)),
             papers: Arc::default(),
@@ -210,6 +210,12 @@ impl Rooms {
     pub async fn close(&self) {
         self.link.close().await;
     }
+}
+
+/// Opening reads every record there is.
+async fn open_ledger(home: &Home, identity: &Arc<Identity>) -> Result<Ledger, LedgerError> {
+    let (directory, signer) = (home.ledger_dir(), Arc::clone(identity));
+    blocking(move || Ledger::open(&directory, signer)).await
 }
 
 /// Answers that were being written when a process ended have no record, so nobody may see them.

@@ -1,0 +1,615 @@
+//! The one who writes: records become durable in groups, and nobody is told of one before it is.
+//!
+//! The order for a group: its lines to `log`, fdatasync; its head to the older slot of `head`, fdatasync; then the
+//! callers hear. So at a power cut the log holds at least what its head covers, and what it holds beyond was told to
+//! nobody: whole records of it are taken over (whatever they set aside counts as spent), the torn rest is put aside.
+//!
+//! The attacks and accidents it stops: a disk that is full (nothing is promised until there is room), a disk that
+//! loses what it took (nothing is written any more), a changed byte anywhere (nothing is opened), and a process that
+//! dies in any of these steps.
+
+use std::{
+    io,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tacit_protocol::{
+    ids::PartnerId,
+    log::{
+        Book, Charge, Entry, Kind, LARGEST_ENTRY,
+        book::{Past, Wish},
+        checkpoint::{self, Checkpoint, CheckpointFault, SignedCheckpoint},
+        merkle::{self, Frontier, TreeHash},
+        note::{SignatureKind, VerifierKey},
+    },
+};
+
+use super::{
+    LedgerError,
+    disk::{Disk, Span, write_all},
+    draft::{Act, Cost, Draft},
+    flood::Flood,
+    head::{FORMAT, Head},
+    replay::{self, HEAD, LEAVES, LOG, Line, Newest, Replayed},
+    tower::Tower,
+};
+
+/// The most of a torn rest that is put aside.
+const KEPT_ASIDE: u64 = 1 << 20;
+
+/// How much room a disk that was full has to have before anything is tried on it.
+const PROBE: usize = 1 << 16;
+
+/// Who signs the log's heads.
+pub trait Signer: Send + Sync {
+    /// Whose log it is.
+    fn id(&self) -> PartnerId;
+    /// The public key (Ed25519, RFC 8032).
+    fn public(&self) -> [u8; 32];
+    /// Signs a message.
+    fn sign(&self, message: &[u8]) -> [u8; 64];
+}
+
+/// What everybody may see: durable, and told.
+#[derive(Debug, Default)]
+pub(super) struct Published {
+    /// Where each record's line ends.
+    pub(super) ends: Vec<u64>,
+    pub(super) tower: Tower,
+    /// The signed checkpoint; `None` before the first.
+    pub(super) head: Option<SignedCheckpoint>,
+}
+
+/// What the writer and everybody else look at together.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// What the records say, those on their way to the disk among them: balances are never too high.
+    pub(super) book: RwLock<Book>,
+    pub(super) published: RwLock<Published>,
+    /// The newest time that a partner signed over this log, Unix seconds.
+    pub(super) witnessed: AtomicU64,
+}
+
+/// A record that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) seq: u64,
+    pub(super) charge: Option<Charge>,
+}
+
+/// Why a group did not become durable.
+#[derive(Debug, Clone)]
+enum Broken {
+    Full(Arc<io::Error>),
+    Disk(Arc<io::Error>),
+    Unsigned(CheckpointFault),
+}
+
+impl Broken {
+    fn error(&self) -> LedgerError {
+        match self {
+            Self::Full(source) => LedgerError::NotDurable(Arc::clone(source)),
+            Self::Disk(source) => LedgerError::DiskFailed(Arc::clone(source)),
+            Self::Unsigned(source) => LedgerError::Unsigned(*source),
+        }
+    }
+}
+
+/// How the disk is.
+enum State {
+    Sound,
+    /// The last write failed. Before the next, the log is cut back to what it held.
+    Full,
+    /// It lost what it had taken, or shows something else than was written.
+    Dead(Arc<io::Error>),
+}
+
+/// Records on their way to the disk.
+#[derive(Default)]
+struct Staged {
+    lines: Vec<u8>,
+    leaves: Vec<TreeHash>,
+    ends: Vec<u64>,
+}
+
+/// The writer.
+pub(super) struct Journal<D> {
+    disk: D,
+    signer: Arc<dyn Signer>,
+    key: VerifierKey,
+    shared: Arc<Shared>,
+    /// The tree with what is staged.
+    frontier: Frontier,
+    /// The tree that the log on the disk has.
+    durable: Frontier,
+    /// Bytes that the log on the disk has.
+    bytes: u64,
+    /// Time of the newest record.
+    last: Timestamp,
+    /// The next head's.
+    generation: u64,
+    staged: Staged,
+    /// In the log for sure, and not covered by a head yet.
+    unheaded: Staged,
+    flood: Flood,
+    state: State,
+}
+
+impl<D: Disk> Journal<D> {
+    /// Opens the log, making it where there is none; runs that nobody finishes any more are closed.
+    pub(super) fn open(
+        mut disk: D,
+        signer: Arc<dyn Signer>,
+        shared: Arc<Shared>,
+        now: Timestamp,
+    ) -> Result<Self, LedgerError> {
+        let origin = checkpoint::origin(&signer.id());
+        let key = VerifierKey::new(&origin, SignatureKind::Ed25519, signer.public());
+        let key = key.map_err(|fault| LedgerError::Unsigned(fault.into()))?;
+        let newest = replay::newest(&mut disk)?;
+        let mut last = Timestamp::UNIX_EPOCH;
+        let mut see = |entry: &Entry| last = entry.time.parse().unwrap_or(last);
+        let (mut replayed, head) = match &newest {
+            Some(Newest { head, .. }) => {
+                let signed = replay::signed(head, &key)?;
+                (replay::covered(&mut disk, head, signed.head(), &mut see)?, Some(head))
+            }
+            None => (Replayed::default(), None),
+        };
+        let told = replayed.ends.len();
+        let rest = adopt(&mut disk, &mut replayed, &mut see)?;
+        let fresh = replayed.ends.len() == told;
+        match &newest {
+            // A head is written after its records; so a head that was cut short has left records behind.
+            Some(newest) if newest.other_torn && fresh => {
+                return Err(LedgerError::damaged(None, "one of its two heads is gone"));
+            }
+            Some(_) => {}
+            // The first group is the `open` record, and before its head nothing else is written.
+            None if replayed.ends.len() > 1 || !fresh && !is_open(&mut disk, &replayed)? => {
+                return Err(LedgerError::damaged(None, "its head is gone"));
+            }
+            None => {}
+        }
+        let Replayed { book, frontier, tower, ends } = replayed;
+        let begun = !ends.is_empty();
+        let bytes = ends.last().copied().unwrap_or(0);
+        let leaves = tower.leaves()[told..].to_vec();
+        let mut journal = Self {
+            signer,
+            key,
+            durable: frontier.clone(),
+            frontier,
+            bytes,
+            last,
+            generation: head.map_or(0, |head| head.generation + 1),
+            staged: Staged::default(),
+            unheaded: Staged { lines: Vec::new(), leaves, ends: ends[told..].to_vec() },
+            flood: Flood::default(),
+            state: State::Sound,
+            disk,
+            shared,
+        };
+        let broken = |broken: Broken| broken.error();
+        journal.settle(head.map_or(0, |head| head.bytes), rest).map_err(|error| broken(full(error)))?;
+        *journal.shared.book.write().unwrap_or_else(PoisonError::into_inner) = book;
+        journal.show(head, tower, ends, told)?;
+        if !begun {
+            let body =
+                json!({ "format": FORMAT, "origin": journal.key.name(), "key": journal.key.to_string() });
+            journal.stage_note(Kind::Open, None, "begun", body, now)?;
+        }
+        journal.close_runs(now)?;
+        if !journal.staged.leaves.is_empty() || !journal.unheaded.leaves.is_empty() {
+            journal.flush().map_err(|problem| problem.error())?;
+        }
+        journal.mend_leaves();
+        Ok(journal)
+    }
+
+    /// The log's own key.
+    pub(super) const fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// Makes what the process before left behind fit to go on from: the torn rest put aside and cut off, and what was
+    /// taken over written anew, because a disk that failed to write it may show it all the same.
+    fn settle(&mut self, head_bytes: u64, rest: Option<u64>) -> io::Result<()> {
+        let disk = &mut self.disk;
+        let made = disk.size(LOG)?.is_none() | disk.size(HEAD)?.is_none() | disk.size(LEAVES)?.is_none();
+        for name in [LOG, HEAD, LEAVES] {
+            if disk.size(name)?.is_none() {
+                disk.create(name)?;
+            }
+        }
+        if made {
+            disk.sync_dir()?;
+        }
+        if let Some(end) = rest {
+            let mut number = 1;
+            let name = loop {
+                let name = format!("torn-{number}");
+                if disk.size(&name)?.is_none() {
+                    break name;
+                }
+                number += 1;
+            };
+            let torn = read_span(disk, self.bytes, end.min(self.bytes + KEPT_ASIDE))?;
+            disk.create(&name)?;
+            write_all(disk, &name, 0, &torn)?;
+            disk.sync(&name)?;
+            disk.sync_dir()?;
+            disk.truncate(LOG, self.bytes)?;
+        }
+        if self.bytes > head_bytes {
+            let taken = read_span(disk, head_bytes, self.bytes)?;
+            write_all(disk, LOG, head_bytes, &taken)?;
+        }
+        Ok(())
+    }
+
+    /// Shows what the newest head covers, before anything is added.
+    fn show(
+        &self,
+        head: Option<&Head>,
+        tower: Tower,
+        mut ends: Vec<u64>,
+        told: usize,
+    ) -> Result<(), LedgerError> {
+        let mut published = self.shared.published.write().unwrap_or_else(PoisonError::into_inner);
+        if ends.len() == told {
+            published.tower = tower;
+        } else {
+            tower.leaves()[..told].iter().for_each(|leaf| published.tower.push(*leaf));
+            ends.truncate(told);
+        }
+        published.ends = ends;
+        published.head = match head {
+            Some(head) => Some(replay::signed(head, &self.key)?),
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// Nobody goes on with a run whose process is gone; what it set aside counts as spent.
+    fn close_runs(&mut self, now: Timestamp) -> Result<(), LedgerError> {
+        let open: Vec<_> =
+            self.book(|book| book.open().map(|(reserve, run)| (reserve, run.clone())).collect());
+        for (reserve, run) in open {
+            let draft = Draft {
+                kind: Kind::Abort,
+                query: Some(run.query),
+                contract: run.contract,
+                partner: run.partner,
+                what: "E-CRASHED".to_owned(),
+                body: json!({ "reserve": reserve, "refunded": false }),
+                now,
+            };
+            let body = draft.body.clone();
+            self.push(&draft, body)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a group. The answers are in the order of the group; when this returns, they are true.
+    pub(super) fn commit(&mut self, group: Vec<(Draft, Act)>) -> Vec<Result<Written, LedgerError>> {
+        if let Err(broken) = self.ready() {
+            return group.iter().map(|_| Err(broken.error())).collect();
+        }
+        let staged: Vec<_> = group.into_iter().map(|(draft, act)| self.stage(draft.tamed(), &act)).collect();
+        if self.staged.leaves.is_empty() && self.unheaded.leaves.is_empty() {
+            return staged;
+        }
+        match self.flush() {
+            Ok(()) => staged,
+            Err(broken) => staged.into_iter().map(|one| one.and(Err(broken.error()))).collect(),
+        }
+    }
+
+    /// Whether counted refusals wait to be written.
+    pub(super) fn waits(&self) -> bool {
+        self.flood.waits()
+    }
+
+    /// Writes counted refusals that have waited long enough, or all of them at the end.
+    pub(super) fn settle_flood(&mut self, now: Timestamp, end: bool) {
+        if self.ready().is_err() || self.stage_dropped(now, end).is_err() {
+            return;
+        }
+        if !self.staged.leaves.is_empty() {
+            // Whoever writes next hears of it.
+            let _ = self.flush();
+        }
+    }
+
+    /// Whether the disk takes anything.
+    fn ready(&mut self) -> Result<(), Broken> {
+        match &self.state {
+            State::Sound => Ok(()),
+            State::Dead(source) => Err(Broken::Disk(Arc::clone(source))),
+            State::Full => {
+                // Tried on the disk before the book: what is booked and then not written has to be read anew.
+                let tried = self
+                    .disk
+                    .truncate(LOG, self.bytes)
+                    .and_then(|()| write_all(&mut self.disk, LOG, self.bytes, &[0; PROBE]))
+                    .and_then(|()| self.disk.truncate(LOG, self.bytes));
+                match tried {
+                    Ok(()) => {
+                        self.state = State::Sound;
+                        Ok(())
+                    }
+                    Err(error) => {
+                        // The zeros are no record; they are cut off with the next try, or as a torn rest.
+                        let _ = self.disk.truncate(LOG, self.bytes);
+                        Err(full(error))
+                    }
+                }
+            }
+        }
+    }
+
+    fn stage(&mut self, draft: Draft, act: &Act) -> Result<Written, LedgerError> {
+        let mut charge = None;
+        let body = match act {
+            Act::Note => draft.body_with(&[]),
+            Act::Refuse => {
+                self.stage_dropped(draft.now, false)?;
+                if let Some(partner) = &draft.partner
+                    && !self.flood.admits(partner, draft.now)
+                {
+                    return Ok(Written { seq: 0, charge: None });
+                }
+                draft.body_with(&[])
+            }
+            Act::Reserve(cost) => {
+                let past = draft.query.and_then(|query| self.book(|book| book.past(&query).cloned()));
+                if let Some(past) = past {
+                    return Err(LedgerError::QueryReused { past });
+                }
+                match cost {
+                    Cost::Nothing => draft.body_with(&[]),
+                    Cost::Repeats { answer } => draft.body_with(&[("replays", json!(answer))]),
+                    Cost::Charge(wish) => {
+                        let room = self.room(&draft, wish)?;
+                        let body = draft.body_with(&[("charge", json!(room))]);
+                        charge = Some(room);
+                        body
+                    }
+                }
+            }
+            Act::Spend(reserve) | Act::Answer(reserve) => draft.body_with(&[("reserve", json!(reserve))]),
+            Act::Abort(reserve) => {
+                // Only if nothing has left; each side decides that for its own ledger.
+                let refunded = self.book(|book| book.run(*reserve).is_some_and(|run| !run.spent));
+                draft.body_with(&[("reserve", json!(reserve)), ("refunded", json!(refunded))])
+            }
+        };
+        let seq = self.push(&draft, body)?;
+        Ok(Written { seq, charge })
+    }
+
+    /// The charge for a question, after a new period has begun if one is due.
+    fn room(&mut self, draft: &Draft, wish: &Wish) -> Result<Charge, LedgerError> {
+        let time = draft.now.max(self.last);
+        let second = u64::try_from(time.as_second()).unwrap_or(0);
+        let Some(contract) = draft.contract else {
+            return Err(LedgerError::OutOfTurn(tacit_protocol::log::book::BookFault::NoContract(draft.kind)));
+        };
+        if let Some(cycle) = wish.cycle {
+            // Our own clock as it is now: that of the newest record may have been ahead.
+            let own = u64::try_from(draft.now.as_second()).unwrap_or(0);
+            let witnessed = self.shared.witnessed.load(Ordering::Acquire);
+            let due = self.book(|book| book.due(contract, &wish.account, cycle, own, witnessed));
+            if let Some(refresh) = due {
+                let body = json!(refresh);
+                let what = "a period begins".to_owned();
+                let opening =
+                    Draft { kind: Kind::Refresh, query: None, what, body: Value::Null, ..draft.clone() };
+                self.push(&opening, body)?;
+            }
+        }
+        self.book(|book| book.room(contract, wish, second)).map_err(LedgerError::Exhausted)
+    }
+
+    fn stage_dropped(&mut self, now: Timestamp, end: bool) -> Result<(), LedgerError> {
+        for (partner, dropped) in self.flood.ripe(now, end) {
+            let (from, until) = (dropped.from.to_string(), dropped.until.to_string());
+            let body = json!({ "count": dropped.count, "from": from, "until": until });
+            self.stage_note(Kind::Dropped, Some(partner), "refusals that came too fast", body, now)?;
+        }
+        Ok(())
+    }
+
+    fn stage_note(
+        &mut self,
+        kind: Kind,
+        partner: Option<String>,
+        what: &str,
+        body: Value,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        let what = what.to_owned();
+        let draft = Draft { kind, query: None, contract: None, partner, what, body: Value::Null, now };
+        self.push(&draft, body)
+    }
+
+    /// Gives a record its place and its time, books it, and lines it up.
+    fn push(&mut self, draft: &Draft, body: Value) -> Result<u64, LedgerError> {
+        let time = draft.now.max(self.last);
+        let entry = Entry {
+            seq: self.frontier.size() + 1,
+            time: time.to_string(),
+            kind: draft.kind,
+            query: draft.query,
+            contract: draft.contract,
+            partner: draft.partner.clone(),
+            what: draft.what.clone(),
+            body,
+        };
+        // Invariant: an entry holds strings, numbers and JSON values, which all have a spelling.
+        let Ok(line) = serde_json::to_vec(&entry) else { return Err(LedgerError::TooLarge { bytes: 0 }) };
+        if line.len() > LARGEST_ENTRY {
+            return Err(LedgerError::TooLarge { bytes: line.len() });
+        }
+        let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
+        book.apply(&entry).map_err(LedgerError::OutOfTurn)?;
+        drop(book);
+        let leaf = merkle::leaf_hash(&line);
+        self.frontier.push(leaf);
+        let staged = &mut self.staged;
+        staged.lines.extend_from_slice(&line);
+        staged.lines.push(b'\n');
+        staged.leaves.push(leaf);
+        staged.ends.push(self.bytes + staged.lines.len() as u64);
+        self.last = time;
+        Ok(entry.seq)
+    }
+
+    /// Makes what is staged durable, and tells everybody.
+    fn flush(&mut self) -> Result<(), Broken> {
+        let Staged { lines, leaves, ends } = std::mem::take(&mut self.staged);
+        if let Err(error) = write_all(&mut self.disk, LOG, self.bytes, &lines) {
+            let error = full(error);
+            // If this fails as well, it is tried again before the next write.
+            let _ = self.disk.truncate(LOG, self.bytes);
+            self.state = State::Full;
+            self.read_anew();
+            return Err(error);
+        }
+        self.sync(LOG)?;
+        self.bytes += lines.len() as u64;
+        self.durable = self.frontier.clone();
+        self.unheaded.leaves.extend(leaves);
+        self.unheaded.ends.extend(ends);
+        self.write_head()
+    }
+
+    /// Covers all that the log holds with a head.
+    fn write_head(&mut self) -> Result<(), Broken> {
+        let checkpoint = Checkpoint::new(self.key.name(), self.durable.size(), self.durable.root());
+        let sign = |message: &[u8]| self.signer.sign(message);
+        let signed = SignedCheckpoint::sign(checkpoint, &self.key, sign).map_err(Broken::Unsigned)?;
+        let head = Head { generation: self.generation, bytes: self.bytes, note: signed.note().to_string() };
+        let Some(slot) = head.encode() else {
+            return Err(Broken::Unsigned(CheckpointFault::MalformedLines));
+        };
+        if let Err(error) = write_all(&mut self.disk, HEAD, head.offset(), &slot) {
+            // The records are in the log, so the book keeps them; a later head will cover them.
+            self.state = State::Full;
+            return Err(full(error));
+        }
+        self.sync(HEAD)?;
+        self.generation += 1;
+        let Staged { leaves, ends, .. } = std::mem::take(&mut self.unheaded);
+        let offset = (self.durable.size() - leaves.len() as u64) * 32;
+        let bytes: Vec<u8> = leaves.iter().flat_map(|leaf| *leaf.as_bytes()).collect();
+        // Told anew at the next opening if it fails now.
+        let _ = write_all(&mut self.disk, LEAVES, offset, &bytes);
+        let mut published = self.shared.published.write().unwrap_or_else(PoisonError::into_inner);
+        leaves.iter().for_each(|leaf| published.tower.push(*leaf));
+        published.ends.extend(ends);
+        published.head = Some(signed);
+        Ok(())
+    }
+
+    /// After a failed fsync the kernel may drop what it could not write and say nothing the next time: so there is no
+    /// next time.
+    fn sync(&mut self, name: &str) -> Result<(), Broken> {
+        self.disk.sync(name).map_err(|error| {
+            let error = Arc::new(error);
+            self.state = State::Dead(Arc::clone(&error));
+            Broken::Disk(error)
+        })
+    }
+
+    /// Forgets what was booked and not written, by reading what is.
+    fn read_anew(&mut self) {
+        let read = || -> io::Result<(Replayed, Timestamp)> {
+            let mut replayed = Replayed::default();
+            let (mut line, mut last) = (Vec::new(), Timestamp::UNIX_EPOCH);
+            let mut reader = replay::lines(&mut self.disk, 0, self.bytes);
+            while let Line::Whole = replay::next_line(&mut reader, &mut line)? {
+                let entry = replayed.take(&line).map_err(io::Error::other)?;
+                last = entry.time.parse().unwrap_or(last);
+            }
+            Ok((replayed, last))
+        };
+        match { read }() {
+            Ok((replayed, last)) if replayed.frontier == self.durable => {
+                self.frontier = self.durable.clone();
+                self.last = last;
+                *self.shared.book.write().unwrap_or_else(PoisonError::into_inner) = replayed.book;
+            }
+            Ok(_) => self.state = State::Dead(Arc::new(io::Error::other("the log is not what was written"))),
+            Err(error) => self.state = State::Dead(Arc::new(error)),
+        }
+    }
+
+    /// Writes the hashes anew where they are not those of the records.
+    fn mend_leaves(&mut self) {
+        let published = self.shared.published.read().unwrap_or_else(PoisonError::into_inner);
+        let right: Vec<u8> = published.tower.leaves().iter().flat_map(|leaf| *leaf.as_bytes()).collect();
+        drop(published);
+        let disk = &mut self.disk;
+        if super::disk::read_all(disk, LEAVES).is_ok_and(|found| found == right) {
+            return;
+        }
+        // They only help to name a damaged record; without them it is still found that one is.
+        let _ = disk.truncate(LEAVES, 0).and_then(|()| write_all(disk, LEAVES, 0, &right));
+    }
+
+    fn book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
+        look(&self.shared.book.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn full(error: io::Error) -> Broken {
+    Broken::Full(Arc::new(error))
+}
+
+fn read_span<D: Disk>(disk: &mut D, at: u64, end: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut Span { disk, name: LOG, at, end }, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Takes over whole records beyond the head; where the log ends, if something else follows them.
+fn adopt<D: Disk>(
+    disk: &mut D,
+    replayed: &mut Replayed,
+    see: &mut impl FnMut(&Entry),
+) -> Result<Option<u64>, LedgerError> {
+    let end = disk.size(LOG).map_err(LedgerError::Unopened)?.unwrap_or(0);
+    let mut line = Vec::new();
+    let mut reader = replay::lines(disk, replayed.bytes(), end);
+    while let Line::Whole = replay::next_line(&mut reader, &mut line).map_err(LedgerError::Unopened)? {
+        match replayed.take(&line) {
+            Ok(entry) => see(&entry),
+            Err(_) => break,
+        }
+    }
+    Ok((replayed.bytes() < end).then_some(end))
+}
+
+/// Whether the first record opens a log.
+fn is_open<D: Disk>(disk: &mut D, replayed: &Replayed) -> Result<bool, LedgerError> {
+    let Some(end) = replayed.ends.first() else { return Ok(false) };
+    let line = read_span(disk, 0, end - 1).map_err(LedgerError::Unopened)?;
+    Ok(serde_json::from_slice::<Entry>(&line).is_ok_and(|entry| entry.kind == Kind::Open))
+}
+
+/// What came of a question, as far as it was told.
+pub(super) fn told(past: Past, size: u64) -> Option<Past> {
+    match past {
+        Past::Answered { reserve, answer } if answer > size => Some(Past::Open { reserve }),
+        Past::Aborted { reserve, abort, .. } if abort > size => Some(Past::Open { reserve }),
+        Past::Refused { refusal, .. } if refusal > size => None,
+        past => Some(past),
+    }
+}

@@ -1,0 +1,147 @@
+//! The ledger as a file, for whoever audits it: no lock, no key, and no node that runs.
+
+use std::{
+    io::BufReader,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use serde::Deserialize;
+use tacit_protocol::log::{
+    Book, Entry, Kind,
+    checkpoint::SignedCheckpoint,
+    note::{Note, VerifierKey},
+};
+
+use super::{
+    LedgerError,
+    disk::{Folder, Span},
+    replay::{self, Line, Newest},
+};
+
+/// How often a head is read again that was being written when it was read.
+const TRIES: usize = 50;
+
+/// A ledger that was read: what its newest head covered at that moment, and not a byte more.
+pub struct Reading {
+    directory: PathBuf,
+    bytes: u64,
+    head: SignedCheckpoint,
+    key: VerifierKey,
+    book: Book,
+}
+
+/// The body of the first record.
+#[derive(Deserialize)]
+struct OpenBody {
+    key: VerifierKey,
+}
+
+/// Reads a ledger, checks every record against the book's rules and all of them against the signed head. A node may go
+/// on writing meanwhile. The signing key is that of the log's own first record: whoever knows the node's card compares
+/// it with [`Reading::key`].
+///
+/// # Errors
+/// There is none; a byte of it has changed; it is of a newer version.
+pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
+    let mut folder = Folder::look(directory);
+    let mut tries = 0;
+    let head = loop {
+        let newest = replay::newest(&mut folder);
+        tries += 1;
+        match newest {
+            Ok(Some(Newest { head, other_torn: false })) => break head,
+            // A head that is read while it is written is neither the old nor the new one.
+            _ if tries < TRIES => thread::sleep(Duration::from_millis(2)),
+            Ok(Some(Newest { head, other_torn: true })) => break head,
+            Ok(None) => return Err(LedgerError::damaged(None, "it has no head")),
+            Err(error) => return Err(error),
+        }
+    };
+    let key = own_key(&mut folder, head.bytes)?;
+    let signed = replay::signed(&head, &key)?;
+    let replayed = replay::covered(&mut folder, &head, signed.head(), |_| ())?;
+    Ok(Reading { directory: directory.to_owned(), bytes: head.bytes, head: signed, key, book: replayed.book })
+}
+
+/// The key in the first record. A false one verifies no head, and a head by another key is not this node's.
+fn own_key(folder: &mut Folder, bytes: u64) -> Result<VerifierKey, LedgerError> {
+    let mut line = Vec::new();
+    let read = replay::next_line(&mut replay::lines(folder, 0, bytes), &mut line);
+    read.map_err(LedgerError::Unopened)?;
+    let first = serde_json::from_slice::<Entry>(&line).ok().filter(|entry| entry.kind == Kind::Open);
+    let body = first.and_then(|entry| serde_json::from_value::<OpenBody>(entry.body).ok());
+    body.map(|body| body.key).ok_or(LedgerError::damaged(Some(1), "its first record does not begin a log"))
+}
+
+impl Reading {
+    /// Records, oldest first; read from the file as they are asked for.
+    ///
+    /// # Errors
+    /// The file cannot be opened any more.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry, LedgerError>> + use<> {
+        let parse = |(seq, line): (u64, Result<Vec<u8>, LedgerError>)| {
+            serde_json::from_slice(&line?).map_err(|_| LedgerError::damaged(Some(seq), replay::UNREADABLE))
+        };
+        (1..).zip(self.lines()).map(parse)
+    }
+
+    /// The records' bytes, which are the leaves of the tree.
+    pub fn lines(&self) -> impl Iterator<Item = Result<Vec<u8>, LedgerError>> + use<> {
+        let (mut folder, bytes) = (Folder::look(&self.directory), self.bytes);
+        let (mut at, mut seq) = (0, 0);
+        let mut ahead: std::collections::VecDeque<Vec<u8>> = std::collections::VecDeque::new();
+        std::iter::from_fn(move || {
+            if ahead.is_empty() {
+                match some_lines(&mut folder, at, bytes) {
+                    Ok(more) => {
+                        at += more.iter().map(|line| line.len() as u64 + 1).sum::<u64>();
+                        ahead.extend(more);
+                    }
+                    Err(error) => return Some(Err(LedgerError::Unopened(error))),
+                }
+                if ahead.is_empty() && at < bytes {
+                    at = bytes;
+                    return Some(Err(LedgerError::damaged(Some(seq + 1), replay::UNREADABLE)));
+                }
+            }
+            seq += 1;
+            ahead.pop_front().map(Ok)
+        })
+    }
+
+    /// The newest head: size, root, and the node's signature.
+    pub const fn head(&self) -> &SignedCheckpoint {
+        &self.head
+    }
+
+    /// The head as it is given to others.
+    pub const fn note(&self) -> &Note {
+        self.head.note()
+    }
+
+    /// The key that signed it, by the log's own word.
+    pub const fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// What the records add up to.
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+}
+
+/// A few lines from `at` on.
+fn some_lines(folder: &mut Folder, at: u64, end: u64) -> std::io::Result<Vec<Vec<u8>>> {
+    let mut reader: BufReader<Span<'_, Folder>> = replay::lines(folder, at, end);
+    let mut lines = Vec::new();
+    let mut line = Vec::new();
+    while lines.len() < 1_000 {
+        match replay::next_line(&mut reader, &mut line)? {
+            Line::Whole => lines.push(std::mem::take(&mut line)),
+            Line::Cut | Line::End => break,
+        }
+    }
+    Ok(lines)
+}

@@ -1,0 +1,189 @@
+//! Reading the files: the head first, then every record that it covers, each under the book's rules and all of them
+//! under the head's root.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use tacit_protocol::log::{
+    Book, Entry, LARGEST_ENTRY,
+    checkpoint::{Checkpoint, Keys, SignedCheckpoint},
+    merkle::{self, Frontier, TreeHash},
+    note::VerifierKey,
+};
+
+use super::{
+    LedgerError,
+    disk::{Disk, Span, read_all},
+    head::{self, FORMAT, Head, Slot},
+    tower::Tower,
+};
+
+/// The records, a line each.
+pub(super) const LOG: &str = "log";
+/// The two slots of the head.
+pub(super) const HEAD: &str = "head";
+/// The records' hashes, 32 bytes each: no part of the truth, but what tells which record has changed.
+pub(super) const LEAVES: &str = "leaves";
+
+/// How much of the log is read at once.
+const CHUNK: usize = 1 << 20;
+
+/// What the records add up to.
+#[derive(Debug, Default)]
+pub(super) struct Replayed {
+    pub(super) book: Book,
+    pub(super) frontier: Frontier,
+    pub(super) tower: Tower,
+    /// Where each record's line ends, newline and all.
+    pub(super) ends: Vec<u64>,
+}
+
+/// Why a line is no next record.
+pub(super) const UNREADABLE: &str = "a record does not read";
+const UNRULY: &str = "a record does not follow from the ones before";
+
+impl Replayed {
+    /// Bytes of the log so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Takes the next line, without its newline; nothing has changed if it is none.
+    pub(super) fn take(&mut self, line: &[u8]) -> Result<Entry, &'static str> {
+        let entry: Entry = serde_json::from_slice(line).map_err(|_| UNREADABLE)?;
+        self.book.apply(&entry).map_err(|_| UNRULY)?;
+        let leaf = merkle::leaf_hash(line);
+        self.frontier.push(leaf);
+        self.tower.push(leaf);
+        self.ends.push(self.bytes() + line.len() as u64 + 1);
+        Ok(entry)
+    }
+}
+
+/// One line of the log.
+pub(super) enum Line {
+    /// With its newline, which is not in the buffer.
+    Whole,
+    /// Without one, or longer than a record can be.
+    Cut,
+    /// There is no more.
+    End,
+}
+
+/// Reads one line into an emptied buffer.
+pub(super) fn next_line<R: BufRead>(reader: &mut R, line: &mut Vec<u8>) -> io::Result<Line> {
+    line.clear();
+    reader.take(LARGEST_ENTRY as u64 + 1).read_until(b'\n', line)?;
+    Ok(match line.last() {
+        None => Line::End,
+        Some(b'\n') => {
+            line.pop();
+            Line::Whole
+        }
+        Some(_) => Line::Cut,
+    })
+}
+
+/// A part of the log, read in large pieces.
+pub(super) fn lines<D: Disk>(disk: &mut D, at: u64, end: u64) -> BufReader<Span<'_, D>> {
+    // A group of a few records needs no large buffer.
+    let room = usize::try_from(end.saturating_sub(at)).map_or(CHUNK, |bytes| bytes.clamp(1, CHUNK));
+    BufReader::with_capacity(room, Span { disk, name: LOG, at, end: end.max(at) })
+}
+
+/// The newer of the two heads.
+pub(super) struct Newest {
+    pub(super) head: Head,
+    /// The other slot is neither the head before nor, at the very beginning, blank.
+    pub(super) other_torn: bool,
+}
+
+/// Finds the newest head; `None` where none was ever finished.
+pub(super) fn newest<D: Disk>(disk: &mut D) -> Result<Option<Newest>, LedgerError> {
+    let slots = head::read(&read_all(disk, HEAD).map_err(LedgerError::Unopened)?);
+    for slot in &slots {
+        match slot {
+            Slot::Newer(found) => return Err(LedgerError::Newer { found: *found, known: FORMAT }),
+            Slot::Rotten => return Err(LedgerError::damaged(None, "a bit of its head has changed")),
+            Slot::Whole(_) | Slot::Blank | Slot::Torn => {}
+        }
+    }
+    let [first, second] = slots;
+    Ok(match (first, second) {
+        (Slot::Whole(one), Slot::Whole(other)) => {
+            if one.generation.abs_diff(other.generation) != 1 {
+                return Err(LedgerError::damaged(None, "its two heads do not follow each other"));
+            }
+            let head = if one.generation > other.generation { one } else { other };
+            Some(Newest { head, other_torn: false })
+        }
+        (Slot::Whole(head), other) | (other, Slot::Whole(head)) => {
+            let other_torn = other != Slot::Blank || head.generation > 0;
+            Some(Newest { head, other_torn })
+        }
+        _ => None,
+    })
+}
+
+/// The checkpoint of a head, if this key has signed it.
+pub(super) fn signed(head: &Head, key: &VerifierKey) -> Result<SignedCheckpoint, LedgerError> {
+    let keys = Keys { origin: key.name().to_owned(), log: vec![key.clone()], witnesses: Vec::new() };
+    let signed = keys.open(head.note.as_bytes());
+    signed.map_err(|_| LedgerError::damaged(None, "its head is not signed by this node's key"))
+}
+
+/// Every record that a head covers, and nothing else.
+pub(super) fn covered<D: Disk>(
+    disk: &mut D,
+    head: &Head,
+    checkpoint: &Checkpoint,
+    mut each: impl FnMut(&Entry),
+) -> Result<Replayed, LedgerError> {
+    let mut replayed = Replayed::default();
+    let mut line = Vec::new();
+    let problem = {
+        let mut reader = lines(disk, 0, head.bytes);
+        loop {
+            match next_line(&mut reader, &mut line).map_err(LedgerError::Unopened)? {
+                Line::Whole => match replayed.take(&line) {
+                    Ok(entry) => each(&entry),
+                    Err(problem) => break Some(problem),
+                },
+                Line::Cut => break Some(UNREADABLE),
+                Line::End => break None,
+            }
+        }
+    };
+    let whole = replayed.frontier.size() == checkpoint.size
+        && replayed.frontier.root() == checkpoint.root
+        && replayed.bytes() == head.bytes;
+    match problem {
+        None if whole => Ok(replayed),
+        _ => {
+            let read_until = problem.map(|_| replayed.frontier.size() + 1);
+            let problem = problem.unwrap_or("the records are not those that its head covers");
+            let seq = first_changed(disk, head, checkpoint).map_err(LedgerError::Unopened)?.or(read_until);
+            Err(LedgerError::damaged(seq, problem))
+        }
+    }
+}
+
+/// The first record whose hash is not the one that was kept beside it, if what was kept is what the head covers.
+fn first_changed<D: Disk>(disk: &mut D, head: &Head, checkpoint: &Checkpoint) -> io::Result<Option<u64>> {
+    let kept = read_all(disk, LEAVES)?;
+    let size = usize::try_from(checkpoint.size).unwrap_or(usize::MAX);
+    let kept: Vec<TreeHash> =
+        kept.as_chunks::<32>().0.iter().take(size).copied().map(TreeHash::new).collect();
+    if kept.len() != size || merkle::root(&kept) != checkpoint.root {
+        return Ok(None);
+    }
+    let mut reader = lines(disk, 0, head.bytes);
+    let mut line = Vec::new();
+    for (index, leaf) in kept.iter().enumerate() {
+        let same =
+            matches!(next_line(&mut reader, &mut line)?, Line::Whole) && merkle::leaf_hash(&line) == *leaf;
+        if !same {
+            return Ok(Some(index as u64 + 1));
+        }
+    }
+    Ok(None)
+}
