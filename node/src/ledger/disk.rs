@@ -69,6 +69,9 @@ pub(super) struct Span<'a, D> {
 
 impl<D: Disk> Read for Span<'_, D> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.end {
+            return Ok(0);
+        }
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let most = buffer.len().min(left);
         let read = self.disk.read(self.name, self.at, &mut buffer[..most])?;

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(flood.ripe(at(60), false), [("loud".to_owned(), dropped)]);
         assert!(!flood.waits());
         // In the long run one a second, and a clock that swings makes it no more.
-        let written = (0..1_000).filter(|step| flood.admits("loud", at(100 + step % 2))).count();
+        let written = (0..1_000_i64).filter(|step| flood.admits("loud", at(100 + step % 2))).count();
         assert_eq!(written as u64, 100 + 1);
         assert!(flood.waits());
         assert_eq!(flood.ripe(at(0), true).len(), 1);

@@ -2,7 +2,8 @@
 //!
 //! Two slots take turns, so that one is whole whatever happens to the other while it is written. Every byte of a slot
 //! stands under its hash. A slot that was being written when the power went is told from one whose bits rotted: the
-//! latter differs in one bit from a slot that is right, and of that a torn one has a chance of 2⁻²⁴⁰.
+//! latter differs in one bit from a slot that is right. One that was cut short never does, because the first and the
+//! last byte that are written are never like the ones that they replace: what is half old and half new is far from both.
 
 use sha2::{Digest, Sha256};
 
@@ -15,10 +16,14 @@ pub(super) const SLOT: usize = 512;
 /// From one slot to the next: no page, and no sector of a disk with large ones, belongs to both. In between are zeros.
 const APART: usize = 4096;
 
-const TITLE: &str = "tacit ledger head ";
+/// Follows the first mark.
+const TITLE: &str = " tacit ledger head ";
 
-/// `sha256 `, 64 hex digits and a newline, at the end of a slot.
+/// `sha256 `, 64 hex digits and a mark, at the end of a slot.
 const SEAL: usize = 72;
+
+/// The first and the last byte of a slot: any byte differs in four bits or more from one of these.
+const MARKS: [u8; 2] = *b"U*";
 
 /// A head: what is told to be durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,27 +57,31 @@ impl Head {
         (self.generation % 2) * APART as u64
     }
 
-    /// The bytes of its slot; `None` for a checkpoint that is too long for it.
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+    /// The bytes of its slot, which now ends with the byte `last`; `None` if the checkpoint is too long for it.
+    pub(super) fn encode(&self, last: u8) -> Option<Vec<u8>> {
         let Self { generation, bytes, note } = self;
-        let text = format!("{TITLE}{FORMAT}\ngeneration {generation}\nbytes {bytes}\n\n{note}");
+        let [one, other] = MARKS;
+        let mark = if (one ^ last).count_ones() > 3 { one } else { other };
+        let begin = char::from(mark);
+        let text = format!("{begin}{TITLE}{FORMAT}\ngeneration {generation}\nbytes {bytes}\n\n{note}");
         let mut slot = text.into_bytes();
         if slot.len() > SLOT - SEAL {
             return None;
         }
         slot.resize(SLOT - SEAL, b'\n');
-        let seal = seal(&slot);
+        let seal = seal(&slot, mark);
         slot.extend_from_slice(&seal);
         Some(slot)
     }
 
     fn parse(slot: &[u8]) -> Option<Self> {
         let (text, sealed) = slot.split_at_checked(SLOT - SEAL)?;
-        if seal(text) != *sealed {
+        let text = std::str::from_utf8(text).ok()?;
+        let mark = *text.as_bytes().first()?;
+        if !MARKS.contains(&mark) || seal(text.as_bytes(), mark) != *sealed {
             return None;
         }
-        let text = std::str::from_utf8(text).ok()?;
-        let rest = text.strip_prefix(TITLE)?.strip_prefix("1\ngeneration ")?;
+        let rest = text[1..].strip_prefix(TITLE)?.strip_prefix("1\ngeneration ")?;
         let (generation, rest) = rest.split_once("\nbytes ")?;
         let (bytes, note) = rest.split_once("\n\n")?;
         // Trailing newlines are filler; a note ends with one.
@@ -115,8 +124,8 @@ pub(super) fn read(file: &[u8]) -> [Slot; 2] {
     [Slot::read(&slots[0], 0), Slot::read(&slots[1], 1)]
 }
 
-fn seal(text: &[u8]) -> [u8; SEAL] {
-    let mut seal = [b'\n'; SEAL];
+fn seal(text: &[u8], mark: u8) -> [u8; SEAL] {
+    let mut seal = [mark; SEAL];
     seal[..7].copy_from_slice(b"sha256 ");
     for (pair, byte) in seal[7..71].chunks_exact_mut(2).zip(Sha256::digest(text)) {
         pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
@@ -127,7 +136,7 @@ fn seal(text: &[u8]) -> [u8; SEAL] {
 
 /// The format that a slot claims to have.
 fn format(slot: &[u8]) -> Option<u64> {
-    let digits = slot.strip_prefix(TITLE.as_bytes())?;
+    let digits = slot.get(1..)?.strip_prefix(TITLE.as_bytes())?;
     let end = digits.iter().position(|byte| *byte == b'\n')?;
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
@@ -135,11 +144,15 @@ fn format(slot: &[u8]) -> Option<u64> {
 /// Whether one flipped bit makes a slot whole.
 fn is_rotten(slot: &[u8]) -> bool {
     let Some((text, sealed)) = slot.split_at_checked(SLOT - SEAL) else { return false };
-    let differing = |one: &[u8], other: &[u8]| -> u32 {
-        one.iter().zip(other).map(|(one, other)| (one ^ other).count_ones()).sum()
+    let differing = |seal: [u8; SEAL]| -> u32 {
+        seal.iter().zip(sealed).map(|(one, other)| (one ^ other).count_ones()).sum()
     };
-    if differing(&seal(text), sealed) == 1 {
+    if differing(seal(text, text[0])) == 1 {
         return true;
+    }
+    // The rest of the seal has to be right then.
+    if sealed[..7] != *b"sha256 " || !MARKS.contains(&sealed[71]) {
+        return false;
     }
     let mut text = text.to_vec();
     // The hash of what stands before a byte is the same for its eight bits.
@@ -148,7 +161,8 @@ fn is_rotten(slot: &[u8]) -> bool {
         for bit in 0..8 {
             text[at] ^= 1 << bit;
             let hash = before.clone().chain_update(&text[at..]).finalize();
-            let fits = sealed[7..71].chunks_exact(2).zip(hash).all(|(pair, byte)| hex(pair) == Some(byte));
+            let fits = text[0] == sealed[71]
+                && sealed[7..71].chunks_exact(2).zip(hash).all(|(pair, byte)| hex(pair) == Some(byte));
             text[at] ^= 1 << bit;
             if fits {
                 return true;

@@ -34,7 +34,7 @@ use super::{
     disk::{Disk, Span, write_all},
     draft::{Act, Cost, Draft},
     flood::Flood,
-    head::{FORMAT, Head},
+    head::{self, FORMAT, Head},
     replay::{self, HEAD, LEAVES, LOG, Line, Newest, Replayed},
     tower::Tower,
 };
@@ -166,7 +166,7 @@ impl<D: Disk> Journal<D> {
         let fresh = replayed.ends.len() == told;
         match &newest {
             // A head is written after its records; so a head that was cut short has left records behind.
-            Some(newest) if newest.other_torn && fresh => {
+            Some(newest) if newest.other_torn && fresh && rest.is_none() => {
                 return Err(LedgerError::damaged(None, "one of its two heads is gone"));
             }
             Some(_) => {}
@@ -180,6 +180,7 @@ impl<D: Disk> Journal<D> {
         let begun = !ends.is_empty();
         let bytes = ends.last().copied().unwrap_or(0);
         let leaves = tower.leaves()[told..].to_vec();
+        let unsettled = !fresh || newest.as_ref().is_some_and(|newest| newest.other_torn);
         let mut journal = Self {
             signer,
             key,
@@ -195,18 +196,24 @@ impl<D: Disk> Journal<D> {
             disk,
             shared,
         };
-        let broken = |broken: Broken| broken.error();
-        journal.settle(head.map_or(0, |head| head.bytes), rest).map_err(|error| broken(full(error)))?;
+        journal.settle(head.map_or(0, |head| head.bytes), rest).map_err(|error| full(error).error())?;
         *journal.shared.book.write().unwrap_or_else(PoisonError::into_inner) = book;
         journal.show(head, tower, ends, told)?;
+        // The torn rest is what shows that a torn head is no damage: it is cut off when both heads are whole again.
+        if unsettled {
+            journal.sync(LOG).and_then(|()| journal.write_head()).map_err(|broken| broken.error())?;
+        }
+        if rest.is_some() {
+            journal.disk.truncate(LOG, bytes).map_err(|error| full(error).error())?;
+        }
         if !begun {
             let body =
                 json!({ "format": FORMAT, "origin": journal.key.name(), "key": journal.key.to_string() });
             journal.stage_note(Kind::Open, None, "begun", body, now)?;
         }
         journal.close_runs(now)?;
-        if !journal.staged.leaves.is_empty() || !journal.unheaded.leaves.is_empty() {
-            journal.flush().map_err(|problem| problem.error())?;
+        if !journal.staged.leaves.is_empty() {
+            journal.flush().map_err(|broken| broken.error())?;
         }
         journal.mend_leaves();
         Ok(journal)
@@ -217,8 +224,8 @@ impl<D: Disk> Journal<D> {
         &self.key
     }
 
-    /// Makes what the process before left behind fit to go on from: the torn rest put aside and cut off, and what was
-    /// taken over written anew, because a disk that failed to write it may show it all the same.
+    /// Makes what the process before left behind fit to go on from: the torn rest is put aside, and what was taken
+    /// over is written anew, because a disk that failed to write it may show it all the same.
     fn settle(&mut self, head_bytes: u64, rest: Option<u64>) -> io::Result<()> {
         let disk = &mut self.disk;
         let made = disk.size(LOG)?.is_none() | disk.size(HEAD)?.is_none() | disk.size(LEAVES)?.is_none();
@@ -244,7 +251,6 @@ impl<D: Disk> Journal<D> {
             write_all(disk, &name, 0, &torn)?;
             disk.sync(&name)?;
             disk.sync_dir()?;
-            disk.truncate(LOG, self.bytes)?;
         }
         if self.bytes > head_bytes {
             let taken = read_span(disk, head_bytes, self.bytes)?;
@@ -496,7 +502,11 @@ impl<D: Disk> Journal<D> {
         let sign = |message: &[u8]| self.signer.sign(message);
         let signed = SignedCheckpoint::sign(checkpoint, &self.key, sign).map_err(Broken::Unsigned)?;
         let head = Head { generation: self.generation, bytes: self.bytes, note: signed.note().to_string() };
-        let Some(slot) = head.encode() else {
+        let mut last = [0];
+        // Beyond the end of the file there is nothing to read, and nothing is as good as zero.
+        let at = head.offset() + head::SLOT as u64 - 1;
+        self.disk.read(HEAD, at, &mut last).map_err(full)?;
+        let Some(slot) = head.encode(last[0]) else {
             return Err(Broken::Unsigned(CheckpointFault::MalformedLines));
         };
         if let Err(error) = write_all(&mut self.disk, HEAD, head.offset(), &slot) {

@@ -138,6 +138,9 @@ pub(super) fn covered<D: Disk>(
     checkpoint: &Checkpoint,
     mut each: impl FnMut(&Entry),
 ) -> Result<Replayed, LedgerError> {
+    if disk.size(LOG).map_err(LedgerError::Unopened)?.is_none() {
+        return Err(LedgerError::damaged(Some(1), "the log is gone"));
+    }
     let mut replayed = Replayed::default();
     let mut line = Vec::new();
     let problem = {
