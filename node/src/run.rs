@@ -18,7 +18,7 @@ pub use steps::Events;
 
 use crate::{
     control::Reply,
-    exchange::{Answering, Aside, Asking, ExchangeError, Question},
+    exchange::{Answering, Aside, Asking, ExchangeError, Question, witness},
     ledger::Reserved,
     link::Incoming,
     policy::Role,
@@ -67,6 +67,8 @@ async fn walk_as_asker(
         // People take their time; what holds is what holds now.
         permitted = steps::permit(rooms, parsed, Role::Asker, request, None).await?;
     }
+    // The partner has seen our log up to here before anything is set aside, and holds us to it.
+    witness::present(rooms, permitted.partner().id()).await?;
     let reserved = kept.insert(rooms.ledger.reserve(permitted, query, Timestamp::now()).await?);
     // The partner walks its own rooms while we read our data.
     let question = Question::about(reserved, request.wait);
@@ -159,6 +161,7 @@ async fn walk_as_answerer(
         // People take their time; what holds is what holds now.
         permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile)).await?;
     }
+    witness::present(rooms, partner).await?;
     let reserved = kept.insert(rooms.ledger.reserve(permitted, question.query, Timestamp::now()).await?);
     if reserved.permitted().plan().is_some() {
         return figures::tell(rooms, reserved, answering).await;

@@ -9,10 +9,13 @@ use tokio::{
 };
 
 use super::socket::{self, ControlError};
-use crate::{config::Home, exchange::papers, report::Report, rooms::Rooms, run};
+use crate::{config::Home, exchange::{papers, witness}, report::Report, rooms::Rooms, run};
 
 /// How often papers that a partner has not got yet are offered again.
 const OFFER_EVERY: Duration = Duration::from_secs(15);
+
+/// How often the partners are shown the newest head of our log.
+const SHOW_EVERY: Duration = Duration::from_secs(60);
 
 /// Questions of partners that are worked on at once.
 const QUESTIONS_AT_ONCE: usize = 16;
@@ -32,8 +35,13 @@ pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(),
         ready(rooms.link.address());
         let mut interrupt = signal(SignalKind::interrupt()).map_err(ControlError::NotListening)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(ControlError::NotListening)?;
-        let questions = answer_questions(rooms.clone());
         let letters = answer_calls(rooms.clone());
+        let questions = async {
+            // A log that was rolled back is noticed before the first answer, not after it (D11).
+            witness::present_to_all(&rooms).await;
+            answer_questions(rooms.clone()).await;
+        };
+        let heads = show_heads(rooms.clone());
         let offers = offer_papers(rooms.clone());
         let commands = async {
             loop {
@@ -51,6 +59,7 @@ pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(),
             () = questions => {}
             () = letters => {}
             () = offers => {}
+            () = heads => {}
             () = commands => {}
             () = rooms.stopped() => {}
             _ = interrupt.recv() => {}
@@ -84,10 +93,19 @@ async fn answer_questions(rooms: Rooms) {
     }
 }
 
-async fn answer_calls(rooms: Rooms) {
+/// Answers what partners call for, as long as the node runs.
+pub(super) async fn answer_calls(rooms: Rooms) {
     while let Some(call) = rooms.link.next_call().await {
         let rooms = rooms.clone();
         tokio::spawn(async move { papers::receive(&rooms, call).await });
+    }
+}
+
+/// Shows the newest head of our log to the partners, from time to time.
+async fn show_heads(rooms: Rooms) {
+    loop {
+        tokio::time::sleep(SHOW_EVERY).await;
+        witness::present_to_all(&rooms).await;
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    desk,
+    desk, serve,
     request::{Event, Line, Reply, Request},
 };
 use crate::{
@@ -111,12 +111,15 @@ pub fn perform(home: &Home, request: Request, events: &mut dyn FnMut(Event)) -> 
         let rooms = Rooms::open(home.clone()).await?;
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let work = desk::perform(&rooms, request, sender);
-        tokio::pin!(work);
+        // A partner that is asked shows the head of its log before it answers.
+        let calls = serve::answer_calls(rooms.clone());
+        tokio::pin!(work, calls);
         let reply = loop {
             tokio::select! {
                 biased;
                 Some(event) = receiver.recv() => events(event),
                 reply = &mut work => break reply,
+                () = &mut calls => {}
             }
         };
         while let Ok(event) = receiver.try_recv() {

@@ -8,6 +8,7 @@
 //! - `reveal`: which of the asker's own customers match
 //! - `aggregate`: noisy figures over one partner's table
 //! - `papers`: contracts carried between partners
+//! - `witness`: the partners' logs, cosigned by each other
 
 mod aggregate;
 mod calibration;
@@ -16,6 +17,7 @@ mod error;
 pub mod papers;
 mod question;
 mod reveal;
+pub mod witness;
 
 pub use calibration::Calibration;
 pub use drive::Watch;

@@ -1,4 +1,4 @@
-//! Contracts on their way between partners.
+//! Calls between partners: contracts on their way, and heads of logs to be cosigned (see `witness`).
 //!
 //! A signed document is offered to every partner in it until that partner has it in the same state. The
 //! document proves itself (signatures over its id), so carrying it by file is just as good.
@@ -16,7 +16,12 @@ use crate::{link::IncomingCall, policy::day, report::Report, rooms::Rooms};
 /// What is called over the link, besides questions.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Call {
+pub(super) enum Call {
+    /// The newest head of the caller's log, to be cosigned.
+    Head {
+        /// The body of an `add-checkpoint`.
+        request: String,
+    },
     /// A contract's document, as far as it is signed.
     Contract {
         /// JSON, as `tacit contract export` writes it.
@@ -27,7 +32,17 @@ enum Call {
 /// What is said to a call.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum Said {
+pub(super) enum Said {
+    /// The head is kept.
+    Cosigned {
+        /// The line for the note.
+        line: String,
+    },
+    /// The head does not begin with the one that was seen.
+    Seen {
+        /// That one, as its log signed it.
+        note: String,
+    },
     /// Taken; here is how the document stands on this side.
     Contract {
         /// JSON.
@@ -46,20 +61,24 @@ enum Said {
 /// The link's, if the partner cannot be reached; a refusal by the partner's node.
 pub async fn offer(rooms: &Rooms, partner: PartnerId, contract: &str) -> Result<(), Report> {
     let document = export(rooms, contract)?;
-    let call = Call::Contract { document };
-    // Invariant: an enum of strings always has a JSON form.
-    let body = serde_json::to_vec(&call).unwrap_or_default();
-    let answer = rooms.link.call(partner, body).await?;
     let name = rooms.partner_name(partner).unwrap_or_default();
-    match serde_json::from_slice(&answer) {
-        Ok(Said::Contract { document }) => {
+    match say(rooms, partner, &Call::Contract { document }).await? {
+        Some(Said::Contract { document }) => {
             rooms.take_contract(&document, Some(partner)).await?;
             rooms.delivered(partner, contract, fingerprint(&document));
             Ok(())
         }
-        Ok(Said::Refused { code }) => Err(super::ExchangeError::Refused { partner: name, code }.into()),
-        Err(_) => Err(super::ExchangeError::OutOfPlace { partner: name, expected: "a contract" }.into()),
+        Some(Said::Refused { code }) => Err(super::ExchangeError::Refused { partner: name, code }.into()),
+        _ => Err(super::ExchangeError::OutOfPlace { partner: name, expected: "a contract" }.into()),
     }
+}
+
+/// Calls a partner; `None` if what it says is not of this grammar.
+pub(super) async fn say(rooms: &Rooms, partner: PartnerId, call: &Call) -> Result<Option<Said>, Report> {
+    // Invariant: an enum of strings always has a JSON form.
+    let body = serde_json::to_vec(call).unwrap_or_default();
+    let answer = rooms.link.call(partner, body).await?;
+    Ok(serde_json::from_slice(&answer).ok())
 }
 
 /// Offers whatever a partner has not got yet, as it stands here. Partners out of reach are left for later.
@@ -84,6 +103,7 @@ pub async fn offer_all(rooms: &Rooms) {
 pub async fn receive(rooms: &Rooms, call: IncomingCall) {
     let from = call.partner;
     let said = match serde_json::from_slice(&call.body) {
+        Ok(Call::Head { request }) => super::witness::consider(rooms, from, &request).await,
         Ok(Call::Contract { document }) => match rooms.take_contract(&document, Some(from)).await {
             Ok(id) => match export(rooms, &id.to_string()) {
                 Ok(document) => {

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, RwLock, watch};
 use crate::{
     config::{Config, Home, HomeLock, Identity, TlsIdentity, Unlock},
     exchange::Rules,
-    ledger::{Ledger, LedgerError},
+    ledger::{Heads, Kept, Ledger, LedgerError},
     link::{Card, Link, Partners, Settings},
     policy::{
         Approvals, Contracts,
@@ -49,6 +49,10 @@ pub struct Rooms {
     pub approvals: Arc<Approvals>,
     /// What was asked and answered.
     pub ledger: Ledger,
+    /// What partners have seen of it, and we of theirs.
+    pub heads: Arc<Heads>,
+    /// Noisy answers that were paid for.
+    pub kept: Kept,
     /// The way to the partners.
     pub link: Link,
     /// Who takes no part any more.
@@ -106,6 +110,8 @@ impl Rooms {
             contracts: Arc::new(Contracts::open(home.contracts_dir())?),
             approvals: Arc::new(Approvals::open(home.approvals_dir())?),
             ledger: open_ledger(&home, &identity).await?,
+            heads: Arc::new(Heads::at(&home.ledger_dir())),
+            kept: Kept::at(&home.ledger_dir()),
             link: Link::bind(settings, Arc::clone(&identity), Arc::clone(&partners))?,
             withdrawn: Arc::new(RwLock::new(Withdrawn::open(&home.consent_dir())?)),
             papers: Arc::default(),

@@ -1,0 +1,251 @@
+//! Partners witness each other's logs.
+//!
+//! The attack it stops: a log that is rewritten, rolled back or shown to two readers in two forms. Before each
+//! question and on a timer a node shows its newest head to the partner, with the proof that it begins with the one
+//! the partner saw last; the partner keeps it and cosigns (C2SP `tlog-witness` and `tlog-cosignature`, carried in
+//! calls over the link instead of HTTP). A partner that has seen more of our log than we have does not need to be
+//! believed: it shows a head that **we** signed, and then this node answers and asks nothing any more (D11).
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use serde_json::json;
+use tacit_protocol::{
+    ids::PartnerId,
+    log::{
+        merkle::MerkleFault,
+        checkpoint::{Keys, SignedCheckpoint, WitnessKey, origin},
+        note::{NoteFault, Signature, SignatureKind, VerifierKey},
+        witness::{AddCheckpoint, WitnessRefusal},
+    },
+};
+
+use super::{
+    ExchangeError,
+    papers::{Call, Said, say},
+};
+use crate::{
+    ledger::{Considered, Kind, LedgerError},
+    report::{Class, Detail, Refusal, Report},
+    rooms::{Rooms, blocking},
+};
+
+/// A cosignature of this age is asked for again, even where the log has not grown: its time is a witness, too.
+const STALE_AFTER: i64 = 60;
+
+/// How long one partner may take when several are asked.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The partner's word on our log, or ours on the partner's, could not be had or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessError {
+    /// What was seen cannot be read or written.
+    #[error("what partners have seen of this node's log cannot be read or kept")]
+    Unkept(#[source] std::io::Error),
+    /// The tree has no such sizes.
+    #[error("the log cannot be proven to begin with what a partner has seen of it")]
+    NoProof(#[source] MerkleFault),
+}
+
+impl Refusal for WitnessError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unkept(_) => "E-WITNESS-UNKEPT",
+            Self::NoProof(_) => "E-WITNESS-NO-PROOF",
+        }
+    }
+
+    fn class(&self) -> Class {
+        Class::Failed
+    }
+
+    fn details(&self) -> Vec<Detail> {
+        let mend = "check ledger/cosigned in the node's home: permissions, disk; then `tacit audit verify`";
+        vec![Detail::new("who", "the operator of this node"), Detail::new("would do", mend)]
+    }
+
+    fn retry_helps(&self) -> bool {
+        false
+    }
+}
+
+/// Shows our newest head to a partner and keeps its cosignature.
+///
+/// # Errors
+/// The partner cannot be reached or refuses; [`LedgerError::RolledBack`](crate::ledger::LedgerError::RolledBack) and
+/// [`LedgerError::Forked`](crate::ledger::LedgerError::Forked) if it shows a
+/// head of ours that our log does not have, after which the ledger sets nothing aside any more.
+pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
+    let name = rooms.partner_name(partner).unwrap_or_default();
+    let out_of_place =
+        |expected| Report::from(ExchangeError::OutOfPlace { partner: name.clone(), expected });
+    let keys = own_keys(rooms);
+    let mut known = rooms.heads.cosigned(partner, &keys).map_err(WitnessError::Unkept)?;
+    if let Some(known) = &known {
+        // Our own file may know more of our log than the log itself.
+        compare(rooms, &name, known)?;
+    }
+    for _ in 0..2 {
+        let Some(mut head) = rooms.ledger.head() else { return Ok(()) };
+        let (old, size) = (known.as_ref().map_or(0, |known| known.head().size), head.head().size);
+        if old == size && known.as_ref().is_some_and(|known| is_fresh(known, &keys, Timestamp::now())) {
+            return Ok(());
+        }
+        let proof = rooms.ledger.consistency(old, size).map_err(WitnessError::NoProof)?;
+        let request = AddCheckpoint::new(old, proof, &head).to_string();
+        match say(rooms, partner, &Call::Head { request }).await? {
+            Some(Said::Cosigned { line }) => {
+                let line = Signature::parse_lines(line.as_bytes()).ok().and_then(|lines| lines.into_iter().next());
+                let witness = keys_of(rooms, partner).map(|theirs| theirs.witness);
+                let added = line.zip(witness).map(|(line, witness)| head.add_cosignature(line, &witness));
+                let Some(Ok(time)) = added else { return Err(out_of_place("a cosignature of our head")) };
+                rooms.heads.keep_cosigned(partner, &head).map_err(WitnessError::Unkept)?;
+                rooms.ledger.witnessed(time);
+                return Ok(());
+            }
+            Some(Said::Seen { note }) => {
+                let Ok(seen) = keys.open(note.as_bytes()) else {
+                    return Err(out_of_place("a head that this node has signed"));
+                };
+                compare(rooms, &name, &seen)?;
+                if seen.head().size == old {
+                    return Err(out_of_place("a cosignature: the head is proven to begin with the one it has"));
+                }
+                known = Some(seen);
+            }
+            Some(Said::Refused { code }) => {
+                return Err(ExchangeError::Refused { partner: name, code }.into());
+            }
+            Some(Said::Contract { .. }) | None => return Err(out_of_place("a word on our head")),
+        }
+    }
+    Err(out_of_place("one head of our log, not another each time"))
+}
+
+/// Holds a head that we have signed against our log. Where the log does not have it, nothing is set aside any more.
+fn compare(rooms: &Rooms, partner: &str, seen: &SignedCheckpoint) -> Result<(), LedgerError> {
+    let (theirs, root) = (seen.head().size, seen.head().root);
+    let ours = rooms.ledger.head().map_or(0, |head| head.head().size);
+    let partner = partner.to_owned();
+    let fault = if theirs > ours {
+        LedgerError::RolledBack { partner, theirs, ours }
+    } else if rooms.ledger.root_at(theirs).is_ok_and(|own| own == root) {
+        return Ok(());
+    } else {
+        LedgerError::Forked { partner, size: theirs }
+    };
+    rooms.ledger.fence(&fault);
+    Err(fault)
+}
+
+fn is_fresh(head: &SignedCheckpoint, keys: &Keys, now: Timestamp) -> bool {
+    let cosigned = keys.cosigned(head).unwrap_or_default();
+    cosigned.iter().any(|by| {
+        let time = i64::try_from(by.time).unwrap_or(i64::MAX);
+        (now.as_second() - STALE_AFTER..=now.as_second()).contains(&time)
+    })
+}
+
+/// Shows our head to every partner that can be reached now.
+pub async fn present_to_all(rooms: &Rooms) {
+    let partners = rooms.partners.list();
+    join_all(partners.iter().map(async |partner| {
+        match tokio::time::timeout(PATIENCE, present(rooms, partner.card().id())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(report)) if report.code.starts_with("E-LEDGER-") => {
+                tracing::error!(code = %report.code, partner = partner.card().name(), "{}", report.message);
+            }
+            Ok(Err(report)) => {
+                tracing::debug!(code = %report.code, "a partner has not seen our newest head");
+            }
+            Err(_) => tracing::debug!("a partner took too long to see our newest head"),
+        }
+    }))
+    .await;
+}
+
+/// Considers a partner's head; cosigns it once it is kept.
+pub async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -> Said {
+    let refused = |code: &str| Said::Refused { code: code.to_owned() };
+    let Some(theirs) = keys_of(rooms, partner) else { return refused("E-WITNESS-UNKNOWN-LOG") };
+    let request = match AddCheckpoint::parse(request.as_bytes()) {
+        Ok(request) => request,
+        Err(_) => return refused("E-WITNESS-MALFORMED"),
+    };
+    let heads = std::sync::Arc::clone(&rooms.heads);
+    let considered = blocking(move || heads.consider(partner, &theirs.log, &request)).await;
+    match considered {
+        Err(error) => {
+            tracing::error!(%error, "a partner's head could not be kept, so it is not cosigned");
+            refused("E-WITNESS-NOT-KEPT")
+        }
+        Ok(Considered::Kept(accepted)) => {
+            let time = Timestamp::now().as_second().unsigned_abs();
+            let line = own_witness_key(rooms)
+                .and_then(|witness| accepted.cosign(&witness, time, |text| rooms.identity.sign(text)));
+            match line {
+                Ok(line) => Said::Cosigned { line: line.to_string() },
+                Err(_) => refused("E-WITNESS-CLOCK"),
+            }
+        }
+        Ok(Considered::Refused { refusal, known }) => {
+            if matches!(refusal, WitnessRefusal::Forked | WitnessRefusal::Inconsistent(_)) {
+                on_record(rooms, partner, &refusal).await;
+            }
+            match (refusal, known) {
+                (
+                    WitnessRefusal::Forked | WitnessRefusal::Inconsistent(_) | WitnessRefusal::Stale { .. },
+                    Some(note),
+                ) => Said::Seen { note },
+                (WitnessRefusal::BadSignature, _) => refused("E-WITNESS-SIGNATURE"),
+                (WitnessRefusal::UnknownOrigin, _) => refused("E-WITNESS-UNKNOWN-LOG"),
+                _ => refused("E-WITNESS-MALFORMED"),
+            }
+        }
+    }
+}
+
+/// A partner whose log does not go on where it ended is an incident, whatever the reason.
+async fn on_record(rooms: &Rooms, partner: PartnerId, refusal: &WitnessRefusal) {
+    let what = match refusal {
+        WitnessRefusal::Forked => "E-WITNESS-FORKED",
+        _ => "E-WITNESS-INCONSISTENT",
+    };
+    let body = json!({ "log": origin(&partner), "status": refusal.status() });
+    let name = rooms.partner_name(partner);
+    let noted = rooms.ledger.note(Kind::Partner, None, name, what, body, Timestamp::now()).await;
+    if let Err(error) = noted {
+        tracing::error!(%error, "a partner's false head could not be recorded");
+    }
+}
+
+/// Under which keys a partner's log is signed, and how it cosigns ours.
+struct Theirs {
+    log: Keys,
+    witness: VerifierKey,
+}
+
+fn keys_of(rooms: &Rooms, partner: PartnerId) -> Option<Theirs> {
+    let trusted = rooms.partners.trusted();
+    let key = *trusted.by_id(partner)?.card().signing_key();
+    let log = VerifierKey::new(&origin(&partner), SignatureKind::Ed25519, key).ok()?;
+    let witness = VerifierKey::new(&origin(&partner), SignatureKind::Cosignature, key).ok()?;
+    Some(Theirs { log: Keys { origin: origin(&partner), log: vec![log], witnesses: Vec::new() }, witness })
+}
+
+/// Under which keys our own log is signed and cosigned.
+pub fn own_keys(rooms: &Rooms) -> Keys {
+    let me = origin(&rooms.identity.id());
+    let log = VerifierKey::new(&me, SignatureKind::Ed25519, rooms.identity.signing_key());
+    let witnesses = rooms.partners.list().into_iter().filter_map(|partner| {
+        let key = keys_of(rooms, partner.card().id())?.witness;
+        Some(WitnessKey { who: partner.card().name().to_owned(), key })
+    });
+    Keys { log: log.into_iter().collect(), witnesses: witnesses.collect(), origin: me }
+}
+
+fn own_witness_key(rooms: &Rooms) -> Result<VerifierKey, NoteFault> {
+    let me = origin(&rooms.identity.id());
+    VerifierKey::new(&me, SignatureKind::Cosignature, rooms.identity.signing_key())
+}
