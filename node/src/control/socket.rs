@@ -112,19 +112,19 @@ pub fn perform(home: &Home, request: Request, events: &mut dyn FnMut(Event)) -> 
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let work = desk::perform(&rooms, request, sender);
         // A partner that is asked shows the head of its log before it answers.
-        let calls = serve::answer_calls(rooms.clone());
-        tokio::pin!(work, calls);
+        let calls = tokio::spawn(serve::answer_calls(rooms.clone()));
+        tokio::pin!(work);
         let reply = loop {
             tokio::select! {
                 biased;
                 Some(event) = receiver.recv() => events(event),
                 reply = &mut work => break reply,
-                () = &mut calls => {}
             }
         };
         while let Ok(event) = receiver.try_recv() {
             events(event);
         }
+        calls.abort();
         rooms.close().await;
         reply
     })
