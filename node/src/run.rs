@@ -9,12 +9,14 @@ mod explain;
 mod figures;
 mod price;
 mod steps;
+mod till;
 
 use jiff::Timestamp;
 use tacit_protocol::ids::{PartnerId, QueryId};
 
 pub use explain::explain;
 pub use steps::Events;
+pub use till::quoted;
 
 use crate::{
     control::Reply,
@@ -69,9 +71,9 @@ async fn walk_as_asker(
     }
     // The partner has seen our log up to here before anything is set aside, and holds us to it.
     witness::present(rooms, permitted.partner().id()).await?;
-    let reserved = kept.insert(rooms.ledger.reserve(permitted, query, Timestamp::now()).await?);
+    let (reserved, question) = till::ask(rooms, permitted, query, request.wait).await?;
+    let reserved = kept.insert(reserved);
     // The partner walks its own rooms while we read our data.
-    let question = Question::about(reserved, request.wait);
     let asking = channel.insert(Asking::open(&rooms.link, reserved, &question).await?);
     if reserved.permitted().plan().is_some() {
         return figures::take(rooms, reserved, asking, request.wait, events).await;
@@ -162,9 +164,10 @@ async fn walk_as_answerer(
         permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile)).await?;
     }
     witness::present(rooms, partner).await?;
-    let reserved = kept.insert(rooms.ledger.reserve(permitted, question.query, Timestamp::now()).await?);
+    let (reserved, paid) = till::answer(rooms, permitted, question).await?;
+    let reserved = kept.insert(reserved);
     if reserved.permitted().plan().is_some() {
-        return figures::tell(rooms, reserved, answering).await;
+        return figures::tell(rooms, reserved, paid, answering).await;
     }
     answering.say(Aside::Preparing).await?;
     // From here on the time we take, and whether we fail, depends on data.

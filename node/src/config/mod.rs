@@ -22,6 +22,7 @@ pub use files::FileError;
 pub use home::{Home, HomeLock};
 pub use identity::{Identity, TlsIdentity, partner_id, verify};
 pub use settings::{
-    Config, Congestion, LimitSettings, LinkSettings, LogFormat, LogSettings, UnlockMethod, check_name,
+    BudgetSettings, Config, Congestion, LimitSettings, LinkSettings, LogFormat, LogSettings, UnlockMethod,
+    check_name,
 };
 pub use unlock::{Unlock, UnlockChoice};

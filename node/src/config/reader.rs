@@ -108,6 +108,29 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// A number within a range, as whole `parts` of one, rounded down.
+    pub(super) fn real(
+        &mut self,
+        name: &'static str,
+        least: f64,
+        most: f64,
+        parts: f64,
+    ) -> Result<Option<u64>, ConfigError> {
+        let mend = format!("a number from {least} to {most}");
+        self.take(name, |value| {
+            let number = match value {
+                Value::Float(number) => number,
+                Value::Integer(number) => number as f64,
+                other => return Err((not_a("a number", &other), mend)),
+            };
+            // NaN is in no range. A little is added for what a float cannot hold, and then cut off.
+            if !(least..=most).contains(&number) {
+                return Err((format!("cannot be {number}"), mend));
+            }
+            Ok((number * parts * (1.0 + 1e-12)) as u64)
+        })
+    }
+
     /// A size in bytes within a range.
     pub(super) fn size(
         &mut self,

@@ -29,6 +29,8 @@ pub struct Config {
     pub link: LinkSettings,
     /// What a partner may demand of this machine.
     pub limits: LimitSettings,
+    /// What all partners together may learn of this node's customers.
+    pub budget: BudgetSettings,
     /// How the private keys are unlocked.
     pub unlock: UnlockMethod,
     /// What is written down while the node runs.
@@ -88,6 +90,16 @@ pub struct LimitSettings {
     pub max_session_time: Duration,
 }
 
+/// `[budget]`: a ceiling over what every partner may learn about one population, whatever their contracts say: two
+/// that put together what they know must not know too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetSettings {
+    /// ε, in millionths.
+    pub ceiling_epsilon_micro: u64,
+    /// δ, in units of 10⁻¹⁵.
+    pub ceiling_delta_femto: u64,
+}
+
 /// `[unlock]`: where the secret comes from that the private keys are encrypted under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnlockMethod {
@@ -140,10 +152,11 @@ impl Config {
         };
         let link = LinkSettings::read(top.section("link")?)?;
         let limits = LimitSettings::read(top.section("limits")?)?;
+        let budget = BudgetSettings::read(top.section("budget")?)?;
         let unlock = UnlockMethod::read(top.section("unlock")?)?;
         let log = LogSettings::read(top.section("log")?)?;
         top.finish()?;
-        Ok(Self { name, link, limits, unlock, log })
+        Ok(Self { name, link, limits, budget, unlock, log })
     }
 
     /// The text of a fresh `tacit.toml`: the decisions made, and the defaults as comments.
@@ -187,6 +200,10 @@ addresses = [{addresses}]     # what the card tells partners; after a change, ha
 # max_sessions     = 4          # at a time, with one partner
 # memory           = "1 GiB"    # for reading datasets
 # max_session_time = "6h"
+
+[budget]
+# ceiling_epsilon = 20.0        # over all partners, for one population, for ever
+# ceiling_delta   = 1e-6
 
 [unlock]
 {unlock}
@@ -275,6 +292,17 @@ impl LimitSettings {
             max_session_time: section
                 .duration("max_session_time", seconds(10)..=seconds(30 * 86_400))?
                 .unwrap_or(seconds(6 * 3_600)),
+        };
+        section.finish()?;
+        Ok(settings)
+    }
+}
+
+impl BudgetSettings {
+    fn read(mut section: Section<'_>) -> Result<Self, ConfigError> {
+        let settings = Self {
+            ceiling_epsilon_micro: section.real("ceiling_epsilon", 1e-3, 20.0, 1e6)?.unwrap_or(20_000_000),
+            ceiling_delta_femto: section.real("ceiling_delta", 1e-12, 1e-2, 1e15)?.unwrap_or(1_000_000_000),
         };
         section.finish()?;
         Ok(settings)

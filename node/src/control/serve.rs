@@ -9,7 +9,13 @@ use tokio::{
 };
 
 use super::socket::{self, ControlError};
-use crate::{config::Home, exchange::{papers, witness}, report::Report, rooms::Rooms, run};
+use crate::{
+    config::Home,
+    exchange::{papers, witness},
+    report::Report,
+    rooms::Rooms,
+    run,
+};
 
 /// How often papers that a partner has not got yet are offered again.
 const OFFER_EVERY: Duration = Duration::from_secs(15);
@@ -97,7 +103,7 @@ async fn answer_questions(rooms: Rooms) {
 pub(super) async fn answer_calls(rooms: Rooms) {
     while let Some(call) = rooms.link.next_call().await {
         let rooms = rooms.clone();
-        tokio::spawn(async move { papers::receive(&rooms, call).await });
+        tokio::spawn(async move { papers::receive(&rooms, call, run::quoted).await });
     }
 }
 

@@ -15,8 +15,9 @@ use tokio::{
 };
 
 use super::{
-    desk, serve,
+    desk,
     request::{Event, Line, Reply, Request},
+    serve,
 };
 use crate::{
     config::Home,

@@ -76,6 +76,12 @@ pub enum ExchangeError {
         /// The partner, by name.
         partner: String,
     },
+    /// The asker counts on an earlier answer that is not given again.
+    #[error("{partner} counts on an earlier answer, and the data or the answer is another by now")]
+    NothingToRepeat {
+        /// The partner, by name.
+        partner: String,
+    },
     /// Whoever asked is gone.
     #[error("the question was interrupted")]
     Interrupted,
@@ -98,6 +104,9 @@ fn refusal(partner: &str, code: &str) -> String {
         "E-APPROVAL-PENDING" => format!("nobody at {partner} has decided yet; the request still waits there"),
         "E-APPROVAL-DENIED" => format!("a person at {partner} said no"),
         "E-LIMIT-SESSIONS" => format!("{partner} works on as many questions as it may"),
+        "E-ANSWER-CHANGED" => {
+            format!("{partner}'s data has changed since this was answered: ask again, for its price")
+        }
         "E-PARTNER-FAILED" => format!("{partner}'s node could not finish"),
         code if code.starts_with("E-QUERY-") => {
             format!("{partner} cannot run the question over its columns ({code})")
@@ -118,6 +127,7 @@ impl Refusal for ExchangeError {
             Self::TookTooLong { .. } => "E-LIMIT-TIME",
             Self::TooManySessions { .. } => "E-LIMIT-SESSIONS",
             Self::Silent { .. } => "E-PEER-SILENT",
+            Self::NothingToRepeat { .. } => "E-ANSWER-CHANGED",
             Self::Interrupted => "E-INTERRUPTED",
             Self::NoRandomness => "E-NO-RANDOMNESS",
             Self::TooManyItems { .. } => "E-LIMIT-ITEMS",
@@ -191,6 +201,9 @@ impl Refusal for ExchangeError {
                     "filter further, or raise limits.max_session_time in tacit.toml",
                 )]
             }
+            Self::NothingToRepeat { .. } => {
+                vec![Detail::new("would do", "nothing here; the asker asks again")]
+            }
             Self::TooManySessions { .. } => {
                 vec![Detail::new("would do", "wait until one of them has ended")]
             }
@@ -205,7 +218,8 @@ impl Refusal for ExchangeError {
         match self {
             Self::Link { source, .. } => source.retry_helps(),
             Self::Refused { code, .. } => {
-                ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-LIMIT-SESSIONS"].contains(&code.as_str())
+                ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-LIMIT-SESSIONS", "E-ANSWER-CHANGED"]
+                    .contains(&code.as_str())
             }
             _ => false,
         }

@@ -9,8 +9,9 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tacit_protocol::ids::PartnerId;
+use tacit_protocol::ids::{PartnerId, QueryId};
 
+use super::Question;
 use crate::{link::IncomingCall, policy::day, report::Report, rooms::Rooms};
 
 /// What is called over the link, besides questions.
@@ -21,6 +22,11 @@ pub(super) enum Call {
     Head {
         /// The body of an `add-checkpoint`.
         request: String,
+    },
+    /// Would this question repeat one that was answered?
+    Quote {
+        /// The question as it would be asked.
+        question: Box<Question>,
     },
     /// A contract's document, as far as it is signed.
     Contract {
@@ -37,6 +43,11 @@ pub(super) enum Said {
     Cosigned {
         /// The line for the note.
         line: String,
+    },
+    /// The earlier question, if there is one.
+    Quote {
+        /// Its answer would be given again.
+        repeats: Option<QueryId>,
     },
     /// The head does not begin with the one that was seen.
     Seen {
@@ -99,10 +110,23 @@ pub async fn offer_all(rooms: &Rooms) {
     .await;
 }
 
-/// Answers a partner's call.
-pub async fn receive(rooms: &Rooms, call: IncomingCall) {
+/// Asks a partner whether a question would repeat one that it answered; `None` if not, or if it does not say.
+pub async fn quote(rooms: &Rooms, partner: PartnerId, question: Question) -> Option<QueryId> {
+    match say(rooms, partner, &Call::Quote { question: Box::new(question) }).await {
+        Ok(Some(Said::Quote { repeats })) => repeats,
+        _ => None,
+    }
+}
+
+/// Answers a partner's call. `quoted` is the till's word on what a question would repeat.
+pub async fn receive(
+    rooms: &Rooms,
+    call: IncomingCall,
+    quoted: impl AsyncFnOnce(&Rooms, PartnerId, &Question) -> Option<QueryId>,
+) {
     let from = call.partner;
     let said = match serde_json::from_slice(&call.body) {
+        Ok(Call::Quote { question }) => Said::Quote { repeats: quoted(rooms, from, &question).await },
         Ok(Call::Head { request }) => super::witness::consider(rooms, from, &request).await,
         Ok(Call::Contract { document }) => match rooms.take_contract(&document, Some(from)).await {
             Ok(id) => match export(rooms, &id.to_string()) {

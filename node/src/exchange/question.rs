@@ -10,6 +10,7 @@ use tacit_protocol::ids::{ContractId, QueryId};
 
 use crate::{
     ledger::Reserved,
+    policy::Permitted,
     query::{QueryRequest, Wish},
 };
 
@@ -29,6 +30,9 @@ pub struct Question {
     pub profile: String,
     /// How long the asker waits for a person.
     pub wait: Duration,
+    /// The earlier question whose answer, by the partner's own word, is this one's as well: then it is free.
+    #[serde(default)]
+    pub repeats: Option<QueryId>,
 }
 
 /// The answering node's words before the protocol, and either side's last word if it ends early.
@@ -120,15 +124,20 @@ pub(super) fn take_apart(mut message: Vec<u8>) -> Option<Spoken> {
 
 impl Question {
     /// The question of a reservation, as the partner gets it.
-    pub fn about(reserved: &Reserved, wait: Duration) -> Self {
-        let permitted = reserved.permitted();
+    pub fn about(reserved: &Reserved, wait: Duration, repeats: Option<QueryId>) -> Self {
+        Self { repeats, ..Self::of(reserved.permitted(), reserved.query(), wait) }
+    }
+
+    /// A question that is not asked yet.
+    pub fn of(permitted: &Permitted, query: QueryId, wait: Duration) -> Self {
         Self {
-            query: reserved.query(),
+            query,
             contract: permitted.contract_id(),
             sql: permitted.question_for_partner(),
             purpose: permitted.purpose().to_owned(),
             profile: permitted.terms().identity.profile.name().to_owned(),
             wait,
+            repeats: None,
         }
     }
 

@@ -14,8 +14,8 @@ use serde_json::json;
 use tacit_protocol::{
     ids::PartnerId,
     log::{
-        merkle::MerkleFault,
         checkpoint::{Keys, SignedCheckpoint, WitnessKey, origin},
+        merkle::MerkleFault,
         note::{NoteFault, Signature, SignatureKind, VerifierKey},
         witness::{AddCheckpoint, WitnessRefusal},
     },
@@ -26,7 +26,7 @@ use super::{
     papers::{Call, Said, say},
 };
 use crate::{
-    ledger::{Considered, Kind, LedgerError},
+    ledger::{Considered, Fence, Kind, LedgerError},
     report::{Class, Detail, Refusal, Report},
     rooms::{Rooms, blocking},
 };
@@ -78,8 +78,7 @@ impl Refusal for WitnessError {
 /// head of ours that our log does not have, after which the ledger sets nothing aside any more.
 pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
     let name = rooms.partner_name(partner).unwrap_or_default();
-    let out_of_place =
-        |expected| Report::from(ExchangeError::OutOfPlace { partner: name.clone(), expected });
+    let out_of_place = |expected| Report::from(ExchangeError::OutOfPlace { partner: name.clone(), expected });
     let keys = own_keys(rooms);
     let mut known = rooms.heads.cosigned(partner, &keys).map_err(WitnessError::Unkept)?;
     if let Some(known) = &known {
@@ -96,7 +95,8 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
         let request = AddCheckpoint::new(old, proof, &head).to_string();
         match say(rooms, partner, &Call::Head { request }).await? {
             Some(Said::Cosigned { line }) => {
-                let line = Signature::parse_lines(line.as_bytes()).ok().and_then(|lines| lines.into_iter().next());
+                let line =
+                    Signature::parse_lines(line.as_bytes()).ok().and_then(|lines| lines.into_iter().next());
                 let witness = keys_of(rooms, partner).map(|theirs| theirs.witness);
                 let added = line.zip(witness).map(|(line, witness)| head.add_cosignature(line, &witness));
                 let Some(Ok(time)) = added else { return Err(out_of_place("a cosignature of our head")) };
@@ -110,14 +110,18 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
                 };
                 compare(rooms, &name, &seen)?;
                 if seen.head().size == old {
-                    return Err(out_of_place("a cosignature: the head is proven to begin with the one it has"));
+                    return Err(out_of_place(
+                        "a cosignature: the head is proven to begin with the one it has",
+                    ));
                 }
                 known = Some(seen);
             }
             Some(Said::Refused { code }) => {
                 return Err(ExchangeError::Refused { partner: name, code }.into());
             }
-            Some(Said::Contract { .. }) | None => return Err(out_of_place("a word on our head")),
+            Some(Said::Contract { .. } | Said::Quote { .. }) | None => {
+                return Err(out_of_place("a word on our head"));
+            }
         }
     }
     Err(out_of_place("one head of our log, not another each time"))
@@ -127,16 +131,16 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
 fn compare(rooms: &Rooms, partner: &str, seen: &SignedCheckpoint) -> Result<(), LedgerError> {
     let (theirs, root) = (seen.head().size, seen.head().root);
     let ours = rooms.ledger.head().map_or(0, |head| head.head().size);
-    let partner = partner.to_owned();
-    let fault = if theirs > ours {
-        LedgerError::RolledBack { partner, theirs, ours }
+    let witness = partner.to_owned();
+    let fence = if theirs > ours {
+        Fence::RolledBack { ours, theirs, witness }
     } else if rooms.ledger.root_at(theirs).is_ok_and(|own| own == root) {
         return Ok(());
     } else {
-        LedgerError::Forked { partner, size: theirs }
+        Fence::Forked { size: theirs, witness }
     };
-    rooms.ledger.fence(&fault);
-    Err(fault)
+    rooms.ledger.fence(fence.clone());
+    Err(fence.into())
 }
 
 fn is_fresh(head: &SignedCheckpoint, keys: &Keys, now: Timestamp) -> bool {

@@ -71,6 +71,14 @@ pub enum LedgerError {
         /// Who has seen them.
         witness: String,
     },
+    /// A partner or a witness has a head of ours, of a size that our log has with other records.
+    #[error("{witness} has seen other records of this ledger, up to {size}: it has two histories")]
+    Forked {
+        /// Records up to the head that it has seen.
+        size: u64,
+        /// Who has seen it.
+        witness: String,
+    },
     /// A head could not be signed.
     #[error("the log's head cannot be signed")]
     Unsigned(#[source] CheckpointFault),
@@ -111,6 +119,7 @@ impl Refusal for LedgerError {
             Self::TooLarge { .. } => "E-LEDGER-RECORD-SIZE",
             Self::Damaged { .. } => "E-LEDGER-DAMAGED",
             Self::RolledBack { .. } => "E-LEDGER-ROLLED-BACK",
+            Self::Forked { .. } => "E-LEDGER-FORKED",
             Self::Unsigned(_) => "E-LEDGER-UNSIGNED",
             Self::Closed => "E-LEDGER-CLOSED",
         }
@@ -201,8 +210,12 @@ impl Refusal for LedgerError {
                 )
             }
             Self::RolledBack { .. } => {
-                (operator, "put the newest copy back, or recover: what is missing counts as spent")
+                (operator, "put the newest copy back, or `tacit recover`: what is missing counts as spent")
             }
+            Self::Forked { .. } => (
+                operator,
+                "find out who changed the files; then `tacit recover`: what is missing counts as spent",
+            ),
             Self::Unsigned(_) => (operator, "check the node's signing key"),
             Self::Closed => (operator, "start the node again"),
         };

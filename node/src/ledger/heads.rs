@@ -45,7 +45,11 @@ pub enum Considered {
 impl Heads {
     /// In the ledger's directory; what is needed there is made when it is.
     pub fn at(ledger: &Path) -> Self {
-        Self { seen: ledger.join("witness"), cosigned: ledger.join("cosigned"), one_at_a_time: Mutex::new(()) }
+        Self {
+            seen: ledger.join("witness"),
+            cosigned: ledger.join("cosigned"),
+            one_at_a_time: Mutex::new(()),
+        }
     }
 
     /// Considers a partner's new head, and keeps it durably if it begins with the one we know.
@@ -62,10 +66,8 @@ impl Heads {
         let file = self.seen.join(partner.to_string());
         let note = read(&file)?;
         // A head that does not read back is not the same as none: the disk has changed it.
-        let known = note
-            .as_ref()
-            .map(|note| keys.open(note.as_bytes()).map_err(io::Error::other))
-            .transpose()?;
+        let known =
+            note.as_ref().map(|note| keys.open(note.as_bytes()).map_err(io::Error::other)).transpose()?;
         Ok(match consider(keys, known.as_ref().map(SignedCheckpoint::head), request) {
             Ok(accepted) => {
                 keep(&self.seen, &file, accepted.checkpoint())?;

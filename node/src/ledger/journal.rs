@@ -73,6 +73,38 @@ pub(super) struct Shared {
     pub(super) published: RwLock<Published>,
     /// The newest time that a partner signed over this log, Unix seconds.
     pub(super) witnessed: AtomicU64,
+    /// Why nothing is set aside any more: somebody holds a head of this log that it does not have.
+    pub(super) fence: RwLock<Option<Fence>>,
+}
+
+/// A head of this log that it does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fence {
+    /// A larger one: an older copy of the log was put back.
+    RolledBack {
+        /// Records that we have.
+        ours: u64,
+        /// Records that it has seen.
+        theirs: u64,
+        /// Who has seen them.
+        witness: String,
+    },
+    /// One of other records.
+    Forked {
+        /// Records up to it.
+        size: u64,
+        /// Who has seen it.
+        witness: String,
+    },
+}
+
+impl From<Fence> for LedgerError {
+    fn from(fence: Fence) -> Self {
+        match fence {
+            Fence::RolledBack { ours, theirs, witness } => Self::RolledBack { ours, theirs, witness },
+            Fence::Forked { size, witness } => Self::Forked { size, witness },
+        }
+    }
 }
 
 /// A record that is durable.

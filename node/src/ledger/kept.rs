@@ -47,7 +47,9 @@ pub struct Kept {
 impl Sameness {
     fn name(&self) -> String {
         let mut hash = Sha256::new_with_prefix(b"tacit kept answer 1\n");
-        for part in [self.contract.as_bytes(), self.asker.as_bytes(), &self.question, self.snapshot.as_bytes()] {
+        for part in
+            [self.contract.as_bytes(), self.asker.as_bytes(), &self.question, self.snapshot.as_bytes()]
+        {
             hash.update(part);
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

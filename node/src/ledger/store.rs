@@ -21,7 +21,7 @@ use tacit_protocol::{
 };
 
 use super::{
-    Cost, Entry, Kind, LedgerError, Outcome, Signer,
+    Cost, Entry, Fence, Kind, LedgerError, Outcome, Signer,
     disk::Folder,
     draft::{Act, Draft},
     journal::{Journal, Shared, told},
@@ -140,6 +140,7 @@ impl Ledger {
         told: Value,
         now: Timestamp,
     ) -> Result<Reserved, LedgerError> {
+        self.unfenced()?;
         let mut body = json!({
             "purpose": permitted.purpose(),
             "legal_basis": permitted.terms().legal_basis,
@@ -157,6 +158,21 @@ impl Ledger {
         };
         let (seq, charge) = self.writer.append(draft, Act::Reserve(cost)).await?.keep();
         Ok(Reserved { permitted, query, seq, charge })
+    }
+
+    /// From now on nothing is set aside: the log is not what somebody has seen of it.
+    pub fn fence(&self, fence: Fence) {
+        *self.shared.fence.write().unwrap_or_else(PoisonError::into_inner) = Some(fence);
+    }
+
+    /// Takes the fence down, after a recovery.
+    pub fn unfence(&self) {
+        *self.shared.fence.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn unfenced(&self) -> Result<(), LedgerError> {
+        let fence = self.shared.fence.read().unwrap_or_else(PoisonError::into_inner).clone();
+        fence.map_or(Ok(()), |fence| Err(fence.into()))
     }
 
     /// Marks the release point: called before the first message that depends on data.

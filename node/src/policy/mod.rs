@@ -33,7 +33,8 @@ mod signer;
 pub(crate) mod tests;
 
 pub use aggregate::{
-    AggregateError, AggregatePlan, Axis, FixedPoint, Measure, NoisyColumn, Price, Quantity, lifetime, within,
+    AggregateError, AggregatePlan, Axis, FixedPoint, Measure, NoisyColumn, Price, Quantity, ceiling,
+    lifetime, within,
 };
 pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
 pub use contract::{

@@ -33,6 +33,12 @@ use crate::{
 /// An answer that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
+    /// A noisy answer cannot be kept, so that asking again would be free.
+    #[error("the answer cannot be kept for those who ask again, so it is not given")]
+    NotKept(#[source] std::io::Error),
+    /// A kept answer is not as it was.
+    #[error("a kept answer does not read back")]
+    NotAsKept,
     /// Reading the matched rows again failed.
     #[error("the matched rows cannot be read again")]
     Unread(#[source] ScanError),
@@ -59,6 +65,8 @@ impl Refusal for ReleaseError {
             Self::Unread(source) => source.code(),
             Self::Noise(_) => "E-NOISE",
             Self::NoRandomness => "E-NO-RANDOMNESS",
+            Self::NotKept(_) => "E-ANSWER-UNWRITTEN",
+            Self::NotAsKept => "E-ANSWER-DAMAGED",
             Self::Unwritten { .. } => "E-ANSWER-UNWRITTEN",
         }
     }
@@ -71,7 +79,12 @@ impl Refusal for ReleaseError {
         match self {
             Self::Unread(source) => source.details(),
             Self::Noise(_) | Self::NoRandomness => Vec::new(),
-            Self::Unwritten { .. } => vec![Detail::new("would do", "free disk space and ask again")],
+            Self::NotKept(_) | Self::Unwritten { .. } => {
+                vec![Detail::new("would do", "free disk space and ask again")]
+            }
+            Self::NotAsKept => {
+                vec![Detail::new("would do", "remove it from ledger/answers; asked again it costs")]
+            }
         }
     }
 

@@ -26,7 +26,9 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
     let permitted = steps::permit(rooms, parsed, Role::Asker, request, None).await?;
     let plan = Plan::of(&permitted);
     if let Some(aggregate) = permitted.plan() {
-        let (cost, document) = price::cost(&permitted, aggregate, None)?;
+        let account = permitted.account();
+        let used = account.map(|account| rooms.ledger.book(|book| book.balance(&account).used()));
+        let (cost, document) = price::cost(&permitted, aggregate, used)?;
         let text = format!("{}{cost}\nWhat the partner is sent\n  {}\n", story(&plan), plan.sent);
         let document = json!({ "plan": plan, "cost": document });
         return Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() });

@@ -9,13 +9,14 @@ use tacit_protocol::{aggregate::Figures, identity::KeyKind, ids::SnapshotHash};
 use super::{
     Events,
     steps::{self, Stages},
+    till::Paid,
 };
 use crate::{
     control::Reply,
     exchange::{Answering, Aside, Asking},
-    ledger::Reserved,
+    ledger::{KeptAnswer, Reserved},
     policy::Permitted,
-    release,
+    release::{self, ReleaseError},
     report::Report,
     rooms::{Rooms, blocking},
     scan::{self, Aggregated, ScanError},
@@ -48,13 +49,14 @@ pub(super) async fn take(
 pub(super) async fn tell(
     rooms: &Rooms,
     reserved: &Reserved,
+    paid: Paid,
     answering: &mut Answering,
 ) -> Result<(), Report> {
     answering.say(Aside::Preparing).await?;
     // From here on the time we take, and whether we fail, depends on data.
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
     let (figures, snapshot) = tokio::select! {
-        told = noisy(rooms, reserved.permitted()) => told?,
+        told = figures(rooms, reserved, paid) => told?,
         left = answering.asker_left() => return Err(left.into()),
     };
     let running = answering.tell(reserved, &figures, steps::watch(&steps::unheard()));
@@ -62,6 +64,22 @@ pub(super) async fn tell(
     let outcome = release::told_outcome(&seen, Some(snapshot));
     rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
     Ok(())
+}
+
+/// The figures that were paid for: those of an earlier answer, or fresh ones, kept before they leave.
+async fn figures(rooms: &Rooms, reserved: &Reserved, paid: Paid) -> Result<(Figures, SnapshotHash), Report> {
+    if let (Some(answer), Some(same)) = (paid.answer, paid.same) {
+        let figures = Figures::decode(&answer.figures).map_err(|_| ReleaseError::NotAsKept)?;
+        return Ok((figures, same.snapshot));
+    }
+    let (figures, snapshot) = noisy(rooms, reserved.permitted()).await?;
+    // Files that changed since the price was set are another content: asked again, it is another question.
+    if let Some(same) = paid.same.filter(|same| same.snapshot == snapshot) {
+        let answer = KeptAnswer { query: reserved.query(), figures: figures.encode() };
+        let kept = rooms.kept.clone();
+        blocking(move || kept.keep(&same, &answer)).await.map_err(ReleaseError::NotKept)?;
+    }
+    Ok((figures, snapshot))
 }
 
 /// The figures of a question over our own table, with their noise, and the content they are of. The exact ones

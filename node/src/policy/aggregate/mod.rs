@@ -28,7 +28,7 @@ pub use columns::{Measure, NoisyColumn, Quantity};
 pub use error::AggregateError;
 pub use fixed::FixedPoint;
 pub(super) use price::settle;
-pub use price::{Price, lifetime, within};
+pub use price::{Price, ceiling, lifetime, within};
 
 use super::{DatasetTerms, Decimal, PrivacyTerms, error::Under};
 use crate::query::{Aggregates, Filter};

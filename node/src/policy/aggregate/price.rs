@@ -95,6 +95,11 @@ pub fn within(privacy: &PrivacyTerms) -> Option<Amount> {
     privacy.period.map(|period| limit(period.epsilon_micro, privacy.delta_femto))
 }
 
+/// What an owner allows over all askers of one population.
+pub fn ceiling(epsilon_micro: u64, delta_femto: u64) -> Amount {
+    limit(epsilon_micro, delta_femto)
+}
+
 fn limit(epsilon_micro: u64, delta_femto: u64) -> Amount {
     Amount { nano_rho: rho(epsilon_micro, delta_femto), atto_delta: delta_femto.saturating_mul(500) }
 }
