@@ -50,6 +50,9 @@ pub async fn ask(rooms: &Rooms, request: QueryRequest, events: Events) -> Result
     if let Some(asking) = asking {
         asking.farewell(walked.as_ref().err().map(|report| report.code.as_ref())).await;
     }
+    if let (Ok(_), Some(reserved)) = (&walked, &reserved) {
+        witness::settle(rooms, reserved.permitted().partner().id()).await;
+    }
     walked
 }
 
@@ -127,6 +130,9 @@ pub async fn answer(rooms: &Rooms, incoming: Incoming) {
         }
     };
     answering.farewell(last).await;
+    if reserved.is_some() {
+        witness::settle(rooms, partner).await;
+    }
 }
 
 /// Turns a question away because this node works on as many as it may.

@@ -27,6 +27,11 @@ pub enum Partner {
         /// Its name, or the start of its id
         partner: String,
     },
+    /// A partner has lost a part of its log and says so: let its log begin anew
+    Recovered {
+        /// Its name, or the start of its id
+        partner: String,
+    },
 }
 
 impl Partner {
@@ -36,6 +41,7 @@ impl Partner {
             Self::Add { card } => Request::PartnerAdd { card: read_text(&card, SMALL)? },
             Self::List => Request::PartnerList,
             Self::Remove { partner } => Request::PartnerRemove { partner },
+            Self::Recovered { partner } => Request::PartnerRecovered { partner },
         })
     }
 }

@@ -23,6 +23,10 @@ pub enum Request {
     PartnerList,
     /// Trusts it no longer; a live connection is closed.
     PartnerRemove { partner: String },
+    /// A partner has lost a part of its log: what we saw of it does not bind it any more.
+    PartnerRecovered { partner: String },
+    /// Gives up what is missing of our own log: it counts as spent.
+    Recover,
     /// Makes a new TLS key and certificate, announced to every partner.
     CertificateRotate,
     /// Registers files as a dataset.

@@ -151,6 +151,16 @@ fn is_fresh(head: &SignedCheckpoint, keys: &Keys, now: Timestamp) -> bool {
     })
 }
 
+/// Shows a partner our head with the record of what both just did in it, so that its receipt is cosigned. Where that
+/// fails now, the next question or the timer does it.
+pub async fn settle(rooms: &Rooms, partner: PartnerId) {
+    match tokio::time::timeout(PATIENCE, present(rooms, partner)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(report)) => tracing::debug!(code = %report.code, "a record is not cosigned yet"),
+        Err(_) => tracing::debug!("a record is not cosigned yet: the partner took too long"),
+    }
+}
+
 /// Shows our head to every partner that can be reached now.
 pub async fn present_to_all(rooms: &Rooms) {
     let partners = rooms.partners.list();
@@ -170,7 +180,7 @@ pub async fn present_to_all(rooms: &Rooms) {
 }
 
 /// Considers a partner's head; cosigns it once it is kept.
-pub async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -> Said {
+pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -> Said {
     let refused = |code: &str| Said::Refused { code: code.to_owned() };
     let Some(theirs) = keys_of(rooms, partner) else { return refused("E-WITNESS-UNKNOWN-LOG") };
     let request = match AddCheckpoint::parse(request.as_bytes()) {

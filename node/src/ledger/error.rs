@@ -79,6 +79,9 @@ pub enum LedgerError {
         /// Who has seen it.
         witness: String,
     },
+    /// There is nothing to give up.
+    #[error("the ledger is sound, so nothing is put aside")]
+    Sound,
     /// A head could not be signed.
     #[error("the log's head cannot be signed")]
     Unsigned(#[source] CheckpointFault),
@@ -120,6 +123,7 @@ impl Refusal for LedgerError {
             Self::Damaged { .. } => "E-LEDGER-DAMAGED",
             Self::RolledBack { .. } => "E-LEDGER-ROLLED-BACK",
             Self::Forked { .. } => "E-LEDGER-FORKED",
+            Self::Sound => "E-LEDGER-SOUND",
             Self::Unsigned(_) => "E-LEDGER-UNSIGNED",
             Self::Closed => "E-LEDGER-CLOSED",
         }
@@ -209,13 +213,17 @@ impl Refusal for LedgerError {
                     "keep the files as they are, find out who changed them, and recover with the partners' heads",
                 )
             }
-            Self::RolledBack { .. } => {
-                (operator, "put the newest copy back, or `tacit recover`: what is missing counts as spent")
-            }
+            Self::RolledBack { .. } => (
+                operator,
+                "put the newest copy back, or `tacit recover`, and have them say `tacit partner recovered`",
+            ),
             Self::Forked { .. } => (
                 operator,
                 "find out who changed the files; then `tacit recover`: what is missing counts as spent",
             ),
+            Self::Sound => {
+                (operator, "`tacit recover` without --begin-anew gives up what partners miss of it")
+            }
             Self::Unsigned(_) => (operator, "check the node's signing key"),
             Self::Closed => (operator, "start the node again"),
         };

@@ -41,3 +41,30 @@ pub use outcome::Outcome;
 pub use read::{Reading, read};
 pub use store::{Ledger, Receipt, Reserved};
 pub use tacit_protocol::log::{Entry, Kind};
+
+use std::path::{Path, PathBuf};
+
+/// Puts a log aside that cannot be opened, as evidence; where it lies then. A sound one stays.
+///
+/// # Errors
+/// It can be opened, so there is nothing to give up; or it cannot be moved.
+pub fn put_aside(directory: &Path) -> Result<Option<PathBuf>, LedgerError> {
+    if !directory.exists() {
+        return Ok(None);
+    }
+    match read(directory) {
+        Ok(_) => return Err(LedgerError::Sound),
+        Err(error @ LedgerError::Newer { .. }) => return Err(error),
+        Err(_) => {}
+    }
+    let mut number = 1;
+    let aside = loop {
+        let aside = directory.with_extension(format!("damaged-{number}"));
+        if !aside.exists() {
+            break aside;
+        }
+        number += 1;
+    };
+    std::fs::rename(directory, &aside).map_err(LedgerError::Unopened)?;
+    Ok(Some(aside))
+}

@@ -111,7 +111,7 @@ async fn sameness(rooms: &Rooms, permitted: &Permitted) -> Option<Sameness> {
         contract: permitted.contract_id(),
         asker: permitted.partner().id(),
         question: hash.finalize().into(),
-        snapshot: opened.snapshot.content,
+        snapshot: opened.snapshot_hash(),
     })
 }
 

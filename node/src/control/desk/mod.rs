@@ -10,6 +10,7 @@ mod datasets;
 mod doctor;
 mod layout;
 mod partners;
+mod recovery;
 
 use super::request::{Event, Reply, Request};
 use crate::{
@@ -44,6 +45,8 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
         Request::PartnerAdd { card } => partners::add(rooms, &card).await,
         Request::PartnerList => partners::list(rooms).await,
         Request::PartnerRemove { partner } => partners::remove(rooms, &partner).await,
+        Request::PartnerRecovered { partner } => recovery::forgive(rooms, &partner).await,
+        Request::Recover => recovery::recover(rooms).await,
         Request::CertificateRotate => partners::rotate(rooms).await,
         Request::DatasetAdd(dataset) => datasets::add(rooms, dataset).await,
         Request::DatasetList => datasets::list(rooms),
