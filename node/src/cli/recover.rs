@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{console::Console, error::Failure};
-use crate::{control::Request, ledger};
+use crate::{control::Request, ledger, report::Report};
 
 /// Go on after the log was lost, changed or rolled back: what is missing counts as spent
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ impl Recover {
             let home = console.home()?;
             // Whoever works in the home has the log open.
             let _lock = home.lock()?;
-            if let Some(aside) = ledger::put_aside(&home.ledger_dir())? {
+            if let Some(aside) = ledger::put_aside(&home.ledger_dir()).map_err(Report::from)? {
                 console.printer.note(&format!("the old log is kept in {}", aside.display()));
             }
         }

@@ -31,9 +31,6 @@ use crate::{
     rooms::{Rooms, blocking},
 };
 
-/// A cosignature of this age is asked for again, even where the log has not grown: its time is a witness, too.
-const STALE_AFTER: i64 = 60;
-
 /// How long one partner may take when several are asked.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -88,9 +85,6 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
     for _ in 0..2 {
         let Some(mut head) = rooms.ledger.head() else { return Ok(()) };
         let (old, size) = (known.as_ref().map_or(0, |known| known.head().size), head.head().size);
-        if old == size && known.as_ref().is_some_and(|known| is_fresh(known, &keys, Timestamp::now())) {
-            return Ok(());
-        }
         let proof = rooms.ledger.consistency(old, size).map_err(WitnessError::NoProof)?;
         let request = AddCheckpoint::new(old, proof, &head).to_string();
         match say(rooms, partner, &Call::Head { request }).await? {
@@ -102,6 +96,7 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
                 let Some(Ok(time)) = added else { return Err(out_of_place("a cosignature of our head")) };
                 rooms.heads.keep_cosigned(partner, &head).map_err(WitnessError::Unkept)?;
                 rooms.ledger.witnessed(time);
+                rooms.ledger.agreed(&name);
                 return Ok(());
             }
             Some(Said::Seen { note }) => {
@@ -141,14 +136,6 @@ fn compare(rooms: &Rooms, partner: &str, seen: &SignedCheckpoint) -> Result<(), 
     };
     rooms.ledger.fence(fence.clone());
     Err(fence.into())
-}
-
-fn is_fresh(head: &SignedCheckpoint, keys: &Keys, now: Timestamp) -> bool {
-    let cosigned = keys.cosigned(head).unwrap_or_default();
-    cosigned.iter().any(|by| {
-        let time = i64::try_from(by.time).unwrap_or(i64::MAX);
-        (now.as_second() - STALE_AFTER..=now.as_second()).contains(&time)
-    })
 }
 
 /// Shows a partner our head with the record of what both just did in it, so that its receipt is cosigned. Where that

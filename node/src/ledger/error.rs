@@ -210,7 +210,7 @@ impl Refusal for LedgerError {
                 }
                 (
                     operator,
-                    "keep the files as they are, find out who changed them, and recover with the partners' heads",
+                    "find out who changed the files; put a whole copy back, or `tacit recover --begin-anew`",
                 )
             }
             Self::RolledBack { .. } => (

@@ -73,8 +73,8 @@ pub(super) struct Shared {
     pub(super) published: RwLock<Published>,
     /// The newest time that a partner signed over this log, Unix seconds.
     pub(super) witnessed: AtomicU64,
-    /// Why nothing is set aside any more: somebody holds a head of this log that it does not have.
-    pub(super) fence: RwLock<Option<Fence>>,
+    /// Why nothing is set aside any more: who holds a head of this log that it does not have.
+    pub(super) fences: RwLock<Vec<Fence>>,
 }
 
 /// A head of this log that it does not have.
@@ -96,6 +96,15 @@ pub enum Fence {
         /// Who has seen it.
         witness: String,
     },
+}
+
+impl Fence {
+    /// Who has seen it.
+    pub fn witness(&self) -> &str {
+        match self {
+            Self::RolledBack { witness, .. } | Self::Forked { witness, .. } => witness,
+        }
+    }
 }
 
 impl From<Fence> for LedgerError {

@@ -162,17 +162,19 @@ impl Ledger {
 
     /// From now on nothing is set aside: the log is not what somebody has seen of it.
     pub fn fence(&self, fence: Fence) {
-        *self.shared.fence.write().unwrap_or_else(PoisonError::into_inner) = Some(fence);
+        self.agreed(fence.witness());
+        self.shared.fences.write().unwrap_or_else(PoisonError::into_inner).push(fence);
     }
 
-    /// Takes the fence down, after a recovery.
-    pub fn unfence(&self) {
-        *self.shared.fence.write().unwrap_or_else(PoisonError::into_inner) = None;
+    /// This witness sees the log as it is: because it has been mended, or because the witness lets it begin anew.
+    pub fn agreed(&self, witness: &str) {
+        let mut fences = self.shared.fences.write().unwrap_or_else(PoisonError::into_inner);
+        fences.retain(|fence| fence.witness() != witness);
     }
 
     fn unfenced(&self) -> Result<(), LedgerError> {
-        let fence = self.shared.fence.read().unwrap_or_else(PoisonError::into_inner).clone();
-        fence.map_or(Ok(()), |fence| Err(fence.into()))
+        let fences = self.shared.fences.read().unwrap_or_else(PoisonError::into_inner);
+        fences.first().map_or(Ok(()), |fence| Err(fence.clone().into()))
     }
 
     /// Marks the release point: called before the first message that depends on data.

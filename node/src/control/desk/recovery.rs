@@ -28,7 +28,6 @@ pub async fn recover(rooms: &Rooms) -> Result<Reply, Report> {
             .forget_cosigned(partner.card().id())
             .map_err(crate::exchange::witness::WitnessError::Unkept)?;
     }
-    rooms.ledger.unfence();
     let me = rooms.identity.name();
     let notes = vec![
         format!(
