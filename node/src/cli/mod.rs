@@ -134,8 +134,6 @@ enum Command {
     Budget(budget::Budget),
     /// Go on after the log was lost, changed or rolled back: what is missing counts as spent
     Recover(recover::Recover),
-    /// Show what is left to spend (not in this version)
-    Budget(later::Rest),
     /// Train a model together (not in this version)
     Train(later::Rest),
     /// Apply a model that was trained together (not in this version)
@@ -212,7 +210,6 @@ fn perform(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Audit(audit) => audit.run(console),
         Command::Budget(budget) => budget.run(console),
         Command::Recover(recover) => recover.run(console),
-        Command::Budget(_) => later::budget(),
         Command::Train(_) | Command::Predict(_) | Command::Model(_) => later::learning(),
         Command::Doctor(doctor) => doctor.run(console),
         Command::Certificate(certificate) => certificate.run(console),
