@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::Child,
     time::{Duration, Instant},
 };
@@ -27,6 +28,16 @@ const CURIOUS: &str = "SELECT customer FROM brand.customers JOIN bank.accounts U
 const UNLISTED: &str = "SELECT customer FROM brand.customers JOIN bank.accounts USING (customer) \
                         WHERE bank.accounts.credit_limit > 100000";
 
+const FIGURES: &str = "SELECT bank.accounts.region, COUNT(*) AS customers, AVG(bank.accounts.balance) AS balance \
+                       FROM bank.accounts GROUP BY bank.accounts.region ORDER BY customers DESC";
+/// Asked one after the other, each another question, until the budget is gone.
+const MORE: [&str; 4] = [
+    "SELECT COUNT(*) FROM bank.accounts WHERE bank.accounts.credit_tier = 'A'",
+    "SELECT COUNT(*) FROM bank.accounts WHERE bank.accounts.credit_tier = 'B'",
+    "SELECT COUNT(*) FROM bank.accounts WHERE bank.accounts.credit_tier = 'C'",
+    "SELECT COUNT(*) FROM bank.accounts WHERE bank.accounts.region = 'north'",
+];
+
 /// How long a person at the bank is given to appear; here it is this program, so a moment.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -44,6 +55,15 @@ pub enum DemoError {
     /// Nobody asked for an approval.
     #[error("no run came up for approval at the bank")]
     NothingToApprove,
+    /// The budget has no end.
+    #[error("the budget was not used up by more questions than it covers")]
+    Unlimited,
+    /// A node did not notice.
+    #[error("a node did not say {code}")]
+    Silent {
+        /// What it should have said.
+        code: String,
+    },
     /// The answer is not the plain join's.
     #[error("the answer has {found} customers, the plain join of both files has {expected}")]
     Wrong {
@@ -57,7 +77,9 @@ pub enum DemoError {
 impl Refusal for DemoError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Unexpected { .. } | Self::NothingToApprove => "E-DEMO-STOPPED",
+            Self::Unexpected { .. } | Self::NothingToApprove | Self::Unlimited | Self::Silent { .. } => {
+                "E-DEMO-STOPPED"
+            }
             Self::Wrong { .. } => "E-DEMO-WRONG-ANSWER",
         }
     }
@@ -135,9 +157,68 @@ pub fn run(keep: bool) -> Result<(), Report> {
     show.refused("brand", &["query", UNLISTED])?;
     show.refused("bank", &["query", QUESTION])?;
 
-    show.heading("Both sides have it on record, each in its own ledger.");
+    show.heading("A question about the bank's table alone. Its answer is noisy, and the noise has a price.");
+    show.act("brand", &["explain", FIGURES, "--epsilon", "0.5"])?;
+    show.act("brand", &["budget"])?;
+    show.act("brand", &["query", FIGURES, "--epsilon", "0.5"])?;
+    show.say("  brand$ # the same question of the same data: the same answer, and nothing to pay");
+    show.act("brand", &["query", FIGURES, "--epsilon", "0.5"])?;
+    show.act("brand", &["budget"])?;
+
+    let (ledger, backup) = (show.stage.path("bank/ledger"), show.stage.path("bank/ledger.backup"));
+    let bank = &mut nodes[1];
+    show.heading("The bank makes a copy of its log, as one does.");
+    show.stop(bank)?;
+    show.shell("bank", "cp -r ledger ledger.backup");
+    copy(&ledger, &backup).map_err(failed("copy a log"))?;
+    *bank = show.serve("bank")?;
+
+    show.heading(
+        "The brand asks on until the budget is gone. Then the answer is no, at the bank and at home.",
+    );
+    show.spend_the_rest()?;
+    show.act("brand", &["budget"])?;
+
+    show.heading(
+        "Both sides have it on record, each in its own log. Anybody can check one, with no node at all.",
+    );
     show.act("brand", &["audit", "log"])?;
-    show.act("bank", &["audit", "log"])?;
+    show.act("bank", &["audit", "log", "--limit", "12"])?;
+    show.act("brand", &["audit", "verify"])?;
+    show.act("bank", &["audit", "verify"])?;
+    let [brand_log, bank_log] = ["brand", "bank"].map(|home| show.path(&format!("{home}-log")));
+    show.act("brand", &["audit", "export", &brand_log])?;
+    show.act("bank", &["audit", "export", &bank_log])?;
+    show.act("brand", &["audit", "compare", &brand_log, &bank_log])?;
+
+    show.heading("Somebody at the bank edits its log by hand. One name is enough.");
+    let bank = &mut nodes[1];
+    show.stop(bank)?;
+    let log = ledger.join("log");
+    let honest = std::fs::read_to_string(&log).map_err(failed("read a log"))?;
+    show.shell("bank", "sed -i s/Lin/Kim/ ledger/log");
+    std::fs::write(&log, honest.replacen("Lin", "Kim", 1)).map_err(failed("edit a log"))?;
+    show.fails("bank", &["audit", "verify"])?;
+    show.fails("bank", &["serve"])?;
+    std::fs::write(&log, &honest).map_err(failed("mend a log"))?;
+
+    show.heading(
+        "Somebody puts the old copy back, to have the budget again. The brand has seen more of that log.",
+    );
+    show.shell("bank", "mv ledger ledger.newest; mv ledger.backup ledger");
+    let newest = show.stage.path("bank/ledger.newest");
+    for (from, to) in [(&ledger, &newest), (&backup, &ledger)] {
+        std::fs::rename(from, to).map_err(failed("move a log"))?;
+    }
+    *bank = show.serve("bank")?;
+    show.told("bank", "E-LEDGER-ROLLED-BACK")?;
+    show.say("    it answers nothing now. With its newest log it goes on:");
+    show.stop(bank)?;
+    show.shell("bank", "mv ledger ledger.old; mv ledger.newest ledger");
+    for (from, to) in [(&ledger, &show.stage.path("bank/ledger.old")), (&newest, &ledger)] {
+        std::fs::rename(from, to).map_err(failed("move a log"))?;
+    }
+    *bank = show.serve("bank")?;
 
     let found = matches.lines().count().saturating_sub(1) as u64;
     show.summary(found)?;
@@ -148,6 +229,21 @@ pub fn run(keep: bool) -> Result<(), Report> {
         show.how_to_go_on();
     } else {
         show.say("`tacit demo --keep` leaves both nodes running, so that you can go on asking.");
+    }
+    Ok(())
+}
+
+/// Copies a folder of files and folders.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
     }
     Ok(())
 }
@@ -195,6 +291,49 @@ impl Show {
 
     fn act(&self, home: &str, words: &[&str]) -> Result<(), Report> {
         self.expect(words, self.run(home, words)?, 0)
+    }
+
+    /// What somebody types who goes round the node.
+    fn shell(&self, home: &str, text: &str) {
+        self.say(&format!("  {home}$ {text}"));
+    }
+
+    /// Ends a node in good order.
+    fn stop(&self, node: &mut Node) -> Result<(), Report> {
+        self.act(node.home(), &["stop"])?;
+        Ok(())
+    }
+
+    /// A command that fails, and should.
+    fn fails(&self, home: &str, words: &[&str]) -> Result<(), Report> {
+        self.expect(words, self.run(home, words)?, Class::Failed as i32)
+    }
+
+    /// Asks until the budget is gone.
+    fn spend_the_rest(&self) -> Result<(), Report> {
+        for question in MORE {
+            let words = ["query", question, "--epsilon", "1.0", "-o", "csv", "-q"];
+            let status = self.run("brand", &words)?;
+            if status == Class::Budget as i32 {
+                return Ok(());
+            }
+            self.expect(&words, status, 0)?;
+        }
+        Err(DemoError::Unlimited.into())
+    }
+
+    /// Waits until a node has said something in its log, and shows that line.
+    fn told(&self, home: &str, code: &str) -> Result<(), Report> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let log = std::fs::read_to_string(self.stage.path(&format!("{home}.log"))).unwrap_or_default();
+            if let Some(line) = log.lines().find(|line| line.contains(code)) {
+                self.say(&format!("    {}", line.trim()));
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(DemoError::Silent { code: code.to_owned() }.into())
     }
 
     /// A command that the contract forbids.
@@ -291,8 +430,8 @@ impl Show {
              \x20            column of those that matched except the tier it asked for.",
         );
         self.say(
-            "  spent      a revelation has no ε to count; it stands in both ledgers by name. Noisy answers with a\n\
-             \x20            privacy budget are refused by this version rather than played.",
+            "  spent      the contract's whole budget for noisy answers, in both ledgers; the same question again was\n\
+             \x20            free. A revelation has no ε to count; it stands in both ledgers by name.",
         );
         Ok(())
     }

@@ -236,7 +236,7 @@ impl Stage {
         let mut command = self.command(home)?;
         command.arg("serve").stdout(Stdio::null()).stderr(log);
         let child = self.cast.enter(&mut command).map_err(failed("start a node"))?;
-        let node = Node { child, cast: Arc::clone(&self.cast), keep: false };
+        let node = Node { home: home.to_owned(), child, cast: Arc::clone(&self.cast), keep: false };
         wait_until_running(&self.home(home))?;
         Ok(node)
     }
@@ -266,12 +266,18 @@ fn remove(folder: &Path) {
 
 /// A node process that ends with the stage unless it is kept.
 pub struct Node {
+    home: String,
     child: Child,
     cast: Arc<Cast>,
     keep: bool,
 }
 
 impl Node {
+    /// In which home it works.
+    pub fn home(&self) -> &str {
+        &self.home
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
