@@ -197,10 +197,20 @@ pub fn verify(
 
 /// Reads a whole file of at most `most` bytes.
 fn read(folder: &dyn Folder, path: &str, most: usize) -> io::Result<Result<Vec<u8>, Fault>> {
-    let Some(file) = folder.open(path)? else { return Ok(Err(Fault::Missing)) };
     let mut bytes = Vec::new();
-    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(if bytes.len() > most { Err(Fault::TooLarge) } else { Ok(bytes) })
+    Ok(read_into(folder, path, most, &mut bytes)?.map(|()| bytes))
+}
+
+fn read_into(
+    folder: &dyn Folder,
+    path: &str,
+    most: usize,
+    bytes: &mut Vec<u8>,
+) -> io::Result<Result<(), Fault>> {
+    bytes.clear();
+    let Some(file) = folder.open(path)? else { return Ok(Err(Fault::Missing)) };
+    file.take(most as u64 + 1).read_to_end(bytes)?;
+    Ok(if bytes.len() > most { Err(Fault::TooLarge) } else { Ok(()) })
 }
 
 /// Reads the manifest and compares what it says with the signed head.
