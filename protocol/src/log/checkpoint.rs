@@ -1,4 +1,4 @@
-//! Checkpoints: the log's head, signed (c2sp.org/tlog-checkpoint).
+//! Checkpoints: the log's head, signed (c2sp.org/tlog-checkpoint; LOG-06, LOG-07).
 //!
 //! The attack it stops: two histories of one log. Whoever holds a signed head of size n can ask for a proof that every
 //! later head begins with it, and two signed heads of one size with different roots convict the log by themselves.
@@ -181,7 +181,7 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// Adds a witness's line after verifying it; gives its time.
+    /// Puts a witness's line there after verifying it, in the place of an earlier one; gives its time.
     ///
     /// # Errors
     ///
@@ -195,7 +195,9 @@ impl SignedCheckpoint {
             return Err(NoteFault::NotSignedBy.into());
         }
         let time = cosignature::verify(self.note.text(), witness, &line)?;
-        self.note.add(line)?;
+        if self.note.by(witness)?.and_then(|before| before.time).is_none_or(|before| before <= time) {
+            self.note.put(line)?;
+        }
         Ok(time)
     }
 

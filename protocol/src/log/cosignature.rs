@@ -1,5 +1,5 @@
 //! Cosignatures: a witness says that a head is the largest it has seen of a log, and when
-//! (c2sp.org/tlog-cosignature, Ed25519).
+//! (c2sp.org/tlog-cosignature, Ed25519; LOG-08).
 //!
 //! The attack it stops: a log that shows one history to its partner and another to an auditor.
 

@@ -1,4 +1,5 @@
-//! The Merkle tree over the records: RFC 6962 section 2.1 (RFC 9162 section 2.1), with SHA-256.
+//! The Merkle tree over the records: RFC 6962 section 2.1 (RFC 9162 section 2.1), with SHA-256
+//! (LOG-01, LOG-02).
 //!
 //! The attack it stops: a record altered, dropped, moved or put in later. One hash of 32 bytes stands for the whole
 //! history; a proof of a few hundred bytes shows that a record is in it, another that today's history begins with

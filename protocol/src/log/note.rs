@@ -1,4 +1,5 @@
-//! Signed notes: a text and the signatures under it (c2sp.org/signed-note).
+//! Signed notes: a text and the signatures under it (c2sp.org/signed-note; LOG-03 to
+//! LOG-05).
 //!
 //! The attack it stops: a text that passes as somebody's, a signature of one kind taken for another (the key's id
 //! holds its name and kind), and a second spelling of the same note: what is read here is written back byte for byte.
@@ -102,7 +103,7 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
-    /// A key under a name.
+    /// A key under a name (LOG-04).
     ///
     /// # Errors
     ///
@@ -306,15 +307,14 @@ impl Note {
         &self.signatures
     }
 
-    /// Adds a line that is not there yet.
+    /// Puts a line in the place of those that the same key has made before: some verifiers refuse a note in which one
+    /// known key has two lines.
     ///
     /// # Errors
     ///
     /// The note is full.
-    pub fn add(&mut self, signature: Signature) -> Result<(), NoteFault> {
-        if self.signatures.contains(&signature) {
-            return Ok(());
-        }
+    pub fn put(&mut self, signature: Signature) -> Result<(), NoteFault> {
+        self.signatures.retain(|line| (&line.name, line.key_id) != (&signature.name, signature.key_id));
         if self.signatures.len() >= MOST_SIGNATURES {
             return Err(NoteFault::TooManySignatures);
         }
@@ -326,7 +326,7 @@ impl Note {
     ///
     /// # Errors
     ///
-    /// A line with the key's name and id that does not verify: then the note as a whole is not to be used.
+    /// A line with the key's name and id that does not verify: then the note as a whole is not to be used (LOG-05).
     pub fn by(&self, key: &VerifierKey) -> Result<Option<Signed>, NoteFault> {
         let mut found = None;
         for line in self.signatures.iter().filter(|line| line.claims(key)) {

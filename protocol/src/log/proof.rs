@@ -1,4 +1,4 @@
-//! Receipts: a record is in the log, as the log and its witnesses have signed (c2sp.org/tlog-proof@v1).
+//! Receipts: a record is in the log, as the log and its witnesses have signed (c2sp.org/tlog-proof@v1; LOG-13).
 //!
 //! The attack it stops: a record that was shown to somebody and is not in the log that is shown later. A receipt proves
 //! it without the log, without a network and without whoever gave it.

@@ -2,39 +2,63 @@
 //!
 //! The attack it stops: a cell that a spreadsheet runs as a formula, or that moves the rows below it.
 
+use std::fmt::Write as _;
+
 use super::entry::Entry;
+
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA: [char; 4] = ['=', '+', '-', '@'];
 
 /// The first line.
 pub const HEADER: &str = "seq,time,kind,query,contract,partner,what,body\n";
 
 /// Puts a record's line at the end of `table`.
 pub fn row(table: &mut String, entry: &Entry) {
-    table.push_str(&entry.seq.to_string());
-    let query = entry.query.map(|id| id.to_string()).unwrap_or_default();
-    let contract = entry.contract.map(|id| id.to_string()).unwrap_or_default();
-    let partner = entry.partner.as_deref().unwrap_or_default();
-    let body = entry.body.to_string();
-    for text in [&entry.time, entry.kind.name(), &query, &contract, partner, &entry.what, &body] {
-        table.push(',');
+    // Writing to a string does not fail, nor does writing a JSON value that was read.
+    let _ = write!(table, "{}", entry.seq);
+    for text in [&entry.time, entry.kind.name()] {
         cell(table, text);
     }
+    table.push(',');
+    if let Some(query) = entry.query {
+        let _ = write!(table, "{query}");
+    }
+    table.push(',');
+    if let Some(contract) = entry.contract {
+        let _ = write!(table, "{contract}");
+    }
+    cell(table, entry.partner.as_deref().unwrap_or_default());
+    cell(table, &entry.what);
+    cell(table, &entry.body.to_string());
     table.push('\n');
 }
 
 fn cell(table: &mut String, text: &str) {
+    table.push(',');
+    let plain = |byte: u8| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b',' && byte != b'\'';
+    if text.bytes().all(plain) && !text.starts_with(FORMULA) {
+        return table.push_str(text);
+    }
     let quoted = text.contains(['"', ',', '\'']) || text.contains(char::is_control);
     if quoted {
         table.push('"');
     }
-    if text.starts_with(['=', '+', '-', '@']) {
+    if text.starts_with(FORMULA) {
         table.push('\'');
     }
-    for letter in text.chars() {
-        match letter {
-            '"' => table.push_str("\"\""),
-            letter if letter.is_control() => table.extend(letter.escape_default()),
-            letter => table.push(letter),
+    // Nearly every cell that comes here is JSON without control characters.
+    if text.contains(char::is_control) {
+        for letter in text.chars() {
+            match letter {
+                '"' => table.push_str("\"\""),
+                letter if letter.is_control() => table.extend(letter.escape_default()),
+                letter => table.push(letter),
+            }
         }
+    } else {
+        let mut parts = text.split('"');
+        table.extend(parts.next());
+        parts.for_each(|part| table.extend(["\"\"", part]));
     }
     if quoted {
         table.push('"');

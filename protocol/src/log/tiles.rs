@@ -1,5 +1,5 @@
-//! The tree and the records in files that never change (c2sp.org/tlog-tiles): tiles of 256 hashes, and bundles of 256
-//! records.
+//! The tree and the records in files that never change (c2sp.org/tlog-tiles; LOG-11, LOG-12): tiles of 256 hashes,
+//! bundles of 256 records.
 //!
 //! The attack it stops: a proof that only the log can make. Whoever has the tiles makes any proof alone, and finds by
 //! them which record was changed.

@@ -1,9 +1,10 @@
-//! Verifies an export, or a ledger in place, in one pass and in little memory: anybody, alone, with the keys.
+//! Verifies an export, or a ledger in place, in one pass and in little memory: anybody, alone, with the keys
+//! (LOG-14 to LOG-16).
 //!
 //! The attack it stops: a record altered, deleted, moved or put in later, a head that was never signed or was signed
 //! twice, and a budget overspent in a log that is otherwise whole.
 //!
-//! What counts is the head that the log's key has signed. The records and the tiles are both hashed up to it; where they
+//! What counts is the head that the log's key has signed (LOG-15). The records and the tiles are both hashed up to it; where they
 //! part, the one that leads to the signed root is right and the other is named: so **the first bad record is found after
 //! any single change**, and a damaged tile is not taken for a bad record.
 
@@ -117,7 +118,7 @@ pub struct Audit<'a> {
 }
 
 /// Verifies the files of `folder`. `book` is handed every record in order, up to the first that it refuses; the caller
-/// keeps what it wants of them, and [`Book::apply`](super::Book::apply) finds an overspent budget.
+/// keeps what it wants of them (LOG-16), and [`Book::apply`](super::Book::apply) finds an overspent budget.
 ///
 /// # Errors
 ///
@@ -197,10 +198,20 @@ pub fn verify(
 
 /// Reads a whole file of at most `most` bytes.
 fn read(folder: &dyn Folder, path: &str, most: usize) -> io::Result<Result<Vec<u8>, Fault>> {
-    let Some(file) = folder.open(path)? else { return Ok(Err(Fault::Missing)) };
     let mut bytes = Vec::new();
-    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(if bytes.len() > most { Err(Fault::TooLarge) } else { Ok(bytes) })
+    Ok(read_into(folder, path, most, &mut bytes)?.map(|()| bytes))
+}
+
+fn read_into(
+    folder: &dyn Folder,
+    path: &str,
+    most: usize,
+    bytes: &mut Vec<u8>,
+) -> io::Result<Result<(), Fault>> {
+    bytes.clear();
+    let Some(file) = folder.open(path)? else { return Ok(Err(Fault::Missing)) };
+    file.take(most as u64 + 1).read_to_end(bytes)?;
+    Ok(if bytes.len() > most { Err(Fault::TooLarge) } else { Ok(()) })
 }
 
 /// Reads the manifest and compares what it says with the signed head.

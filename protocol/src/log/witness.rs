@@ -1,4 +1,5 @@
-//! The witness's side of `add-checkpoint` and the log's request for it (c2sp.org/tlog-witness), without the wire.
+//! The witness's side of `add-checkpoint` and the log's request for it (c2sp.org/tlog-witness; LOG-09,
+//! LOG-10), without the wire.
 //!
 //! The attack it stops: a log rewritten, rolled back or forked. Each partner is the other's witness: it holds the last
 //! head that it has cosigned and cosigns a new one only with a proof that it begins with that one. **It stores the new

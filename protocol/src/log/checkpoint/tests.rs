@@ -112,6 +112,18 @@ fn log_08_a_cosignature_has_a_time_and_covers_it() {
 }
 
 #[test]
+fn log_08_of_one_witness_the_newest_line_stays() {
+    let mut signed = log().head(7, TreeHash::new([7; 32]));
+    let key = partner().key(SignatureKind::Cosignature);
+    for (time, newest) in [(5, 5), (9, 9), (7, 9), (9, 9)] {
+        let line = signed.cosign(&key, time, |text| partner().sign(text)).expect("cosigned");
+        assert_eq!(signed.add_cosignature(line, &key), Ok(time));
+        assert_eq!(signed.note().signatures().len(), 2);
+        assert_eq!(keys().cosigned(&signed).expect("cosigned")[0].time, newest);
+    }
+}
+
+#[test]
 fn d16_two_heads_of_one_size_are_a_fork() {
     let head = |size, root| Checkpoint::new("log", size, TreeHash::new([root; 32]));
     let cases = [

@@ -30,28 +30,28 @@ impl Batch {
     }
 
     /// Reads the next lines; fewer than [`BATCH`] only at the end or before a line that is too long.
-    pub(super) fn read(from: &mut impl BufRead) -> io::Result<Self> {
-        let mut batch = Self::default();
-        while batch.ends.len() < BATCH {
-            let start = batch.bytes.len();
+    pub(super) fn read(&mut self, from: &mut impl BufRead) -> io::Result<()> {
+        self.bytes.clear();
+        self.ends.clear();
+        while self.ends.len() < BATCH {
+            let start = self.bytes.len();
             // `Read::take` on the reference: the file goes on after the line.
             let mut line = io::Read::take(&mut *from, LARGEST_ENTRY as u64 + 1);
-            if line.read_until(b'\n', &mut batch.bytes)? == 0 {
+            if line.read_until(b'\n', &mut self.bytes)? == 0 {
                 break;
             }
-            let closed = batch.bytes.last() == Some(&b'\n');
-            if closed {
-                batch.bytes.pop();
-            } else if batch.bytes.len() - start > LARGEST_ENTRY {
-                batch.bytes.truncate(start);
-                batch.fault = Some(Fault::LineTooLong);
+            if self.bytes.last() == Some(&b'\n') {
+                self.bytes.pop();
+            } else if self.bytes.len() - start > LARGEST_ENTRY {
+                self.bytes.truncate(start);
+                self.fault = Some(Fault::LineTooLong);
                 break;
             } else {
-                batch.fault = Some(Fault::OpenLine);
+                self.fault = Some(Fault::OpenLine);
             }
-            batch.ends.push(batch.bytes.len());
+            self.ends.push(self.bytes.len());
         }
-        Ok(batch)
+        Ok(())
     }
 
     /// Works on all lines, a tile's worth a task.
@@ -59,6 +59,9 @@ impl Batch {
         let work = |(at, ends): (usize, &[usize])| {
             let begin = if at == 0 { 0 } else { self.ends[at * WIDTH as usize - 1] };
             let mut chunk = Chunk::default();
+            let bytes = ends.last().map_or(0, |end| end - begin);
+            chunk.bundle.reserve(if parts.bundles { bytes + 2 * ends.len() } else { 0 });
+            chunk.table.reserve(if parts.table { bytes } else { 0 });
             let mut start = begin;
             for end in ends {
                 chunk.add(&self.bytes[start..*end], parts);

@@ -1,11 +1,11 @@
 //! The one pass over the records: the tree, the tiles, the heads, the receipts, the table and the book side by side.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use super::{
     Fault, Finding, Folder, Parts,
     lines::{Batch, Chunk},
-    read,
+    read_into,
 };
 use crate::log::{
     Entry,
@@ -72,7 +72,9 @@ pub(super) struct Pass<'a> {
     receipts: Vec<Held>,
     receipts_met: usize,
     receipts_good: u64,
-    rows: Option<Box<dyn Read + Send>>,
+    rows: Option<BufReader<Box<dyn Read + Send>>>,
+    /// For the file at hand, so that a million records do not ask for memory as often.
+    buffer: Vec<u8>,
     tiles: u64,
     book_goes_on: bool,
     noticed: Vec<Noticed>,
@@ -102,6 +104,7 @@ impl<'a> Pass<'a> {
             receipts_met: 0,
             receipts_good: 0,
             rows: None,
+            buffer: Vec::new(),
             tiles: 0,
             book_goes_on: true,
             noticed: Vec::new(),
@@ -118,10 +121,10 @@ impl<'a> Pass<'a> {
             None => self.notice(0, Finding::of(LOG, Fault::Missing)),
             Some(log) => {
                 let mut log = BufReader::with_capacity(1 << 18, log);
-                let (parts, mut ready) = (self.parts, Vec::new());
+                let (parts, mut ready, mut batch) = (self.parts, Vec::new(), Batch::default());
                 // One core prepares the next batch while another takes in this one.
                 loop {
-                    let batch = Batch::read(&mut log)?;
+                    batch.read(&mut log)?;
                     let (prepared, taken) =
                         rayon::join(|| batch.prepare(parts), || self.take_in_all(&ready, book));
                     taken?;
@@ -214,14 +217,19 @@ impl<'a> Pass<'a> {
         }
     }
 
+    fn read(&mut self, path: &str, most: usize) -> io::Result<Result<(), Fault>> {
+        read_into(self.folder, path, most, &mut self.buffer)
+    }
+
     /// Holds the leaves of one tile against the stored ones, and the stored ones against the tiles above.
     fn compare_tile(&mut self, number: u64, leaves: &[TreeHash]) -> io::Result<()> {
         let Some((size, _)) = self.target.filter(|_| self.parts.tiles) else { return Ok(()) };
         let Some(tile) = Tile::at(Holds::Hashes(0), number, size) else { return Ok(()) };
         let first = number * WIDTH;
         self.tiles += 1;
-        let stored = read(self.folder, &tile.to_string(), LARGEST_TILE)?
-            .and_then(|bytes| tile.hashes(&bytes).map_err(|_| Fault::TileDiffers));
+        let stored = self
+            .read(&tile.to_string(), LARGEST_TILE)?
+            .and_then(|()| tile.hashes(&self.buffer).map_err(|_| Fault::TileDiffers));
         let hashes = match &stored {
             Ok(hashes) => hashes,
             Err(fault) => {
@@ -248,8 +256,8 @@ impl<'a> Pass<'a> {
     fn compare_above(&mut self, tile: Tile, expected: &[u8]) -> io::Result<()> {
         self.tiles += 1;
         let path = tile.to_string();
-        let fault = match read(self.folder, &path, LARGEST_TILE)? {
-            Ok(bytes) if bytes == expected => return Ok(()),
+        let fault = match self.read(&path, LARGEST_TILE)? {
+            Ok(()) if self.buffer == expected => return Ok(()),
             Ok(_) => Fault::TileDiffers,
             Err(fault) => fault,
         };
@@ -263,8 +271,8 @@ impl<'a> Pass<'a> {
         let Some(tile) = Tile::at(Holds::Records, number, size) else { return Ok(()) };
         self.tiles += 1;
         let path = tile.to_string();
-        let fault = match read(self.folder, &path, LARGEST_BUNDLE)? {
-            Ok(bytes) if bytes == expected => return Ok(()),
+        let fault = match self.read(&path, LARGEST_BUNDLE)? {
+            Ok(()) if self.buffer == expected => return Ok(()),
             Ok(_) => Fault::BundleDiffers,
             Err(fault) => fault,
         };
@@ -279,7 +287,7 @@ impl<'a> Pass<'a> {
         match self.folder.open(TABLE)? {
             None => self.notice(0, Finding::of(TABLE, Fault::Missing)),
             Some(rows) => {
-                self.rows = Some(Box::new(BufReader::with_capacity(1 << 18, rows)));
+                self.rows = Some(BufReader::with_capacity(1 << 18, rows));
                 if self.differs(table::HEADER.as_bytes())?.is_some() {
                     self.notice(0, Finding::of(TABLE, Fault::TableDiffers));
                     self.rows = None;
@@ -292,12 +300,18 @@ impl<'a> Pass<'a> {
     /// Where the next bytes of the table differ from what is expected.
     fn differs(&mut self, expected: &[u8]) -> io::Result<Option<usize>> {
         let Some(rows) = &mut self.rows else { return Ok(None) };
-        let mut found = Vec::with_capacity(expected.len());
-        rows.take(expected.len() as u64).read_to_end(&mut found)?;
-        if found == expected {
-            return Ok(None);
+        let mut left = expected;
+        while !left.is_empty() {
+            let found = rows.fill_buf()?;
+            let length = found.len().min(left.len());
+            if length == 0 || found[..length] != left[..length] {
+                let same = found.iter().zip(left).take_while(|(found, expected)| found == expected).count();
+                return Ok(Some(expected.len() - left.len() + same));
+            }
+            rows.consume(length);
+            left = &left[length..];
         }
-        Ok(Some(found.iter().zip(expected).take_while(|(found, expected)| found == expected).count()))
+        Ok(None)
     }
 
     fn compare_rows(&mut self, first: u64, chunk: &Chunk) -> io::Result<()> {
