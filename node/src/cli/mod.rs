@@ -32,6 +32,7 @@ mod query;
 mod serve;
 mod sizing;
 mod stage;
+mod what_if;
 
 use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
 

@@ -8,11 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Aggregate, Ask, ColumnName, Parsed, TableName, Usage,
-    name::quoted,
-    scope::CUSTOMER,
-};
+use super::{Aggregate, Ask, ColumnName, Parsed, TableName, Usage, name::quoted, scope::CUSTOMER};
 use crate::policy::Decimal;
 
 /// The shape of a question, as the log has it.
@@ -104,7 +100,8 @@ impl Shape {
         if tables.len() > 1 {
             sql.push_str(" USING (customer)");
         }
-        let conditions: Vec<String> = uses("filter").iter().map(|column| format!("{column} IS NOT NULL")).collect();
+        let conditions: Vec<String> =
+            uses("filter").iter().map(|column| format!("{column} IS NOT NULL")).collect();
         if !conditions.is_empty() {
             sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
         }
@@ -130,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_shape_holds_no_value_and_no_name_of_the_askers() {
-        let sql = "SELECT customer AS \"Alice's list\" FROM brand.customers JOIN bank.accounts USING (customer)
+        let sql =
+            "SELECT customer AS \"Alice's list\" FROM brand.customers JOIN bank.accounts USING (customer)
                    WHERE brand.customers.category = 'Alice' AND bank.accounts.tier LIKE 'A%'";
         let found = shape(sql);
         let text = serde_json::to_string(&found).unwrap();
@@ -139,7 +137,10 @@ mod tests {
         assert_eq!(found.tables, [["bank", "accounts"], ["brand", "customers"]]);
         let uses: Vec<[&str; 4]> =
             found.uses.iter().map(|[a, b, c, d]| [a.as_str(), b.as_str(), c.as_str(), d.as_str()]).collect();
-        assert_eq!(uses, [["bank", "accounts", "tier", "filter"], ["brand", "customers", "category", "filter"]]);
+        assert_eq!(
+            uses,
+            [["bank", "accounts", "tier", "filter"], ["brand", "customers", "category", "filter"]]
+        );
     }
 
     #[test]
