@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Dependencies point one way: `config` → rooms → `run` → `control` → `cli`. Only `exchange` uses `link`'s
-//! channels; only `ledger` writes records.
+//! channels; only `ledger` writes records. [`audit`] stands beside them and only reads.
 
 pub mod audit;
 pub mod cli;

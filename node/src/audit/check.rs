@@ -11,7 +11,7 @@ use tacit_protocol::{
     log::{
         Book, Entry,
         book::BookFault,
-        checkpoint::{Keys, origin},
+        checkpoint::{Cosigned, Keys, origin},
         export::{CHECKPOINT, LOG, MANIFEST, TABLE},
         verify::{Fault, Finding, Verdict},
     },
@@ -156,19 +156,23 @@ pub fn cosignatures(keys: &Keys, verdict: &Verdict) -> Check {
     if keys.witnesses.is_empty() {
         return Check::new(name, None, "no partner's key here");
     }
-    let told: Vec<String> = verdict
-        .cosigned
+    match (verdict.cosigned.is_empty(), verdict.cosignatures) {
+        (false, _) => cosigned(&verdict.cosigned),
+        (true, 0) => Check::new(name, None, "no partner has cosigned a head that is here"),
+        (true, count) => Check::new(name, None, format!("{count} on earlier heads, none on the newest")),
+    }
+}
+
+/// Who has cosigned the newest head, and when.
+pub fn cosigned(by: &[Cosigned]) -> Check {
+    let told: Vec<String> = by
         .iter()
         .map(|by| {
             let time = i64::try_from(by.time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
             time.map_or_else(|| by.who.clone(), |time| format!("{} at {time}", by.who))
         })
         .collect();
-    match (told.is_empty(), verdict.cosignatures) {
-        (false, _) => Check::new(name, true, format!("the newest head is cosigned by {}", told.join(", "))),
-        (true, 0) => Check::new(name, None, "no partner has cosigned a head that is here"),
-        (true, count) => Check::new(name, None, format!("{count} on earlier heads, none on the newest")),
-    }
+    Check::new("cosignatures", true, format!("the newest head is cosigned by {}", told.join(", ")))
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::report::{Class, Detail, Refusal};
+use crate::{
+    ledger::LedgerError,
+    report::{Class, Detail, Refusal},
+};
 
 /// Why nothing can be said about a log, or why what is said is no.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum AuditError {
         /// What is wrong.
         problem: String,
     },
+    /// The ledger in a home cannot be read.
+    #[error("the ledger cannot be read")]
+    Ledger(#[source] LedgerError),
     /// A file that is written cannot be.
     #[error("{} cannot be written", path.display())]
     Unwritable {
@@ -89,6 +95,7 @@ impl Refusal for AuditError {
             Self::NoLog { .. } => "E-AUDIT-NO-LOG",
             Self::Unreadable { .. } => "E-AUDIT-UNREADABLE",
             Self::Malformed { .. } => "E-AUDIT-MALFORMED",
+            Self::Ledger(error) => error.code(),
             Self::Unwritable { .. } => "E-OUTPUT-UNWRITABLE",
             Self::Bad { .. } => "E-AUDIT-BAD",
             Self::Differ { .. } => "E-AUDIT-DIFFER",
@@ -123,6 +130,7 @@ impl Refusal for AuditError {
             Self::NotCovered { .. } => {
                 would_do("export again: a head that covers it is signed with the next record")
             }
+            Self::Ledger(error) => error.details(),
             Self::Unreadable { .. }
             | Self::Malformed { .. }
             | Self::Unwritable { .. }

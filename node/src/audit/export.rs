@@ -33,6 +33,8 @@ pub struct Package<'a> {
     pub lines: &'a [Vec<u8>],
     /// The head, signed and cosigned.
     pub head: &'a SignedCheckpoint,
+    /// Earlier heads that partners have cosigned.
+    pub earlier: &'a [SignedCheckpoint],
     /// Whom to believe.
     pub keys: &'a Keys,
     /// Signed contracts as (file name, JSON).
@@ -81,7 +83,7 @@ impl Tree {
 /// # Errors
 /// [`AuditError::Unwritable`]; [`AuditError::Malformed`] where the records are not those that the head covers.
 pub fn write(folder: &Path, package: &Package) -> Result<Manifest, AuditError> {
-    let Package { lines, head, keys, contracts, witnessed } = package;
+    let Package { lines, head, earlier, keys, contracts, witnessed } = package;
     let unwritable = |source| AuditError::Unwritable { path: folder.to_owned(), source };
     fs::create_dir(folder).map_err(unwritable)?;
     extra(&folder.join(CONTRACTS), contracts.iter().map(|(name, text)| (name.clone(), text.as_bytes())))?;
@@ -102,7 +104,7 @@ pub fn write(folder: &Path, package: &Package) -> Result<Manifest, AuditError> {
             receipts.push((query, tree.receipt(seq, line, head)?));
         }
     }
-    exporter.finish(keys, head, &[], &receipts).map_err(failed)
+    exporter.finish(keys, head, earlier, &receipts).map_err(failed)
 }
 
 /// The question that a record answers.

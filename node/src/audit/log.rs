@@ -25,6 +25,8 @@ pub struct Log {
     pub keys: Option<Keys>,
     /// The newest head, if it is what its owner signed.
     pub head: Option<SignedCheckpoint>,
+    /// Earlier heads that partners have cosigned.
+    pub earlier: Vec<SignedCheckpoint>,
     /// What was checked.
     pub checks: Vec<Check>,
     /// The signed contracts that were at hand.
@@ -52,14 +54,14 @@ impl Log {
     fn read(place: &Path, keys: Option<Keys>, keep: bool) -> Result<Self, AuditError> {
         let source = Source::find(place)?;
         let (contracts, forged) = source.contracts();
-        let Read { entries, keys, head, mut checks } = source.read(keys, keep)?;
+        let Read { entries, keys, head, earlier, mut checks } = source.read(&contracts, keys, keep)?;
         checks.push(match (forged, contracts.len()) {
             (Some(problem), _) => Check::new("contracts", false, problem),
             (None, 0) => Check::new("contracts", None, "no signed contracts here"),
             (None, 1) => Check::new("contracts", true, "one signed contract is genuine"),
             (None, count) => Check::new("contracts", true, format!("{count} signed contracts are genuine")),
         });
-        Ok(Self { source, entries, keys, head, checks, contracts })
+        Ok(Self { source, entries, keys, head, earlier, checks, contracts })
     }
 
     /// The check that fails at the first record, as an error.

@@ -22,11 +22,13 @@ pub mod escape;
 pub mod export;
 mod facts;
 mod history;
+mod home;
 pub mod indicators;
 mod log;
 pub mod report;
 pub mod source;
 pub mod table;
+pub mod what_if;
 pub mod words;
 
 pub use error::AuditError;

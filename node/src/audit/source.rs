@@ -22,9 +22,11 @@ use super::{
     AuditError, Check,
     check::{self, Booking},
     history::owner,
+    home,
 };
 use crate::{
     config::Home,
+    ledger,
     policy::{Contracts, Document},
 };
 
@@ -51,6 +53,8 @@ pub struct Read {
     pub keys: Option<Keys>,
     /// The newest head, if it is what its owner signed.
     pub head: Option<SignedCheckpoint>,
+    /// Earlier heads that partners have cosigned.
+    pub earlier: Vec<SignedCheckpoint>,
     /// What was checked.
     pub checks: Vec<Check>,
 }
@@ -76,9 +80,9 @@ impl Source {
     ///
     /// # Errors
     /// [`AuditError`], where a file cannot be read.
-    pub fn read(&self, keys: Option<Keys>, keep: bool) -> Result<Read, AuditError> {
+    pub fn read(&self, contracts: &[Document], keys: Option<Keys>, keep: bool) -> Result<Read, AuditError> {
         match self {
-            Self::Home(home) => Err(AuditError::NoLog { place: home.root().to_owned() }),
+            Self::Home(home) => home::read(home, contracts, keys, keep),
             Self::Export(place) => exported(place, keys, keep),
         }
     }
@@ -89,8 +93,25 @@ impl Source {
     /// [`AuditError`], where the file cannot be read.
     pub fn lines(&self) -> Result<Vec<Vec<u8>>, AuditError> {
         match self {
-            Self::Home(home) => Err(AuditError::NoLog { place: home.root().to_owned() }),
+            Self::Home(home) => {
+                let reading = ledger::read(&home.ledger_dir()).map_err(AuditError::Ledger)?;
+                reading.lines().collect::<Result<_, _>>().map_err(AuditError::Ledger)
+            }
             Self::Export(place) => Ok(lines(&bytes(&place.join(LOG))?)),
+        }
+    }
+
+    /// Names and signing keys of organisations, as far as cards and contracts here tell.
+    ///
+    /// # Errors
+    /// [`AuditError`], where a file cannot be read.
+    pub fn partners(&self, contracts: &[Document]) -> Result<Vec<(String, [u8; 32])>, AuditError> {
+        match self {
+            Self::Home(home) => home::partners(home, contracts),
+            Self::Export(_) => {
+                let bound = contracts.iter().flat_map(|document| document.contract().partners());
+                Ok(bound.map(|partner| (partner.name.clone(), partner.key)).collect())
+            }
         }
     }
 
@@ -100,7 +121,7 @@ impl Source {
     /// [`AuditError`], where a file cannot be read.
     pub fn witnessed(&self) -> Result<Vec<Vec<u8>>, AuditError> {
         let folder = match self {
-            Self::Home(home) => home.root().join("ledger").join("witness"),
+            Self::Home(home) => home.ledger_dir().join("witness"),
             Self::Export(place) => place.join(WITNESSED),
         };
         files(&folder)
@@ -150,20 +171,22 @@ fn exported(place: &Path, believed: Option<Keys>, keep: bool) -> Result<Read, Au
     checks.push(check::identity(&keys, seen.me));
     checks.push(check::cosignatures(&keys, &verdict));
     let head = bytes_if_there(&place.join(CHECKPOINT))?.and_then(|note| keys.open(&note).ok());
-    Ok(Read { entries: seen.entries, keys: Some(keys), head, checks })
+    Ok(Read { entries: seen.entries, keys: Some(keys), head, earlier: Vec::new(), checks })
 }
 
 /// What passes by while a log is verified.
 #[derive(Debug, Default)]
-struct Seen {
-    keep: bool,
-    entries: Vec<Entry>,
-    me: Option<PartnerId>,
-    booking: Booking,
+pub(super) struct Seen {
+    pub(super) keep: bool,
+    pub(super) count: u64,
+    pub(super) entries: Vec<Entry>,
+    pub(super) me: Option<PartnerId>,
+    pub(super) booking: Booking,
 }
 
 impl Seen {
-    fn take(&mut self, entry: &Entry) {
+    pub(super) fn take(&mut self, entry: &Entry) {
+        self.count += 1;
         if entry.kind == Kind::Open && self.me.is_none() {
             self.me = owner(entry);
         }
@@ -224,8 +247,8 @@ pub fn keys(path: &Path, text: &[u8]) -> Result<Keys, AuditError> {
     Ok(keys)
 }
 
-/// Every file of a folder that may be missing, by the order of their names.
-fn files(folder: &Path) -> Result<Vec<Vec<u8>>, AuditError> {
+/// Every file of a folder that may be missing, by the order of their names; those with an ending are set aside.
+pub(super) fn files(folder: &Path) -> Result<Vec<Vec<u8>>, AuditError> {
     let unreadable = |source| AuditError::Unreadable { path: folder.to_owned(), source };
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -234,6 +257,7 @@ fn files(folder: &Path) -> Result<Vec<Vec<u8>>, AuditError> {
     };
     let mut paths =
         entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>().map_err(unreadable)?;
+    paths.retain(|path| path.extension().is_none());
     paths.sort();
     paths.iter().map(|path| bytes(path)).collect()
 }

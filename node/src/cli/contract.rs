@@ -8,8 +8,8 @@ use super::{
     console::Console,
     error::{CliError, Failure},
     input::{SMALL, read_text},
-    later::{self, Rest},
     printer::OutFile,
+    what_if::WhatIf,
 };
 use crate::{
     control::{Reply, Request},
@@ -54,8 +54,8 @@ pub enum Contract {
         #[command(flatten)]
         out: Out,
     },
-    /// Show what a change would allow (not in this version)
-    WhatIf(Rest),
+    /// Try a changed contract on the questions that were asked before
+    WhatIf(WhatIf),
 }
 
 /// Where a document goes.
@@ -100,10 +100,7 @@ impl Contract {
                 Some(out) => export(console, contract, &out),
                 None => console.answer(Request::ContractExport { contract }),
             },
-            Self::WhatIf(_) => later::refuse(
-                "contract what-if",
-                "a refusal says the smallest change that would allow a question",
-            ),
+            Self::WhatIf(what_if) => what_if.run(console),
         }
     }
 }

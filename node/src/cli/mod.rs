@@ -33,6 +33,7 @@ mod recover;
 mod serve;
 mod sizing;
 mod stage;
+mod what_if;
 
 use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
 

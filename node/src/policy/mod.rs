@@ -48,5 +48,5 @@ pub use document::{Document, No, Says, State, Statement};
 pub use error::{PolicyError, Under};
 pub use explain::Plan;
 pub use own::{DatasetFacts, Datasets, KnownColumns, before_signing};
-pub use permit::{Circumstances, OwnSide, Permitted, Role, permit};
+pub use permit::{Circumstances, OwnSide, Permitted, Role, Would, permit, would_permit};
 pub use signer::{Directory, Signer};

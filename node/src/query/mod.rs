@@ -28,6 +28,7 @@ mod parse;
 mod request;
 mod scope;
 mod select;
+mod shape;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -43,3 +44,4 @@ pub use parse::{Parsed, parse};
 pub use request::{QueryRequest, Wish, default_wait};
 pub use scope::{Columns, NoColumns};
 pub use select::{Aggregate, Aggregates, Ask, BESIDE, Output, Reveal, Usage};
+pub use shape::Shape;

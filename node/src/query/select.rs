@@ -86,7 +86,8 @@ pub enum Usage {
 }
 
 impl Aggregate {
-    fn sql(&self) -> String {
+    /// As SQL.
+    pub(super) fn sql(&self) -> String {
         match self {
             Self::Group(column) => column.sql(),
             Self::Count => "COUNT(*)".to_owned(),

@@ -171,7 +171,7 @@ fn what_later_versions_will_do_is_refused_now_with_what_works() {
     for sql in &figures {
         refused(&pair, "brand", &["query", sql], 2, "E-NOT-IN-THIS-VERSION");
     }
-    for words in [&["train"][..], &["predict"], &["model"], &["contract", "what-if"]] {
+    for words in [&["train"][..], &["predict"], &["model"]] {
         pair.brand(words).refused(2, "E-NOT-IN-THIS-VERSION");
     }
     // Policy comes first: what the contract forbids is not called a matter of the version.

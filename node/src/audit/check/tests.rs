@@ -74,7 +74,11 @@ pub fn export(day: &Day, node: &Node, partner: &Node, witnessed: &[Vec<u8>], fol
     let lines = lines(&day);
     let head = node.head(partner, &lines);
     let keys = node.keys(partner);
-    write(folder, &Package { lines: &lines, head: &head, keys: &keys, contracts: &[], witnessed }).unwrap();
+    write(
+        folder,
+        &Package { lines: &lines, head: &head, earlier: &[], keys: &keys, contracts: &[], witnessed },
+    )
+    .unwrap();
 }
 
 fn lines(day: &Day) -> Vec<Vec<u8>> {

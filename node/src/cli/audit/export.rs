@@ -47,7 +47,13 @@ fn write(log: &Log, folder: &Path) -> Result<(), AuditError> {
     let named = |document: &Document| (format!("{}.json", document.contract().id()), document.to_json());
     let contracts: Vec<(String, String)> = log.contracts.iter().map(named).collect();
     let witnessed = log.source.witnessed()?;
-    let package =
-        export::Package { lines: covered, head, keys, contracts: &contracts, witnessed: &witnessed };
+    let package = export::Package {
+        lines: covered,
+        head,
+        earlier: &log.earlier,
+        keys,
+        contracts: &contracts,
+        witnessed: &witnessed,
+    };
     export::write(folder, &package).map(drop)
 }

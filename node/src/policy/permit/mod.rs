@@ -238,6 +238,37 @@ pub fn permit(
     Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, plan, approvals, tells })
 }
 
+/// What a contract would say to a question, if it were in force.
+#[derive(Debug, Clone)]
+pub struct Would {
+    /// The price of figures; `None` for a reveal.
+    pub price: Option<Amount>,
+    /// At whose side a person would have to approve.
+    pub approvals: Vec<String>,
+}
+
+/// Holds a question against a contract that need not be signed: its days and signatures are not asked, nor what
+/// the own data is like today.
+///
+/// # Errors
+///
+/// As [`permit`].
+pub fn would_permit(parsed: &Parsed, at: &Circumstances, contract: &Contract) -> Result<Would, PolicyError> {
+    struct Unseen;
+    impl Datasets for Unseen {
+        fn dataset(&self, _: &str) -> Option<super::DatasetFacts> {
+            None
+        }
+    }
+    let document = Document::new(contract.clone());
+    let rules = Rules::new(&document, parsed, at)?;
+    rules.purpose(at.purpose)?;
+    rules.kind_of_question()?;
+    rules.partners_columns(&Unseen)?;
+    let price = rules.plan()?.map(|plan| plan.price().amount());
+    Ok(Would { price, approvals: rules.people().0 })
+}
+
 /// The tables of a question, for people.
 fn named(parsed: &Parsed) -> String {
     parsed.tables().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
