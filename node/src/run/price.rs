@@ -9,6 +9,7 @@ use tacit_protocol::{
 };
 
 use crate::{
+    config::units::show_size,
     policy::{AggregatePlan, Decimal, Permitted, lifetime},
     release::{self, Expected},
     report::Report,
@@ -16,6 +17,10 @@ use crate::{
 
 /// How large a group the examples are for, where the noise of a figure depends on that.
 const EXAMPLE: u64 = 1_000;
+
+/// Bytes of a figure on the wire, and of everything beside the figures.
+const BYTES_A_FIGURE: u64 = 9;
+const BYTES_BESIDE: u64 = 1_000;
 
 /// The cost of a question, for people and for programs. `used` is what its account has spent and reserved, as far
 /// as this node's ledger knows.
@@ -38,6 +43,13 @@ pub(super) fn cost(
          {:<20} nothing: none of its rows take part\n",
         format!("data of {asker}")
     );
+    let bytes = (plan.cells() * plan.columns().len()) as u64 * BYTES_A_FIGURE + BYTES_BESIDE;
+    text.push_str(&format!(
+        "  {:<20} about {}, and the time that {} takes to read its table once\n",
+        "traffic",
+        show_size(bytes),
+        permitted.partner().name
+    ));
     let budget = budget(permitted, price.amount(), used);
     text.push_str(&format!("  {:<20} {}\n", "budget", budget.0));
     let expected = release::expected(plan, permitted.parsed().aggregates(), EXAMPLE)?;
@@ -66,6 +78,7 @@ pub(super) fn cost(
     let mut cost = release::priced(plan);
     cost["account"] = json!(permitted.account());
     cost["columns"] = json!(columns);
+    cost["bytes"] = json!(bytes);
     cost["groups"] = json!(plan.cells());
     cost["suppressed_below"] = json!(least);
     cost["count_half_width95"] = json!(half);

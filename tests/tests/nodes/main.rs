@@ -5,6 +5,7 @@
 mod canary;
 mod data;
 mod demo;
+mod figures;
 mod hostile;
 mod keys;
 mod mending;
