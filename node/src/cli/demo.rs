@@ -407,7 +407,9 @@ impl Show {
         }
         let seen = |home: &str| -> Result<u64, StageError> {
             let log = self.json(home, &["audit", "log"])?;
-            let mut answers = log.as_array().into_iter().flatten().filter(|entry| entry["kind"] == "answer");
+            let mut answers = log.as_array().into_iter().flatten().filter(|entry| {
+                entry["kind"] == "answer" && entry["body"]["outcome"]["partner_size"].as_u64() > Some(0)
+            });
             Ok(answers
                 .next_back()
                 .and_then(|entry| entry["body"]["outcome"]["partner_size"].as_u64())
