@@ -118,6 +118,10 @@ impl Answered {
                 })
                 .collect();
             let whole = if *figure == Aggregate::Count { DataType::Int64 } else { DataType::Float64 };
+            let estimates: Vec<Option<Estimate>> = match whole {
+                DataType::Int64 => estimates,
+                _ => estimates.into_iter().map(|estimate| estimate.map(rounded)).collect(),
+            };
             let numbers = |of: &dyn Fn(&Estimate) -> f64| -> ArrayRef {
                 let cells = estimates.iter().map(|estimate| estimate.as_ref().map(of));
                 match whole {
@@ -134,6 +138,20 @@ impl Answered {
             add(hidden, Arc::new(reasons.collect::<StringArray>()), true);
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    }
+}
+
+/// As many digits as the noise leaves a meaning; the interval is rounded outward.
+fn rounded(estimate: Estimate) -> Estimate {
+    let half = (estimate.high - estimate.low) / 2.0;
+    if !half.is_finite() || half <= 0.0 {
+        return estimate;
+    }
+    let scale = 10_f64.powf((2.0 - half.log10().floor()).clamp(0.0, 6.0));
+    Estimate {
+        value: (estimate.value * scale).round() / scale,
+        low: (estimate.low * scale).floor() / scale,
+        high: (estimate.high * scale).ceil() / scale,
     }
 }
 
