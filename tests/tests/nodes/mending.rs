@@ -10,7 +10,7 @@ use serde_json::Value;
 use tacit_node::{
     config::Home,
     control::{self, Request},
-    query::QueryRequest,
+    query::{QueryRequest, Wish},
     report::Report,
 };
 use tacit_tests::{
@@ -77,7 +77,8 @@ impl Apart {
     fn asking(&self) -> thread::JoinHandle<Result<control::Reply, Report>> {
         let home = Home::at(self.world.path("brand"));
         let wait = Duration::from_secs(60);
-        let request = QueryRequest { sql: MEMBERS.into(), contract: None, purpose: None, wait };
+        let wish = Wish::default();
+        let request = QueryRequest { sql: MEMBERS.into(), contract: None, purpose: None, wish, wait };
         thread::spawn(move || control::perform(&home, Request::Query(request), &mut |_| {}))
     }
 
