@@ -4,6 +4,13 @@ use std::collections::VecDeque;
 
 use crate::{
     ids::{ContractId, SessionId},
+    log::{
+        checkpoint::Checkpoint,
+        note::{Note, VerifierKey},
+        proof::Receipt,
+        tiles::Tile,
+        witness::AddCheckpoint,
+    },
     psi::{Message, Overlap, Params, Receiver, Role, Seen, Sender},
     secret::Secret,
     session::{Produced, Session, Step},
@@ -31,6 +38,22 @@ pub fn decode_everything(bytes: &[u8]) {
     if let Ok(envelope) = Envelope::decode(bytes, &limits) {
         assert_eq!(envelope.encode(), bytes, "a second encoding of an envelope");
         one::<Message>(envelope.body, &limits);
+    }
+    log_texts(bytes);
+}
+
+/// The texts of the log: whatever is read is written back in the same bytes (LOG-03).
+fn log_texts(bytes: &[u8]) {
+    let same = |written: Option<String>, what: &str| {
+        assert!(written.is_none_or(|written| written.as_bytes() == bytes), "a second spelling of {what}");
+    };
+    same(Note::parse(bytes).ok().map(|note| note.to_string()), "a note");
+    same(AddCheckpoint::parse(bytes).ok().map(|request| request.to_string()), "a request");
+    same(Receipt::parse(bytes).ok().map(|receipt| receipt.to_string()), "a receipt");
+    if let Ok(text) = str::from_utf8(bytes) {
+        same(Checkpoint::parse(text).ok().map(|head| head.to_string()), "a head");
+        same(text.parse().ok().map(|key: VerifierKey| key.to_string()), "a key");
+        same(text.parse().ok().map(|tile: Tile| tile.to_string()), "a tile's path");
     }
 }
 
