@@ -8,7 +8,7 @@ use tacit_tests::{World, pair::Pair};
 use crate::TACIT;
 
 /// The bank's table: 600 customers of tier A in the north, 300 of tier B, none of tier C.
-fn accounts() -> String {
+pub fn accounts() -> String {
     let mut text = "member,tier,region,balance,note\n".to_owned();
     for number in 0..900 {
         let (tier, balance) = if number < 600 { ("A", number % 100) } else { ("B", 1_000_000) };
@@ -17,7 +17,7 @@ fn accounts() -> String {
     text
 }
 
-const CONTRACT: &str = r#"
+pub const CONTRACT: &str = r#"
 name = "figures"
 partners = ["brand", "bank"]
 purpose = "testing"

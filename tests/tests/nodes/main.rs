@@ -15,6 +15,7 @@ mod rogue_answers;
 mod sets;
 mod story;
 mod strangers;
+mod till;
 mod trust;
 
 /// The program under test.
