@@ -5,7 +5,6 @@
 
 mod estimate;
 mod figures;
-mod kept;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,7 +15,6 @@ use serde_json::json;
 use tacit_protocol::{aggregate::Figures, ids::SnapshotHash, noise::NoiseError};
 
 pub use figures::noisy;
-pub use kept::{Kept, Key, Past, fingerprint};
 pub use table::{Answered, Expected, expected, labels};
 
 use crate::{
@@ -205,13 +203,21 @@ pub async fn answered(
         "rows": rows,
         "suppressed_groups": suppressed,
         "price": price,
+        "charged": reserved.charge().is_some(),
         "labels": notes,
         "message_bytes": seen.traffic.sent + seen.traffic.received,
         "resent_messages": seen.traffic.resent,
     });
     let epsilon = permitted.plan().map(|plan| Decimal::of_micro(plan.price().epsilon_micro()));
     let summary = match epsilon {
-        Some(epsilon) => format!("{rows} {}, for epsilon {epsilon}", if rows == 1 { "row" } else { "rows" }),
+        Some(epsilon) => {
+            let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+            // Without a charge it is an answer of before.
+            match reserved.charge() {
+                Some(_) => format!("{rows}, for epsilon {epsilon}"),
+                None => format!("{rows}, the same as before, for nothing"),
+            }
+        }
         None => format!("{rows} rows"),
     };
     let outcome = told_outcome(seen, None);

@@ -53,7 +53,7 @@ pub(super) async fn tell(
     answering: &mut Answering,
 ) -> Result<(), Report> {
     answering.say(Aside::Preparing).await?;
-    // From here on the time we take, and whether we fail, depends on data.
+    // AGG-08: from here on the time we take, and whether we fail, depends on data.
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
     let (figures, snapshot) = tokio::select! {
         told = figures(rooms, reserved, paid) => told?,
@@ -68,6 +68,7 @@ pub(super) async fn tell(
 
 /// The figures that were paid for: those of an earlier answer, or fresh ones, kept before they leave.
 async fn figures(rooms: &Rooms, reserved: &Reserved, paid: Paid) -> Result<(Figures, SnapshotHash), Report> {
+    // AGG-09: the same question over the same content gets the same bytes.
     if let (Some(answer), Some(same)) = (paid.answer, paid.same) {
         let figures = Figures::decode(&answer.figures).map_err(|_| ReleaseError::NotAsKept)?;
         return Ok((figures, same.snapshot));

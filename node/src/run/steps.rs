@@ -325,6 +325,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn c05_a_partner_hears_a_code_and_never_which_fault_of_our_data() {
+        let report = |code: &'static str| Report {
+            code: code.into(),
+            class: crate::report::Class::Failed,
+            message: "row 7 of accounts.csv holds 'Ada'".to_owned(),
+            details: Vec::new(),
+            retry_helps: false,
+        };
+        let failed = |aside: Aside| match aside {
+            Aside::Refused { code } | Aside::Ended { code } => code,
+            other => panic!("{other:?}"),
+        };
+        for reserved in [false, true] {
+            for code in ["E-DATA-LINE", "E-DATA-CHANGED", "E-DATA-COLUMN-UNFIT", "E-DATA-FILTER"] {
+                assert_eq!(failed(last_word(&report(code), reserved)), "E-PARTNER-FAILED");
+            }
+        }
+        assert_eq!(failed(last_word(&report("E-POLICY-VALUE"), false)), "E-POLICY-VALUE");
+        assert_eq!(failed(last_word(&report("E-POLICY-VALUE"), true)), "E-PARTNER-FAILED");
+        assert_eq!(failed(last_word(&report("E-PEER-SILENT"), true)), "E-PEER-SILENT");
+    }
+
+    #[test]
     fn every_stage_has_its_own_bytes() {
         let events = unheard();
         let mut stages = Stages::new(&events);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::{
+    aggregate,
     ids::{ContractId, SessionId},
     log::{
         checkpoint::Checkpoint,
@@ -33,11 +34,16 @@ pub fn decode_everything(bytes: &[u8]) {
     }
     let limits = Limits::new(1 << 16);
     one::<Message>(bytes, &limits);
+    one::<aggregate::Message>(bytes, &limits);
+    if let Ok(figures) = aggregate::Figures::decode(bytes) {
+        assert_eq!(figures.encode(), bytes, "a second encoding of figures");
+    }
     one::<Hello>(bytes, &limits);
     one::<HelloSignature>(bytes, &limits);
     if let Ok(envelope) = Envelope::decode(bytes, &limits) {
         assert_eq!(envelope.encode(), bytes, "a second encoding of an envelope");
         one::<Message>(envelope.body, &limits);
+        one::<aggregate::Message>(envelope.body, &limits);
     }
     log_texts(bytes);
 }

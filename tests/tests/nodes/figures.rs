@@ -84,7 +84,7 @@ fn a_partner_is_asked_for_figures_and_not_for_rows() {
 }
 
 #[test]
-fn t16_the_same_question_gets_the_same_answer_and_t17_changed_content_fresh_noise() {
+fn t16_t17_agg_09_the_same_question_gets_the_same_answer_and_changed_content_fresh_noise() {
     let pair = pair();
     let ask = |question: &str| rows(&pair, &["query", question]);
     let first = ask(BY_TIER);
@@ -100,6 +100,21 @@ fn t16_the_same_question_gets_the_same_answer_and_t17_changed_content_fresh_nois
     let changed = format!("{}m99999,A,north,1,n\n", accounts());
     pair.world.write("accounts.csv", changed);
     assert_ne!(ask(BY_TIER), first);
+}
+
+#[test]
+fn agg_08_the_price_is_on_record_before_the_answer_on_both_sides() {
+    let pair = pair();
+    rows(&pair, &["query", BY_TIER]);
+    for home in ["brand", "bank"] {
+        pair.world.until("the answer is on record", || {
+            let log = pair.world.tacit(home, &["audit", "log", "-o", "json"]).ok().json();
+            let entries = log.as_array().expect("a list of records");
+            let place = |kind: &str| entries.iter().position(|entry| entry["kind"] == kind);
+            let (reserve, spend, answer) = (place("reserve"), place("spend"), place("answer"));
+            answer.is_some() && reserve.is_some() && reserve < spend && spend < answer
+        });
+    }
 }
 
 #[test]
