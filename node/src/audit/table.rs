@@ -77,7 +77,8 @@ fn side(balance: &Balance, me: Option<PartnerId>) -> &'static str {
 
 /// Four decimals, up: nobody should think that less was spent.
 fn four(epsilon: f64) -> f64 {
-    (epsilon * 1e4 - 1e-6).ceil() / 1e4
+    // Nothing is nothing, not less.
+    ((epsilon * 1e4 - 1e-6).ceil() / 1e4).max(0.0) + 0.0
 }
 
 /// The same for people, an account a paragraph.
