@@ -8,6 +8,7 @@
 mod explain;
 mod figures;
 mod price;
+mod shape;
 mod steps;
 mod till;
 

@@ -133,6 +133,12 @@ impl<'a> Facts<'a> {
         self.contracts.iter().find(|document| document.contract().id() == id)
     }
 
+    /// What contracts call this node.
+    pub fn own_name(&self) -> Option<String> {
+        let me = self.history.me?;
+        self.contracts.iter().find_map(|document| Some(document.contract().partner(&me)?.name.clone()))
+    }
+
     /// What people call a contract: its document knows, or the record of its signing does.
     pub fn contract_name(&self, id: ContractId) -> String {
         let document = self.contract(id).map(|document| document.contract().terms().name.clone());

@@ -133,6 +133,14 @@ impl Run<'_> {
             .or_else(|| self.charge.is_some().then_some("aggregate"))
     }
 
+    /// The ε that it was asked with, if it has one.
+    pub fn epsilon(&self) -> Option<f64> {
+        let body = &self.reserve.body;
+        let told = [&body["epsilon"], &body["price"]["epsilon"]];
+        let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
+        told.into_iter().find_map(number).filter(|epsilon| *epsilon > 0.0)
+    }
+
     /// Seconds from the reservation to the answer, or to the abort.
     pub fn seconds(&self) -> Option<f64> {
         let end = moment(self.answer.or(self.abort)?)?;

@@ -235,6 +235,7 @@ mod tests {
         profile = "google-dm/2"
         keys = ["phone"]
         [privacy]
+        unit = "customer"
         epsilon = 1.0
         delta = 1e-6
         per_query_epsilon = 0.5

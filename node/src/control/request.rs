@@ -67,8 +67,8 @@ pub enum Request {
     Explain(QueryRequest),
     /// Asks.
     Query(QueryRequest),
-    /// The records of this node, newest last.
-    AuditLog { limit: Option<u64> },
+    /// Records that somebody takes the log out of the node.
+    AuditExported { records: u64, by: Option<String> },
     /// Checks everything that can be wrong here, or between here and a partner.
     Doctor { partner: Option<String> },
 }

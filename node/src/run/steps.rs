@@ -227,7 +227,10 @@ pub async fn record_ending(
         None => {
             // Literals of a question may name customers; its hash does not.
             let hash: [u8; 32] = Sha256::digest(sql.as_bytes()).into();
-            let body = json!({ "question_sha256": hex(&hash) });
+            let mut body = json!({ "question_sha256": hex(&hash) });
+            if let Some(shape) = super::shape::of_refused(rooms, sql, report) {
+                body["shape"] = json!(shape);
+            }
             rooms.ledger.refuse(query, partner, &report.code, body, now).await?;
         }
     }

@@ -36,7 +36,7 @@ pub(super) async fn ask(
             (cost, repeats) = (Cost::Repeats { answer }, Some(earlier));
         }
     }
-    let told = told(&permitted);
+    let told = told(rooms, &permitted).await;
     let reserved = rooms.ledger.reserve_at(permitted, query, cost, told, Timestamp::now()).await?;
     let question = Question::about(&reserved, wait, repeats);
     Ok((reserved, question))
@@ -66,7 +66,7 @@ pub(super) async fn answer(
         Some((answer, record)) => (Cost::Repeats { answer: record }, Some(answer)),
         None => (cost(rooms, &permitted), None),
     };
-    let told = told(&permitted);
+    let told = told(rooms, &permitted).await;
     let reserved = rooms.ledger.reserve_at(permitted, question.query, cost, told, Timestamp::now()).await?;
     Ok((reserved, Paid { answer, same }))
 }
@@ -90,12 +90,18 @@ fn cost(rooms: &Rooms, permitted: &Permitted) -> Cost {
     permitted.wish(most).map_or(Cost::Nothing, |wish| Cost::Charge(Box::new(wish)))
 }
 
-/// What the record says of the price besides the charge.
-fn told(permitted: &Permitted) -> Value {
-    match permitted.plan() {
-        Some(plan) => json!({ "price": release::priced(plan) }),
-        None => json!({ "price": { "epsilon": 0, "reveals": "which of the asker's own customers match" } }),
-    }
+/// What the record says of the question besides the charge: what it looks at, never what it looks for; and how
+/// many batches of withdrawals there were, which the data that is read for it honours, and later ones too.
+async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
+    let price = match permitted.plan() {
+        Some(plan) => release::priced(plan),
+        None => json!({ "epsilon": 0, "reveals": "which of the asker's own customers match" }),
+    };
+    json!({
+        "price": price,
+        "shape": permitted.parsed().shape(),
+        "withdrawals": steps::withdrawals(rooms).await,
+    })
 }
 
 /// What a question for figures over our own table is the same by; `None` for others.

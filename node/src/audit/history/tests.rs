@@ -75,7 +75,7 @@ impl Log {
         let body = json!({
             "purpose": "joint-marketing", "legal_basis": "consent", "question": hex(query), "charge": charge,
             "epsilon": "0.5", "snapshot": hex(0x5a),
-            "shape": { "kind": "aggregate", "tables": ["bank.accounts"], "uses": [["bank.accounts.region", "group"]] },
+            "shape": { "kind": "aggregate", "tables": [["bank", "accounts"]], "uses": [["bank", "accounts", "region", "group"]] },
         });
         self.push(Kind::Reserve, Some(query), "is asked", body)
     }

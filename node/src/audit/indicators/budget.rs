@@ -189,14 +189,14 @@ const ALL: &[Indicator] = &[
         "B20",
         w("Median ε of a question", "单次查询 ε 中位数"),
         w("The median of the ε that questions were asked with.", "查询所用 ε 的中位数。"),
-        "median(body.epsilon)",
+        "median(body.price.epsilon)",
         |f| M::or(quantile(epsilons(f).collect(), 0.5), M::Epsilon, Why::NotRecorded),
     ),
     i(
         "B21",
         w("Largest ε of a question", "单次查询最大 ε"),
         w("The largest ε that a question was asked with.", "查询所用的最大 ε。"),
-        "max(body.epsilon)",
+        "max(body.price.epsilon)",
         |f| M::or(epsilons(f).reduce(f64::max), M::Epsilon, Why::NotRecorded),
     ),
     i(
@@ -335,10 +335,7 @@ fn wasted(f: &Facts) -> u64 {
 }
 
 fn epsilons(f: &Facts) -> impl Iterator<Item = f64> {
-    f.runs().iter().filter_map(|run| {
-        let epsilon = &run.reserve.body["epsilon"];
-        epsilon.as_f64().or_else(|| epsilon.as_str()?.parse().ok())
-    })
+    f.runs().iter().filter_map(Run::epsilon)
 }
 
 fn saved(f: &Facts) -> u64 {

@@ -153,10 +153,10 @@ const ALL: &[Indicator] = &[
         "W13",
         w("Read with the list of their time", "使用当时名单"),
         w(
-            "Of those, answers whose record names the batch that they honoured, and that was the newest when the question was set down.",
+            "Of those, answers to questions whose record counts no fewer batches than had been recorded when the question was set down.",
             "其中记录了所用名单批次、且不旧于预留时最新批次的答复比例。",
         ),
-        "count(answers, body.outcome.withdrawals ≥ newest batch at reserve) / W12",
+        "count(runs, reserve.body.withdrawals ≥ count(withdrawal before it)) / W12",
         honoured,
     ),
     i(
@@ -223,9 +223,7 @@ fn honoured(f: &Facts) -> M {
         f.history.all.iter().filter(|e| e.kind == Kind::Withdrawal && e.seq < before).count() as u64
     };
     let told: Vec<(u64, u64)> = after(f)
-        .filter_map(|run| {
-            Some((run.answer?.body["outcome"]["withdrawals"].as_u64()?, batches(run.reserve.seq)))
-        })
+        .filter_map(|run| Some((run.reserve.body["withdrawals"].as_u64()?, batches(run.reserve.seq))))
         .collect();
     match (told.is_empty(), after(f).count()) {
         (_, 0) => M::Untold(Why::NoCase),

@@ -132,9 +132,9 @@ fn a_withdrawal_is_honoured_only_where_a_record_says_so() {
     log.spend(1, seq);
     log.answer(1, seq);
     assert_eq!(value(&log, "W13"), Measure::Untold(Why::NotRecorded));
-    let last = log.entries.len() - 1;
-    log.entries[last].body["outcome"]["withdrawals"] = json!(1);
+    let reserve = seq as usize - 1;
+    log.entries[reserve].body["withdrawals"] = json!(1);
     assert_eq!(value(&log, "W13"), Measure::Share(1, 1));
-    log.entries[last].body["outcome"]["withdrawals"] = json!(0);
+    log.entries[reserve].body["withdrawals"] = json!(0);
     assert_eq!(value(&log, "W13"), Measure::Share(0, 1));
 }

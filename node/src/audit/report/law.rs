@@ -36,7 +36,7 @@ pub fn node(f: &Facts) -> Section {
         &COLUMNS,
     )
     .filled([
-        row("node", told("name"), "open"),
+        row("node", f.own_name(), "contract"),
         row("node id", f.history.me.map(|id| id.to_string()), "open"),
         row("log origin", told("origin"), "open"),
         row("controller, contact, representative", None, missing),

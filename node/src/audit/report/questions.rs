@@ -46,11 +46,7 @@ pub fn questions(f: &Facts) -> Section {
             Value::from(text(body, "legal_basis")),
             Value::from(run.kind()),
             Value::from(shape(run)),
-            Value::from(
-                text(body, "epsilon")
-                    .map(str::to_owned)
-                    .or_else(|| Some(body["epsilon"].as_f64()?.to_string())),
-            ),
+            Value::from(run.epsilon()),
             Value::from(price.map(|price| rho(price.nano_rho))),
             Value::from(price.map(|price| delta(price.atto_delta))),
             Value::from(run.ending().name()),
@@ -72,9 +68,12 @@ pub fn questions(f: &Facts) -> Section {
 
 fn shape(run: &Run) -> Option<String> {
     let uses = run.reserve.body["shape"]["uses"].as_array()?;
-    let told = uses.iter().filter_map(|pair| {
-        let pair = pair.as_array()?;
-        Some(format!("{} ({})", pair.first()?.as_str()?, pair.get(1)?.as_str()?))
+    let told = uses.iter().filter_map(|uses| match uses.as_array()?.as_slice() {
+        [owner, dataset, column, usage] => {
+            let word = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+            Some(format!("{}.{}.{} ({})", word(owner)?, word(dataset)?, word(column)?, word(usage)?))
+        }
+        _ => None,
     });
     Some(told.collect::<Vec<_>>().join(", "))
 }

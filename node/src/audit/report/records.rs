@@ -8,7 +8,7 @@ use super::{Column, Section, column as c};
 use crate::{
     audit::{
         facts::{Facts, text},
-        history::{Ending, Side},
+        history::{Ending, Run, Side},
         words::words as w,
     },
     data::Value,
@@ -60,14 +60,13 @@ pub fn withdrawals(f: &Facts) -> Section {
         c("confirmed", "of which confirm the list", "其中确认使用该名单"),
     ];
     let all = f.history.earlier.iter().chain(f.runs());
-    let answers: Vec<&Entry> =
-        all.filter(|run| run.side == Side::Owner).filter_map(|run| run.answer).collect();
+    let answered: Vec<&Run> = all.filter(|run| run.side == Side::Owner && run.answer.is_some()).collect();
     let rows = f.history.of(Kind::Withdrawal).map(|entry| {
         let number = entry.body["batch"].as_u64();
-        let since = answers.iter().filter(|answer| answer.seq > entry.seq);
-        let confirmed = since.clone().filter(|answer| {
-            let used = answer.body["outcome"]["withdrawals"].as_u64();
-            used.zip(number).is_some_and(|(used, number)| used >= number)
+        let since = answered.iter().filter(|run| run.reserve.seq > entry.seq);
+        let confirmed = since.clone().filter(|run| {
+            let honoured = run.reserve.body["withdrawals"].as_u64();
+            honoured.zip(number).is_some_and(|(honoured, number)| honoured >= number)
         });
         vec![
             Value::from(entry.seq),

@@ -10,6 +10,7 @@ use crate::{
         console::Console,
         error::{CliError, Failure},
     },
+    control::Request,
     policy::Document,
     report::Report,
 };
@@ -19,6 +20,9 @@ use crate::{
 pub struct Export {
     /// The folder, which must not be there yet
     folder: PathBuf,
+    /// Who takes it out [default: this account]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 impl Export {
@@ -27,7 +31,16 @@ impl Export {
         if self.folder.symlink_metadata().is_ok() {
             return Err(CliError::OutputExists { path: self.folder }.into());
         }
-        let log = Log::open(console.home()?.root()).map_err(Report::from)?;
+        let home = console.home()?;
+        let before = Log::check(home.root(), None).map_err(Report::from)?;
+        let records = before.head.map_or(0, |head| head.head().size);
+        // First, so that it is in what is taken out. An account that may only read can take it out all the same.
+        if let Err(failure) = console.perform(Request::AuditExported { records, by: self.by }) {
+            let code =
+                if let Failure::Refused(report) = failure { report.code } else { "E-INTERRUPTED".into() };
+            console.printer.note(&format!("warning: the log does not record this export ({code})"));
+        }
+        let log = Log::open(home.root()).map_err(Report::from)?;
         write(&log, &self.folder).map_err(Report::from)?;
         let records = log.entries.len();
         console.printer.note(&format!("{records} records are in {}", self.folder.display()));

@@ -8,7 +8,7 @@ use tacit_protocol::log::{Entry, Kind};
 use crate::{
     audit,
     cli::{console::Console, error::Failure},
-    control::{Reply, Request},
+    control::Reply,
     data::{Table, Value},
     report::Report,
 };
@@ -36,9 +36,6 @@ fn kind(text: &str) -> Result<Kind, String> {
 impl Log {
     /// Lists them.
     pub fn run(self, console: &Console) -> Result<(), Failure> {
-        if let (None, None) = (&self.folder, self.kind) {
-            return console.answer(Request::AuditLog { limit: self.limit });
-        }
         let log = audit::Log::open(&console.folder(self.folder)?).map_err(Report::from)?;
         let entries: Vec<&Entry> =
             log.entries.iter().filter(|entry| self.kind.is_none_or(|kind| kind == entry.kind)).collect();

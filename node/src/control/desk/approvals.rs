@@ -122,7 +122,7 @@ pub async fn decide(
 }
 
 /// Who types: the account's name.
-fn account() -> String {
+pub(super) fn account() -> String {
     let named =
         ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))

@@ -75,7 +75,7 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
             // A task of its own: when the command goes away it is told so, and ends on record.
             joined(tokio::spawn(async move { run::ask(&rooms, request, events).await }).await)
         }
-        Request::AuditLog { limit } => audit::log(rooms, limit).await,
+        Request::AuditExported { records, by } => audit::exported(rooms, records, by).await,
         Request::Doctor { partner } => doctor::examine(rooms, partner).await,
     }
 }
