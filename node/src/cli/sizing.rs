@@ -1,5 +1,7 @@
 //! `tacit bench` and `tacit demo`: the commands that bring their own nodes, in temporary homes.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{
@@ -20,8 +22,8 @@ pub enum Bench {
     Join(Rest),
     /// Joint training (not in this version)
     Train(Rest),
-    /// The ledger (not in this version)
-    Ledger(Rest),
+    /// Durable reservations and commits on this machine's disk
+    Ledger(Ledger),
     /// The link (not in this version)
     Link(Rest),
 }
@@ -38,6 +40,20 @@ pub struct Psi {
     /// The share of the smaller side that both have
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse::share)]
     overlap: f64,
+}
+
+/// Durable reservations and commits on this machine's disk
+#[derive(Debug, Args)]
+pub struct Ledger {
+    /// Questions at once
+    #[arg(long, value_name = "NUMBER", default_value = "32", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    askers: u64,
+    /// Questions each of them asks, one after the other
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    each: u64,
+    /// A directory on the disk to measure [default: that for temporary files]
+    #[arg(long, value_name = "DIR")]
+    at: Option<PathBuf>,
 }
 
 /// See the whole story on one machine, with real processes and sample data
@@ -60,7 +76,11 @@ impl Bench {
             }
             Self::Join(_) => later::refuse("bench join", instead),
             Self::Train(_) => later::refuse("bench train", instead),
-            Self::Ledger(_) => later::refuse("bench ledger", instead),
+            Self::Ledger(Ledger { askers, each, at }) => {
+                let at = at.unwrap_or_else(std::env::temp_dir);
+                let reply = bench::ledger(&at, askers, each)?;
+                Ok(console.printer.reply(&reply)?)
+            }
             Self::Link(_) => later::refuse("bench link", instead),
         }
     }

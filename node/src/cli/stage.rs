@@ -159,11 +159,16 @@ fn wait_for_the_end() -> ! {
 impl Stage {
     /// A new folder among the temporary ones.
     pub fn temporary(prefix: &str) -> Result<Self, StageError> {
+        Self::within(&std::env::temp_dir(), prefix)
+    }
+
+    /// A new folder in this one.
+    pub fn within(parent: &Path, prefix: &str) -> Result<Self, StageError> {
         let mut random = [0u8; 8];
         let filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random);
         filled.map_err(|_| failed("draw a name")(std::io::Error::other("no randomness")))?;
         let name = format!("{prefix}-{:016x}", u64::from_le_bytes(random));
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         let (folder, cast) = (path.clone(), Arc::<Cast>::default());
         let playing = Arc::clone(&cast);
         let clear_up = Some(on_interrupt(move || {

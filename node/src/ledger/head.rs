@@ -150,8 +150,8 @@ fn is_rotten(slot: &[u8]) -> bool {
     if differing(seal(text, text[0])) == 1 {
         return true;
     }
-    // The rest of the seal has to be right then.
-    if sealed[..7] != *b"sha256 " || !MARKS.contains(&sealed[71]) {
+    // The rest of the seal has to be right then; and a slot that is half old and half new ends here.
+    if sealed[..7] != *b"sha256 " || !MARKS.contains(&sealed[71]) || (text[0] ^ sealed[71]).count_ones() > 1 {
         return false;
     }
     let mut text = text.to_vec();

@@ -248,8 +248,8 @@ impl<D: Disk> Journal<D> {
             journal.disk.truncate(LOG, bytes).map_err(|error| full(error).error())?;
         }
         if !begun {
-            let body =
-                json!({ "format": FORMAT, "origin": journal.key.name(), "key": journal.key.to_string() });
+            let (node, key) = (journal.signer.id(), journal.key.to_string());
+            let body = json!({ "format": FORMAT, "origin": journal.key.name(), "node": node, "key": key });
             journal.stage_note(Kind::Open, None, "begun", body, now)?;
         }
         journal.close_runs(now)?;

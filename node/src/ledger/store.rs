@@ -141,6 +141,11 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Reserved, LedgerError> {
         self.unfenced()?;
+        // A question that has a price is charged, whatever the caller says: a free one would never run out.
+        let cost = match (cost, permitted.wish(None)) {
+            (Cost::Nothing, Some(wish)) => Cost::Charge(Box::new(wish)),
+            (cost, _) => cost,
+        };
         let mut body = json!({
             "purpose": permitted.purpose(),
             "legal_basis": permitted.terms().legal_basis,

@@ -121,14 +121,14 @@ fn d01_d02_d20_d22_p21_a_power_cut_at_every_write_loses_nothing_that_was_told() 
         for (at, moment) in moments.iter().enumerate().filter(|(at, _)| at % threads == thread) {
             // The call was under way: what is told after it is not told yet.
             let calls = at as u64;
-            for (number, left) in moment.cuts(9).into_iter().enumerate() {
+            for (number, left) in moment.cuts(13).into_iter().enumerate() {
                 if !seen.insert(left.clone()) {
                     continue;
                 }
                 *points.lock().unwrap() += 1;
                 let disk = recovers(left, &story, &whole, calls);
                 // Now and then the power goes again while what it left is put in order.
-                if number % 29 == 0 {
+                if (at * 31 + number) % 1_499 == 0 {
                     for left in disk.moments().iter().flat_map(|moment| moment.cuts(101)) {
                         *nested.lock().unwrap() += 1;
                         recovers(left, &story, &whole, calls);
