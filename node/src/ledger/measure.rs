@@ -75,11 +75,10 @@ pub async fn measure(directory: &Path, askers: u64, each: u64) -> Result<Measure
     let fsync = fsync(directory)?;
     let own = directory.join("ledger");
     let shared = Arc::new(Shared::default());
-    let random = |_| std::io::Error::other("the operating system gave no randomness");
     let mut seed = [0; 32];
-    SystemRandom::new().fill(&mut seed).map_err(random).map_err(LedgerError::Unopened)?;
-    let key = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(std::io::Error::other);
-    let signer = Arc::new(Passing(key.map_err(LedgerError::Unopened)?));
+    let no_key = || LedgerError::Unopened(std::io::Error::other("the operating system gave no randomness"));
+    SystemRandom::new().fill(&mut seed).map_err(|_| no_key())?;
+    let signer = Arc::new(Passing(Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| no_key())?));
     let folder = Folder::open(&own).map_err(LedgerError::Unopened)?;
     let journal = Journal::open(folder, signer, shared, Timestamp::now())?;
     let writer = Arc::new(Writer::start(journal, ()).map_err(LedgerError::Unopened)?);
