@@ -1,16 +1,27 @@
 //! A partner that does not behave: it has a trusted home and speaks with the node's own link, but what it
 //! says over it is the test's to choose.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use serde_json::{Value, json};
 use tacit_node::{
     config::{Config, Home, Identity, Unlock},
     exchange::{Aside, Question},
+    ledger::{Considered, Heads},
     link::{Channel, ChannelReceiver, ChannelSender, Incoming, Link, Partners, Settings},
     report::Refusal,
 };
 use tacit_protocol::{
     ids::{ContractId, PartnerId, QueryId, SessionId},
+    log::{
+        checkpoint::{Keys, origin},
+        note::{SignatureKind, VerifierKey},
+        witness::AddCheckpoint,
+    },
     psi,
     wire::{Envelope, Limits, Outbox, Role, Wire, hello::session_id},
 };
@@ -29,6 +40,44 @@ pub struct Rogue {
     /// Its keys.
     pub identity: Arc<Identity>,
     partners: Arc<Partners>,
+}
+
+/// Without a cosignature no node asks or answers: in this even a rogue behaves.
+struct Witness {
+    heads: Heads,
+    identity: Arc<Identity>,
+    partners: Arc<Partners>,
+}
+
+impl Witness {
+    async fn attend(self, link: Link) {
+        while let Some(call) = link.next_call().await {
+            let said: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+            let answer = match said["head"]["request"].as_str() {
+                Some(request) => self.consider(call.partner, request),
+                None => json!({ "refused": { "code": "E-ROGUE" } }),
+            };
+            let _ = call.answer(serde_json::to_vec(&answer).expect("JSON"));
+        }
+    }
+
+    fn consider(&self, partner: PartnerId, request: &str) -> Value {
+        let trusted = self.partners.trusted();
+        let key = *trusted.by_id(partner).expect("a partner").card().signing_key();
+        let log = VerifierKey::new(&origin(&partner), SignatureKind::Ed25519, key).expect("a key");
+        let keys = Keys { origin: origin(&partner), log: vec![log], witnesses: Vec::new() };
+        let request = AddCheckpoint::parse(request.as_bytes()).expect("a request");
+        let considered = self.heads.consider(partner, &keys, &request).expect("a head can be kept");
+        let accepted = match considered {
+            Considered::Kept(accepted) => accepted,
+            Considered::Refused { known, .. } => return json!({ "seen": { "note": known } }),
+        };
+        let me = origin(&self.identity.id());
+        let own = VerifierKey::new(&me, SignatureKind::Cosignature, self.identity.signing_key());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let line = accepted.cosign(&own.expect("a key"), now, |text| self.identity.sign(text));
+        json!({ "cosigned": { "line": line.expect("a cosignature").to_string() } })
+    }
 }
 
 /// What came over a channel.
@@ -70,7 +119,14 @@ impl Rogue {
         let config = Config::read(&home).expect("settings");
         let partners = Arc::new(Partners::open(&home.partners_dir(), &identity).expect("partners"));
         let link = Link::bind(Settings::from(&config.link), Arc::clone(&identity), Arc::clone(&partners));
-        Self { link: link.expect("a free port"), identity, partners }
+        let link = link.expect("a free port");
+        let witness = Witness {
+            heads: Heads::at(&home.ledger_dir()),
+            identity: Arc::clone(&identity),
+            partners: Arc::clone(&partners),
+        };
+        tokio::spawn(witness.attend(link.clone()));
+        Self { link, identity, partners }
     }
 
     /// The id of a partner.
@@ -231,5 +287,6 @@ pub fn honest(contract: ContractId, sql: &str, purpose: &str, profile: &str) -> 
         purpose: purpose.to_owned(),
         profile: profile.to_owned(),
         wait: Duration::from_secs(5),
+        repeats: None,
     }
 }

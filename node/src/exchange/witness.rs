@@ -77,6 +77,7 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
     let name = rooms.partner_name(partner).unwrap_or_default();
     let out_of_place = |expected| Report::from(ExchangeError::OutOfPlace { partner: name.clone(), expected });
     let keys = own_keys(rooms);
+    let _turn = rooms.heads.turn(partner).await;
     let mut known = rooms.heads.cosigned(partner, &keys).map_err(WitnessError::Unkept)?;
     if let Some(known) = &known {
         // Our own file may know more of our log than the log itself.

@@ -5,9 +5,10 @@
 //! a power cut between, would let it vouch for two histories (D16).
 
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tacit_protocol::{
@@ -26,6 +27,8 @@ pub struct Heads {
     seen: PathBuf,
     cosigned: PathBuf,
     one_at_a_time: Mutex<()>,
+    /// Whose turn it is to show our head to a partner: two at once would each begin with what the other changes.
+    turns: Mutex<HashMap<PartnerId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// What became of a partner's request.
@@ -49,7 +52,17 @@ impl Heads {
             seen: ledger.join("witness"),
             cosigned: ledger.join("cosigned"),
             one_at_a_time: Mutex::new(()),
+            turns: Mutex::default(),
         }
+    }
+
+    /// Waits for the turn to show our head to a partner.
+    pub async fn turn(&self, partner: PartnerId) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(partner).or_default())
+        };
+        turn.lock_owned().await
     }
 
     /// Considers a partner's new head, and keeps it durably if it begins with the one we know.

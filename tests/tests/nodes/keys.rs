@@ -240,7 +240,7 @@ fn look(world: &World) -> Vec<(&'static str, Ran)> {
         &["contract", "export", "maternal-offers"],
         &["approvals", "list", "-o", "json"],
         &["explain", "SELECT nothing"],
-        &["audit", "log", "-o", "json"],
+        &["audit", "log", "--kind", "contract", "-o", "json"],
     ];
     commands.iter().map(|words| (words[0], world.tacit("brand", words))).collect()
 }
