@@ -35,11 +35,11 @@ fn d03_a_bit_flipped_at_every_byte_of_the_log_is_found_and_named() {
     let files = files(4);
     let log = &files[LOG];
     let mut record = 1;
-    for at in 0..log.len() {
+    for (at, byte) in log.iter().enumerate() {
         let mut changed = files.clone();
         changed.get_mut(LOG).unwrap()[at] ^= 1 << (at % 8);
         assert_eq!(damaged(changed), Some(record), "byte {at}");
-        if log[at] == b'\n' {
+        if *byte == b'\n' {
             record += 1;
         }
     }
