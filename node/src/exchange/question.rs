@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tacit_protocol::ids::{ContractId, QueryId};
 
 use crate::{
+    data::is_one_line,
     ledger::Reserved,
     policy::Permitted,
     query::{QueryRequest, Wish},
