@@ -149,7 +149,8 @@ fn rounded(estimate: Estimate) -> Estimate {
     }
     let scale = 10_f64.powf((2.0 - half.log10().floor()).clamp(0.0, 6.0));
     Estimate {
-        value: (estimate.value * scale).round() / scale,
+        // Adding 0 makes −0 a plain one.
+        value: (estimate.value * scale).round() / scale + 0.0,
         low: (estimate.low * scale).floor() / scale,
         high: (estimate.high * scale).ceil() / scale,
     }
