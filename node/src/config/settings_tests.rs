@@ -141,7 +141,7 @@ fn f05_each_bad_setting_is_refused_by_name_and_with_the_mend() {
         ("log", r#"level = "loud""#, "log.level", "\"info\""),
         ("log", r#"format = "xml""#, "log.format", "\"json\""),
         ("log", r#"file = """#, "log.file", "path of a file"),
-        ("budget", "epsilon = nan", "budget", "known here"),
+        ("budget", "epsilon = nan", "budget.epsilon", "known here"),
     ];
     for (section, line, field, mend) in cases {
         let text = with(section, line);
