@@ -6,14 +6,17 @@ use crate::{
         escape::csv,
         facts::Facts,
         indicators::{GROUPS, Measure},
+        words::Language,
     },
     data::Value,
 };
 
 /// File names and their contents, the indicators last.
 pub fn tables(facts: &Facts) -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> =
-        sections(facts).iter().map(|section| (format!("{}.csv", section.key), table(section))).collect();
+    let mut files: Vec<(String, String)> = sections(facts, Language::English)
+        .iter()
+        .map(|section| (format!("{}.csv", section.key), table(section)))
+        .collect();
     let mut rows =
         "id,group,name_en,name_zh,value,unit,untold,definition_en,definition_zh,computed_as\r\n".to_owned();
     for (group, indicator) in GROUPS.iter().flat_map(|group| group.indicators.iter().map(move |i| (group, i)))
@@ -41,7 +44,7 @@ pub fn tables(facts: &Facts) -> Vec<(String, String)> {
 /// Everything in one file of four columns: section, row (from 1), column, value.
 pub fn one_file(facts: &Facts) -> String {
     let mut file = "section,row,column,value\r\n".to_owned();
-    for section in sections(facts) {
+    for section in sections(facts, Language::English) {
         for (number, row) in section.rows.iter().enumerate() {
             for (column, value) in section.columns.iter().zip(row) {
                 line(

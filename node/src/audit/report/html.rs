@@ -24,7 +24,8 @@ margin:2rem auto;max-width:72rem;padding:0 1rem}
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.2rem;margin:2.2rem 0 .3rem;border-bottom:1px solid #ccc}
 h3{font-size:1rem;margin:1.2rem 0 .2rem}p{margin:.2rem 0 .6rem;color:#444;max-width:60rem}
 table{border-collapse:collapse;width:100%;font-size:12px;margin:.4rem 0 1rem}
-th,td{border:1px solid #ddd;padding:.25rem .4rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{border:1px solid #ddd;padding:.25rem .4rem;text-align:left;vertical-align:top}\
+td.l{overflow-wrap:anywhere;min-width:6rem}
 th{background:#f3f5f7;font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}
 td.u{color:#777;font-style:italic}code{font-size:11px;color:#555}
 .verdict{padding:.5rem .8rem;border:2px solid #2a7a2a;margin:1rem 0}.verdict.bad{border-color:#b00020}
@@ -36,7 +37,7 @@ tr{break-inside:avoid}thead{display:table-header-group}nav{display:none}@page{si
 
 /// The whole page.
 pub fn page(facts: &Facts, language: Language) -> String {
-    let sections = sections(facts);
+    let sections = sections(facts, language);
     let title = TITLE.in_language(language);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -144,7 +145,12 @@ fn cell(page: &mut String, value: &Value, language: Language) {
         }
         Value::Integer(number) => write!(page, "<td class=\"n\">{number}</td>"),
         Value::Real(number) => write!(page, "<td class=\"n\">{number}</td>"),
-        Value::Text(text) => write!(page, "<td>{}</td>", html(of_code(text, language))),
+        Value::Text(text) => {
+            // Hashes and what partners wrote may be one long word, which would push the table off the page.
+            let long = text.split_whitespace().any(|word| word.chars().count() > 18);
+            let class = if long { " class=\"l\"" } else { "" };
+            write!(page, "<td{class}>{}</td>", html(of_code(text, language)))
+        }
     };
 }
 
@@ -196,7 +202,7 @@ fn table(page: &mut String, group: &Group, facts: &Facts, language: Language) {
         };
         _ = writeln!(
             page,
-            "<tr><td><span class=\"box\"></span></td><td>{} {}</td><td class=\"{class}\">{}</td><td>{}</td><td><code>{}</code></td></tr>",
+            "<tr><td><span class=\"box\"></span></td><td>{} {}</td><td class=\"{class} l\">{}</td><td>{}</td><td><code>{}</code></td></tr>",
             indicator.id,
             html(indicator.name.in_language(language)),
             html(&shown),

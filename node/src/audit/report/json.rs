@@ -6,13 +6,15 @@ use super::{FORM, Section, sections};
 use crate::audit::{
     facts::Facts,
     indicators::{GROUPS, Measure},
-    words::Words,
+    words::{Language, Words},
 };
 
 /// The whole report as one object.
 pub fn document(facts: &Facts) -> Json {
-    let sections: Map<String, Json> =
-        sections(facts).iter().map(|section| (section.key.to_owned(), rows(section))).collect();
+    let sections: Map<String, Json> = sections(facts, Language::English)
+        .iter()
+        .map(|section| (section.key.to_owned(), rows(section)))
+        .collect();
     let indicators: Vec<Json> = GROUPS
         .iter()
         .flat_map(|group| group.indicators.iter().map(move |indicator| (group, indicator)))

@@ -2,14 +2,14 @@
 
 use tacit_protocol::log::Kind;
 
-use super::{Column, Section, column as c};
+use super::{Column, Section, column as c, story};
 use crate::{
     audit::{
         facts::{Facts, text},
-        words::words as w,
+        words::{Language, of_code, words as w},
     },
     data::Value,
-    policy::{ColumnClass, ColumnTerms, Consent, DatasetTerms, Document, Terms},
+    policy::{ColumnClass, ColumnTerms, DatasetTerms, Document, Terms},
 };
 
 /// Whose log this is.
@@ -84,7 +84,7 @@ pub fn verification(f: &Facts) -> Section {
 }
 
 /// GDPR Art. 30(1), a row a contract.
-pub fn processing(f: &Facts) -> Section {
+pub fn processing(f: &Facts, language: Language) -> Section {
     const COLUMNS: [Column; 12] = [
         c("contract", "Contract", "合同"),
         c("state", "State", "状态"),
@@ -109,9 +109,9 @@ pub fn processing(f: &Facts) -> Section {
             Value::from("customers of the partners named as owners of datasets"),
             Value::from(categories(terms)),
             Value::from(terms.partners.join(", ")),
-            Value::from(transfers(terms)),
+            Value::from(story::transfers(terms, language)),
             Value::from(terms.ends.to_string()),
-            Value::from(safeguards(terms)),
+            Value::from(story::safeguards(terms, language)),
             Value::from(used(f, document)),
             Value::from(document.signed_by().join(", ")),
         ]
@@ -141,7 +141,7 @@ pub fn processing(f: &Facts) -> Section {
 }
 
 /// PIPL Art. 54 to 56, a row a contract.
-pub fn impact(f: &Facts) -> Section {
+pub fn impact(f: &Facts, language: Language) -> Section {
     const COLUMNS: [Column; 8] = [
         c("contract", "Contract", "合同"),
         c("triggers", "Why an assessment is due (Art. 55)", "须开展影响评估的情形（第55条）"),
@@ -162,20 +162,27 @@ pub fn impact(f: &Facts) -> Section {
     ];
     let rows = f.states().map(|(document, _)| {
         let terms = document.contract().terms();
+        let basis = terms.legal_basis.as_deref().unwrap_or(of_code("not recorded", language));
         let kept =
             terms.ends.checked_add(jiff::Span::new().years(3)).map_or(String::new(), |day| day.to_string());
         vec![
             Value::from(document.contract().title()),
-            Value::from(triggers(terms)),
-            Value::from(format!(
-                "purpose {}; basis {}; columns listed one by one with their uses: {}",
-                terms.purpose,
-                terms.legal_basis.as_deref().unwrap_or("not recorded"),
-                terms.datasets.iter().map(|dataset| dataset.columns.len()).sum::<usize>()
+            Value::from(story::triggers(terms, language)),
+            Value::from(story::say(
+                language,
+                w(
+                    "purpose {}; basis {}; columns listed one by one with their uses: {}",
+                    "目的 {}；法律依据 {}；逐一列明字段及用途：{} 个",
+                ),
+                &[&terms.purpose, &basis, &terms.datasets.iter().map(|d| d.columns.len()).sum::<usize>()],
             )),
-            Value::from(risk(terms)),
-            Value::from(safeguards(terms)),
-            Value::from(format!("{} questions permitted", used(f, document))),
+            Value::from(story::risk(terms, language)),
+            Value::from(story::safeguards(terms, language)),
+            Value::from(story::say(
+                language,
+                w("{} questions permitted", "获准查询 {} 次"),
+                &[&used(f, document)],
+            )),
             Value::from(kept),
             Value::from("to be filled in by the controller"),
         ]
@@ -210,91 +217,4 @@ fn categories(terms: &Terms) -> String {
         format!("{}: {}", dataset.full_name(), columns.join(", "))
     };
     terms.datasets.iter().map(dataset).collect::<Vec<_>>().join("; ")
-}
-
-fn transfers(terms: &Terms) -> String {
-    let bound = terms
-        .datasets
-        .iter()
-        .filter_map(|d| Some(format!("{} stays in {}", d.full_name(), d.region.as_ref()?)));
-    let mut told: Vec<String> = bound.collect();
-    told.push(
-        if terms.allow.cross_region {
-            "rows of different regions may meet"
-        } else {
-            "no rows of different regions meet"
-        }
-        .to_owned(),
-    );
-    told.push("rows never leave their owner's node".to_owned());
-    told.join("; ")
-}
-
-fn safeguards(terms: &Terms) -> String {
-    let privacy = &terms.privacy;
-    let listed = terms.datasets.iter().filter(|d| matches!(d.consent, Consent::Column(_))).count();
-    let mut told = vec![
-        format!(
-            "ε {} and δ {} over the contract's life per partner asking, ε {} for one question",
-            privacy.epsilon_micro as f64 / 1e6,
-            privacy.delta_femto as f64 / 1e15,
-            privacy.per_query_epsilon_micro as f64 / 1e6
-        ),
-        format!("noisy groups below {} are not shown", privacy.min_group),
-        format!(
-            "consent by column in {listed} of {} datasets, withdrawal lists in all",
-            terms.datasets.len()
-        ),
-        format!("customers matched by {}", terms.identity.profile),
-    ];
-    if let Some(reveal) = &terms.allow.reveal {
-        told.push(match reveal.approval.is_empty() {
-            true => format!("revelations to {} without approval", reveal.to),
-            false => format!(
-                "each revelation to {} approved by a person at {}",
-                reveal.to,
-                reveal.approval.iter().cloned().collect::<Vec<_>>().join(", ")
-            ),
-        });
-    }
-    told.join("; ")
-}
-
-fn triggers(terms: &Terms) -> String {
-    let mut told = vec!["providing personal information to another handler (Art. 55(3))"];
-    if terms
-        .datasets
-        .iter()
-        .flat_map(|d| d.columns.values())
-        .any(|column| column.class != ColumnClass::General)
-    {
-        told.push("columns of important or core class (Art. 55(1), if sensitive)");
-    }
-    if terms.allow.train.is_some() {
-        told.push("models trained together (Art. 55(2), if decisions are automated)");
-    }
-    if terms.allow.cross_region {
-        told.push("rows of different regions may meet (Art. 55(4), if abroad)");
-    }
-    told.join("; ")
-}
-
-fn risk(terms: &Terms) -> String {
-    let mut told = Vec::new();
-    if let Some(reveal) = &terms.allow.reveal {
-        told.push(format!(
-            "{} learns by name which of its own customers match; no noise protects that",
-            reveal.to
-        ));
-    }
-    if terms.allow.aggregate || terms.allow.join {
-        told.push(format!(
-            "what any one customer changes in all answers together is bounded by ε {}",
-            terms.privacy.epsilon_micro as f64 / 1e6
-        ));
-    }
-    if told.is_empty() {
-        told.push("no kind of question is allowed".to_owned());
-    }
-    told.join("; ")
 }

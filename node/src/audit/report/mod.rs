@@ -10,10 +10,11 @@ mod json;
 mod law;
 mod questions;
 mod records;
+mod story;
 
 use super::{
     facts::Facts,
-    words::{Words, words},
+    words::{Language, Words, words},
 };
 use crate::data::Value;
 
@@ -69,13 +70,13 @@ impl Section {
     }
 }
 
-/// All sections but the indicators, in order.
-pub fn sections(facts: &Facts) -> Vec<Section> {
+/// All sections but the indicators, in order; sentences in their cells are in this language.
+pub fn sections(facts: &Facts, language: Language) -> Vec<Section> {
     vec![
         law::node(facts),
         law::verification(facts),
-        law::processing(facts),
-        law::impact(facts),
+        law::processing(facts, language),
+        law::impact(facts, language),
         questions::questions(facts),
         questions::budgets(facts),
         questions::refusal_rules(facts),

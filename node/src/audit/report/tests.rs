@@ -20,7 +20,7 @@ fn every_section_is_in_every_form() {
     let facts = facts(&log, &[]);
     let (page, json) = (page(&facts, Language::English), document(&facts));
     let (files, file) = (tables(&facts), one_file(&facts));
-    for section in sections(&facts) {
+    for section in sections(&facts, Language::English) {
         assert!(page.contains(&format!("<h2 id=\"{}\">", section.key)), "{}", section.key);
         assert_eq!(json["sections"][section.key].as_array().unwrap().len(), section.rows.len());
         let (_, table) = files.iter().find(|(name, _)| *name == format!("{}.csv", section.key)).unwrap();
@@ -94,7 +94,7 @@ fn article_30_and_the_impact_assessment_have_their_fields() {
     let facts_log = Log::full();
     let facts = facts(&facts_log, &[]);
     let titles = |key: &str| -> String {
-        let sections = sections(&facts);
+        let sections = sections(&facts, Language::English);
         let section = sections.iter().find(|section| section.key == key).unwrap();
         section.columns.iter().map(|column| column.title.en).collect::<Vec<_>>().join("|")
     };
