@@ -25,11 +25,9 @@ pub fn shares(balance: &Balance, columns: usize, until: Option<Timestamp>) -> Ve
     let by_time = |point: &Point| point.time.map_or(0, Timestamp::as_second) as f64;
     let by_seq = |point: &Point| point.seq as f64;
     let end = until.map_or(f64::MIN, |until| until.as_second() as f64).max(by_time(last));
-    let (place, start, end): (&dyn Fn(&Point) -> f64, f64, f64) = if end > by_time(first) {
-        (&by_time, by_time(first), end)
-    } else {
-        (&by_seq, by_seq(first), by_seq(last))
-    };
+    let clock_moved = end > by_time(first);
+    let place = |point: &Point| if clock_moved { by_time(point) } else { by_seq(point) };
+    let (start, end) = (place(first), if clock_moved { end } else { by_seq(last) });
     let mut shown = vec![1.0];
     for column in 1..columns {
         let moment = start + (end - start) * column as f64 / (columns - 1).max(1) as f64;

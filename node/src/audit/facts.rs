@@ -144,7 +144,7 @@ impl<'a> Facts<'a> {
         let document = self.contract(id).map(|document| document.contract().terms().name.clone());
         let record = || {
             let signed = self.history.all.iter().filter(|entry| entry.kind == Kind::Contract);
-            let named = signed.filter(|entry| entry.contract == Some(id)).last()?;
+            let named = signed.rev().find(|entry| entry.contract == Some(id))?;
             named.body["name"].as_str().map(str::to_owned)
         };
         match document.or_else(record) {

@@ -144,6 +144,9 @@ fn f05_each_bad_setting_is_refused_by_name_and_with_the_mend() {
         ("log", r#"format = "xml""#, "log.format", "\"json\""),
         ("log", r#"file = """#, "log.file", "path of a file"),
         ("budget", "epsilon = nan", "budget.epsilon", "known here"),
+        ("budget", "ceiling_epsilon = nan", "budget.ceiling_epsilon", "0.001 to 20"),
+        ("budget", "ceiling_epsilon = 0", "budget.ceiling_epsilon", "0.001 to 20"),
+        ("budget", "ceiling_delta = 1.0", "budget.ceiling_delta", "0.01"),
     ];
     for (section, line, field, mend) in cases {
         let text = with(section, line);
