@@ -5,6 +5,24 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Bytes as lower-case hex. They may be secret: no copy of the text is left behind but the one returned.
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let bytes = bytes.as_ref();
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
+    text
+}
+
+/// Whether a text can stand in one line of at most `longest` characters, and draws nothing on a terminal.
+pub fn is_one_line(text: &str, longest: usize) -> bool {
+    text.chars().count() <= longest && !text.chars().any(char::is_control)
+}
+
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -5,6 +5,7 @@
 //! [`Receipt`](crate::ledger::Receipt). A question that ends early, wherever it does, is recorded by the
 //! wrapper around the walk.
 
+mod ending;
 mod explain;
 mod figures;
 mod price;
@@ -29,7 +30,10 @@ use crate::{
     release,
     report::Report,
     rooms::Rooms,
-    run::steps::Stages,
+    run::{
+        ending::{About, last_word, record_ending},
+        steps::Stages,
+    },
 };
 
 /// Asks a partner. The answer lies in the node's home when this returns; the reply says where.
@@ -46,7 +50,8 @@ pub async fn ask(rooms: &Rooms, request: QueryRequest, events: Events) -> Result
         () = events.closed() => Err(ExchangeError::Interrupted.into()),
     };
     if let Err(report) = &walked {
-        steps::record_ending(rooms, query, reserved.as_ref(), None, &request.sql, report).await?;
+        let about = About::own(rooms, &request);
+        record_ending(rooms, query, reserved.as_ref(), about, &request.sql, report).await?;
     }
     if let Some(asking) = asking {
         asking.farewell(walked.as_ref().err().map(|report| report.code.as_ref())).await;
@@ -123,11 +128,12 @@ pub async fn answer(rooms: &Rooms, incoming: Incoming) {
                 Some(question) => (question.query, question.sql.clone()),
                 None => (QueryId::new([0; 32]), String::from_utf8_lossy(&opening).into_owned()),
             };
-            let recorded = steps::record_ending(rooms, query, reserved.as_ref(), Some(name), &text, report);
+            let about = About::partners(rooms, name, question.as_ref());
+            let recorded = record_ending(rooms, query, reserved.as_ref(), about, &text, report);
             if let Err(unrecorded) = recorded.await {
                 tracing::error!(code = %unrecorded.code, "a refusal could not be recorded");
             }
-            Some(steps::last_word(report, reserved.is_some()))
+            Some(last_word(report, reserved.is_some()))
         }
     };
     answering.farewell(last).await;
@@ -142,11 +148,12 @@ pub async fn turn_away(rooms: &Rooms, incoming: Incoming) {
     let report = Report::from(ExchangeError::TooManySessions { partner: name.clone() });
     let text = String::from_utf8_lossy(&incoming.opening).into_owned();
     let nothing = QueryId::new([0; 32]);
-    let recorded = steps::record_ending(rooms, nothing, None, Some(name.clone()), &text, &report);
+    let about = About::partners(rooms, name.clone(), Question::decode(&incoming.opening).as_ref());
+    let recorded = record_ending(rooms, nothing, None, about, &text, &report);
     if let Err(unrecorded) = recorded.await {
         tracing::error!(code = %unrecorded.code, "a refusal could not be recorded");
     }
-    Answering::new(incoming.channel, name).farewell(Some(steps::last_word(&report, false))).await;
+    Answering::new(incoming.channel, name).farewell(Some(last_word(&report, false))).await;
 }
 
 async fn walk_as_answerer(

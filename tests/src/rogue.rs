@@ -166,7 +166,7 @@ impl Talk {
         loop {
             match self.hear().await {
                 Heard::Aside(Aside::Ready) => return Ok(()),
-                Heard::Aside(Aside::Refused { code } | Aside::Ended { code }) => return Err(code),
+                Heard::Aside(Aside::Refused { code, .. } | Aside::Ended { code }) => return Err(code),
                 Heard::Aside(_) => {}
                 other => return Err(format!("{other:?}")),
             }
@@ -177,7 +177,7 @@ impl Talk {
     pub async fn ending(&mut self) -> String {
         loop {
             match self.hear().await {
-                Heard::Aside(Aside::Refused { code } | Aside::Ended { code }) => return code,
+                Heard::Aside(Aside::Refused { code, .. } | Aside::Ended { code }) => return code,
                 Heard::End => return "the end".to_owned(),
                 Heard::Broken(code) => return code.to_owned(),
                 Heard::Aside(_) | Heard::Protocol(_) => {}

@@ -13,7 +13,7 @@ pub enum Approvals {
     /// Let a waiting run go on
     Approve(Decision),
     /// Refuse a waiting run
-    Deny(Decision),
+    Deny(Denial),
 }
 
 /// A person's decision.
@@ -29,19 +29,28 @@ pub struct Decision {
     reason: Option<String>,
 }
 
+/// A person's no.
+#[derive(Debug, Args)]
+pub struct Denial {
+    /// The approval's id, or its start
+    approval: String,
+    /// Who decides, for the record; the partner is not told
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Why, in one line: for the record, and shown to who asked
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
 impl Approvals {
     /// Asks the node.
     pub fn run(self, console: &Console) -> Result<(), Failure> {
-        let decide = |approve, Decision { approval, by, reason }| Request::ApprovalDecide {
-            approval,
-            approve,
-            by,
-            reason,
-        };
+        let decide =
+            |approve, approval, by, reason| Request::ApprovalDecide { approval, approve, by, reason };
         console.answer(match self {
             Self::List => Request::ApprovalList,
-            Self::Approve(decision) => decide(true, decision),
-            Self::Deny(decision) => decide(false, decision),
+            Self::Approve(Decision { approval, by, reason }) => decide(true, approval, by, reason),
+            Self::Deny(Denial { approval, by, reason }) => decide(false, approval, by, reason),
         })
     }
 }

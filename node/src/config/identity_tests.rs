@@ -76,7 +76,7 @@ fn no_key_lies_in_the_clear() {
     let made = Identity::create(&home, "brand", &raw(1), now()).unwrap();
     let private = made.tls().key.secret_der().to_vec();
     let file = std::fs::read_to_string(home.tls_key_file()).unwrap();
-    assert!(!file.contains(&crate::config::keys::to_hex(&private[..40])));
+    assert!(!file.contains(&crate::data::hex(&private[..40])));
     assert!(!format!("{made:?} {:?}", made.tls()).contains("PRIVATE"));
 }
 

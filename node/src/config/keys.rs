@@ -18,7 +18,10 @@ use sha2::{Digest, Sha256};
 use tacit_protocol::{secret::Secret, transcript::Transcript};
 use zeroize::Zeroizing;
 
-use crate::config::{ConfigError, files};
+use crate::{
+    config::{ConfigError, files},
+    data::hex,
+};
 
 const VERSION: u32 = 1;
 /// RFC 9106, section 4, second recommended option has 64 MiB, 3 passes and 4 lanes; one lane costs an
@@ -54,7 +57,7 @@ impl Derivation {
             memory_kib: ARGON2_MEMORY_KIB,
             passes: ARGON2_PASSES,
             lanes: ARGON2_LANES,
-            salt: to_hex(&random::<16>("salt")?),
+            salt: hex(&random::<16>("salt")?),
         })
     }
 
@@ -114,8 +117,8 @@ impl Envelope {
             version: VERSION,
             kind,
             name: name.to_owned(),
-            public: to_hex(public),
-            nonce: to_hex(&nonce),
+            public: hex(public),
+            nonce: hex(&nonce),
             sealed: String::new(),
             derivation: wrapping.derivation.clone(),
         };
@@ -123,7 +126,7 @@ impl Envelope {
         cipher(&wrapping.key)?
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), envelope.bound(), &mut sealed)
             .map_err(|_| ConfigError::KeyMaking { what: "encrypted key" })?;
-        envelope.sealed = to_hex(&sealed);
+        envelope.sealed = hex(&sealed);
         Ok(envelope)
     }
 
@@ -165,7 +168,7 @@ impl Envelope {
     pub(super) fn write(&self, path: &Path) -> Result<(), ConfigError> {
         let body = toml::to_string(self).map_err(|_| ConfigError::KeyMaking { what: "key file" })?;
         let mut text = format!("{HEADING}{body}");
-        let checksum = to_hex(&Sha256::digest(&text));
+        let checksum = hex(&Sha256::digest(&text));
         text.push_str(&format!("{CHECKSUM}{checksum}\n"));
         files::write_private(path, text.as_bytes())?;
         Ok(())
@@ -177,7 +180,7 @@ impl Envelope {
         let damaged = |problem| ConfigError::KeysDamaged { file: path.to_owned(), problem };
         let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not text"))?;
         let at = text.rfind(CHECKSUM).ok_or_else(|| damaged("its checksum is missing"))?;
-        let checksum = to_hex(&Sha256::digest(&text[..at]));
+        let checksum = hex(&Sha256::digest(&text[..at]));
         if text[at..] != format!("{CHECKSUM}{checksum}\n") {
             return Err(damaged("its checksum differs"));
         }
@@ -207,13 +210,6 @@ pub(super) fn random<const N: usize>(what: &'static str) -> Result<[u8; N], Conf
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| ConfigError::KeyMaking { what })?;
     Ok(bytes)
-}
-
-/// Lower-case hex.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|&byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]).collect()
 }
 
 /// Reads hex of either case.
@@ -248,7 +244,7 @@ mod tests {
             |e| e.kind = Kind::Tls,
             |e| e.version = 0,
             |e| e.name = "brend".into(),
-            |e| e.public = to_hex(b"publik"),
+            |e| e.public = hex(b"publik"),
             |e| {
                 e.derivation =
                     Derivation::Argon2id { memory_kib: 8, passes: 1, lanes: 1, salt: "00".repeat(16) }
@@ -307,16 +303,16 @@ mod tests {
     fn argon2id_agrees_with_the_reference_program() {
         // argon2 (the reference implementation's own test): password/somesalt, t=2, m=64 MiB, p=1.
         let derivation =
-            Derivation::Argon2id { memory_kib: 65_536, passes: 2, lanes: 1, salt: to_hex(b"somesalt") };
+            Derivation::Argon2id { memory_kib: 65_536, passes: 2, lanes: 1, salt: hex(b"somesalt") };
         assert_eq!(
-            to_hex(derivation.derive("password").unwrap().expose()),
+            hex(derivation.derive("password").unwrap().expose()),
             "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7"
         );
     }
 
     #[test]
     fn hex_reads_back() {
-        assert_eq!(to_hex(&[0x00, 0x9a, 0xff]), "009aff");
+        assert_eq!(hex(&[0x00, 0x9a, 0xff]), "009aff");
         assert_eq!(from_hex("009AfF"), Some(vec![0x00, 0x9a, 0xff]));
         assert_eq!(from_hex("0"), None);
         assert_eq!(from_hex("0g"), None);

@@ -88,6 +88,8 @@ pub struct LimitSettings {
     pub memory: u64,
     /// How long one session may take altogether.
     pub max_session_time: Duration,
+    /// Files of answers older than this are removed when the node starts; none are when left out.
+    pub keep_answers: Option<Duration>,
 }
 
 /// `[budget]`: a ceiling over what every partner may learn about one population, whatever their contracts say: two
@@ -200,6 +202,7 @@ addresses = [{addresses}]     # what the card tells partners; after a change, ha
 # max_sessions     = 4          # at a time, with one partner
 # memory           = "1 GiB"    # for reading datasets
 # max_session_time = "6h"
+# keep_answers     = "30d"      # older ones in answers/ are removed at start; kept when left out
 
 [budget]
 # ceiling_epsilon = 20.0        # over all partners, for one population, for ever
@@ -292,6 +295,7 @@ impl LimitSettings {
             max_session_time: section
                 .duration("max_session_time", seconds(10)..=seconds(30 * 86_400))?
                 .unwrap_or(seconds(6 * 3_600)),
+            keep_answers: section.duration("keep_answers", seconds(3_600)..=seconds(3_650 * 86_400))?,
         };
         section.finish()?;
         Ok(settings)

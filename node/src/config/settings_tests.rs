@@ -36,7 +36,7 @@ fn a_fresh_file_reads_back_and_its_comments_are_the_defaults() {
         let config = Config::parse(&text, "tacit.toml").unwrap();
         assert_eq!((config.link.listen, &config.link.addresses[..]), (listen, &addresses[..]));
         assert_eq!(config.unlock, unlock);
-        // Every commented setting, switched on, is what holds without it, but for the log file.
+        // Every commented setting, switched on, is what holds without it, but for the log file and what is removed.
         let on: String = text
             .lines()
             .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line))
@@ -44,6 +44,7 @@ fn a_fresh_file_reads_back_and_its_comments_are_the_defaults() {
             .collect();
         let mut explicit = Config::parse(&on, "tacit.toml").unwrap();
         assert_eq!(explicit.log.file.take(), Some("tacit.log".into()));
+        assert_eq!(explicit.limits.keep_answers.take(), Some(Duration::from_secs(30 * 86_400)));
         assert_eq!(explicit, config);
     }
 }
@@ -134,6 +135,7 @@ fn f05_each_bad_setting_is_refused_by_name_and_with_the_mend() {
         ("limits", "max_sessions = 1000", "limits.max_sessions", "1 to 256"),
         ("limits", r#"memory = "1 MiB""#, "limits.memory", "64 MiB"),
         ("limits", r#"max_session_time = "1s""#, "limits.max_session_time", "10.0s"),
+        ("limits", r#"keep_answers = "1s""#, "limits.keep_answers", ""),
         ("unlock", r#"method = "none""#, "unlock.method", "\"passphrase\""),
         ("unlock", r#"method = "key-file""#, "unlock.path", "path = \"unlock.key\""),
         ("unlock", r#"method = "key-env""#, "unlock.name", "name = \"TACIT_KEY\""),

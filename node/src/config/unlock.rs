@@ -11,10 +11,13 @@ use std::{
 use tacit_protocol::secret::Secret;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::config::{
-    ConfigError, Home, UnlockMethod, files,
-    keys::{Derivation, Envelope, WrappingKey, from_hex, random, to_hex},
-    prompt,
+use crate::{
+    config::{
+        ConfigError, Home, UnlockMethod, files,
+        keys::{Derivation, Envelope, WrappingKey, from_hex, random},
+        prompt,
+    },
+    data::hex,
 };
 
 /// Overrides the prompt, for daemons and tests.
@@ -90,7 +93,7 @@ impl Unlock {
     /// Makes a key file with a fresh key, never over another one.
     pub(super) fn make_key_file(path: &Path) -> Result<Self, ConfigError> {
         let key = Zeroizing::new(random::<32>("key file")?);
-        let mut text = Zeroizing::new(to_hex(&*key));
+        let mut text = Zeroizing::new(hex(&*key));
         text.push('\n');
         files::write_private(path, text.as_bytes())?;
         Self::key_file(path)

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     config::Home,
+    data::hex,
     report::{Class, Detail, Refusal, Report},
     rooms::Rooms,
 };
@@ -172,7 +173,7 @@ pub(super) fn socket_path(home: &Home) -> PathBuf {
         return path;
     }
     let hash = Sha256::digest(path.as_os_str().as_bytes());
-    let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name = hex(&hash[..8]);
     let uid = rustix::process::getuid().as_raw();
     std::env::temp_dir().join(format!("tacit-{uid}")).join(format!("{name}.sock"))
 }

@@ -81,7 +81,7 @@ where
                 Err(_) => Incoming::Over(ExchangeError::Silent { partner: partner.clone() }),
                 Ok(Ok(Some(message))) => match take_apart(message) {
                     Some(Spoken::Protocol(envelope)) => Incoming::Message(envelope),
-                    Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code })) => {
+                    Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code, .. })) => {
                         Incoming::Over(ExchangeError::Ended { partner: partner.clone(), code })
                     }
                     _ => Incoming::Over(ExchangeError::OutOfPlace {

@@ -19,13 +19,15 @@ pub enum ExchangeError {
         #[source]
         source: LinkError,
     },
-    /// The partner's node said no; it gives its code and nothing else.
+    /// The partner's node said no; it gives its code, and what a person there wrote, if one said it.
     #[error("{}", refusal(partner, code))]
     Refused {
         /// The partner, by name.
         partner: String,
         /// Its stable code.
         code: String,
+        /// The person's words.
+        reason: Option<String>,
     },
     /// The partner ended the session with a code of its own.
     #[error("{partner} ended the exchange with {code}")]
@@ -115,6 +117,13 @@ fn refusal(partner: &str, code: &str) -> String {
     }
 }
 
+impl ExchangeError {
+    /// A no with a code alone.
+    pub(super) const fn refused(partner: String, code: String) -> Self {
+        Self::Refused { partner, code, reason: None }
+    }
+}
+
 impl Refusal for ExchangeError {
     fn code(&self) -> &'static str {
         match self {
@@ -150,13 +159,15 @@ impl Refusal for ExchangeError {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Link { source, .. } => source.details(),
-            Self::Refused { partner, code } => {
+            Self::Refused { partner, code, reason } => {
                 if code.starts_with("E-QUERY-") {
                     let mend =
                         "write dates as DATE '2026-12-01', numbers without quotes, text in 'single quotes'";
                     return vec![Detail::new("would do", mend)];
                 }
                 let mut lines = vec![Detail::new("who", format!("the people at {partner}"))];
+                // Their words, and called theirs: this node vouches for none of it.
+                lines.extend(reason.iter().map(|reason| Detail::new("they say", format!("“{reason}”"))));
                 let mend = match code.as_str() {
                     "E-APPROVAL-DENIED" => {
                         "talk to them; the same question is refused for a day from their no on"
@@ -231,7 +242,7 @@ mod tests {
     use super::*;
 
     fn refused(code: &str) -> ExchangeError {
-        ExchangeError::Refused { partner: "bank".into(), code: code.into() }
+        ExchangeError::refused("bank".into(), code.into())
     }
 
     #[test]

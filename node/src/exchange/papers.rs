@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tacit_protocol::ids::{PartnerId, QueryId};
 
-use super::Question;
+use super::{Question, question::is_code};
 use crate::{link::IncomingCall, policy::day, report::Report, rooms::Rooms};
 
 /// What is called over the link, besides questions.
@@ -79,17 +79,18 @@ pub async fn offer(rooms: &Rooms, partner: PartnerId, contract: &str) -> Result<
             rooms.delivered(partner, contract, fingerprint(&document));
             Ok(())
         }
-        Some(Said::Refused { code }) => Err(super::ExchangeError::Refused { partner: name, code }.into()),
+        Some(Said::Refused { code }) => Err(super::ExchangeError::refused(name, code).into()),
         _ => Err(super::ExchangeError::OutOfPlace { partner: name, expected: "a contract" }.into()),
     }
 }
 
-/// Calls a partner; `None` if what it says is not of this grammar.
+/// Calls a partner; `None` if what it says is not of this grammar, or a code that is none.
 pub(super) async fn say(rooms: &Rooms, partner: PartnerId, call: &Call) -> Result<Option<Said>, Report> {
     // Invariant: an enum of strings always has a JSON form.
     let body = serde_json::to_vec(call).unwrap_or_default();
     let answer = rooms.link.call(partner, body).await?;
-    Ok(serde_json::from_slice(&answer).ok())
+    let said: Option<Said> = serde_json::from_slice(&answer).ok();
+    Ok(said.filter(|said| !matches!(said, Said::Refused { code } if !is_code(code))))
 }
 
 /// Offers whatever a partner has not got yet, as it stands here. Partners out of reach are left for later.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tacit_protocol::ids::{ContractId, QueryId};
 
 use crate::{
+    data::is_one_line,
     ledger::Reserved,
     policy::Permitted,
     query::{QueryRequest, Wish},
@@ -45,10 +46,13 @@ pub enum Aside {
     Preparing,
     /// The protocol may begin.
     Ready,
-    /// No; the code and nothing else.
+    /// No; the code, and what a person wrote for the asker, if one said it.
     Refused {
         /// Stable code.
         code: String,
+        /// One line of at most [`REASON_LIMIT`] characters.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The session ends here.
     Ended {
@@ -70,6 +74,9 @@ const ASIDE_LIMIT: usize = 1024;
 /// The longest code.
 const CODE_LIMIT: usize = 64;
 
+/// The longest reason that a person gives, characters; as an aside, well below [`ASIDE_LIMIT`].
+pub const REASON_LIMIT: usize = 200;
+
 /// A message on the channel, taken apart.
 pub(super) enum Spoken {
     Aside(Aside),
@@ -78,16 +85,25 @@ pub(super) enum Spoken {
 }
 
 impl Aside {
-    /// A code is shown to people and programs here, so it has to look like one: a partner's word must not
-    /// pass for a line of ours.
     fn is_in_form(&self) -> bool {
         match self {
             Self::WaitingForApproval | Self::Preparing | Self::Ready => true,
-            Self::Refused { code } | Self::Ended { code } => {
-                let letter = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
-                code.starts_with("E-") && code.len() <= CODE_LIMIT && code.bytes().all(letter)
+            Self::Refused { code, .. } | Self::Ended { code } => {
+                is_code(code) && self.reason().is_none_or(|reason| is_one_line(reason, REASON_LIMIT))
             }
         }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Refused { reason, .. } => reason.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// No, with a code alone.
+    pub fn refused(code: impl Into<String>) -> Self {
+        Self::Refused { code: code.into(), reason: None }
     }
 
     /// As a message for the channel.
@@ -97,6 +113,13 @@ impl Aside {
         message.extend(serde_json::to_vec(self).unwrap_or_default());
         message
     }
+}
+
+/// Whether a partner's code looks like one. It is shown to people and programs here, and must not pass for a line
+/// of ours.
+pub(super) fn is_code(code: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
+    code.starts_with("E-") && code.len() <= CODE_LIMIT && code.bytes().all(letter)
 }
 
 /// Puts the mark before a protocol message.
@@ -172,12 +195,21 @@ mod tests {
     #[test]
     fn a10_an_oversized_or_unknown_aside_is_not_understood() {
         let long = |length| format!("E-{}", "X".repeat(length));
+        let understood = |aside: Aside| take_apart(aside.encode()).is_some();
         for code in ["", "E", "no", "E-lower", "E-\n", "E-\u{1b}[2J", &long(CODE_LIMIT), &long(ASIDE_LIMIT)] {
-            assert!(take_apart(Aside::Refused { code: code.into() }.encode()).is_none(), "{code:?}");
-            assert!(take_apart(Aside::Ended { code: code.into() }.encode()).is_none(), "{code:?}");
+            assert!(!understood(Aside::refused(code)), "{code:?}");
+            assert!(!understood(Aside::Ended { code: code.into() }), "{code:?}");
         }
-        let code = "E-APPROVAL-DENIED".to_owned();
-        assert!(matches!(take_apart(Aside::Refused { code }.encode()), Some(Spoken::Aside(_))));
+        assert!(understood(Aside::refused("E-APPROVAL-DENIED")));
+        let denied = |reason: &str| Aside::Refused {
+            code: "E-APPROVAL-DENIED".into(),
+            reason: Some(reason.to_owned()),
+        };
+        let longest = "\u{10ffff}".repeat(REASON_LIMIT);
+        assert!(understood(denied("nicht in diesem Monat")) && understood(denied(&longest)));
+        for reason in ["two\nlines", "\u{1b}[2J", &format!("{longest}x")] {
+            assert!(!understood(denied(reason)), "{reason:?}");
+        }
         assert!(take_apart(vec![7, 1, 2]).is_none());
         assert!(take_apart(Vec::new()).is_none());
         assert!(matches!(take_apart(Aside::Ready.encode()), Some(Spoken::Aside(Aside::Ready))));

@@ -23,6 +23,7 @@ use crate::{
     ledger::Reserved,
     link::{Channel, Link, LinkError, Traffic},
     rooms::joined,
+    scan::KEYS_A_CUSTOMER,
 };
 
 /// How long the partner is given to take our last word.
@@ -38,9 +39,6 @@ pub struct Rules {
     /// Under which the dummies of a set are drawn.
     pub padding_key: Secret<[u8; 32]>,
 }
-
-/// The match keys of one customer that its absence would take out of a set.
-const MOST_KEYS: u32 = 4;
 
 /// What a revelation shares: the asker's matches and what both saw.
 #[derive(Debug)]
@@ -113,8 +111,8 @@ impl Asking {
                 .ok_or_else(out_of_place)?;
             match take_apart(message) {
                 Some(Spoken::Aside(Aside::Ready)) => return Ok(()),
-                Some(Spoken::Aside(Aside::Refused { code })) => {
-                    return Err(ExchangeError::Refused { partner: partner.clone(), code });
+                Some(Spoken::Aside(Aside::Refused { code, reason })) => {
+                    return Err(ExchangeError::Refused { partner: partner.clone(), code, reason });
                 }
                 Some(Spoken::Aside(Aside::Ended { code })) => {
                     return Err(ExchangeError::Ended { partner: partner.clone(), code });
@@ -308,13 +306,13 @@ fn params(
     Ok(psi::Params::new(session, reserved.permitted().contract_id(), cap, cap))
 }
 
-/// The distribution of dummies: ε 0.1 and δ 10⁻⁹ for each session, against one customer who has up to four
-/// match keys (noise::dummies has the source).
+/// The distribution of dummies: ε 0.1 and δ 10⁻⁹ for each session, against the absence of one customer, who takes
+/// no more than [`KEYS_A_CUSTOMER`] match keys out of a set (noise::dummies has the source).
 fn padding() -> Result<DummyCount, ExchangeError> {
     let calibrated = || {
         let epsilon = Rational::new(1, 10).ok()?;
         let delta = Rational::new(1, 1_000_000_000).ok()?;
-        DummyCount::calibrate(epsilon, delta, MOST_KEYS).ok()
+        DummyCount::calibrate(epsilon, delta, KEYS_A_CUSTOMER).ok()
     };
     calibrated().ok_or(ExchangeError::NoRandomness)
 }

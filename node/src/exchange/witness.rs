@@ -112,7 +112,7 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
                 known = Some(seen);
             }
             Some(Said::Refused { code }) => {
-                return Err(ExchangeError::Refused { partner: name, code }.into());
+                return Err(ExchangeError::refused(name, code).into());
             }
             Some(Said::Contract { .. } | Said::Quote { .. }) | None => {
                 return Err(out_of_place("a word on our head"));

@@ -71,7 +71,8 @@ impl Trusted {
         self.partners.values().any(|partner| partner.has_pin(spki_hash, now))
     }
 
-    fn by_name(&self, name: &str) -> Option<&Arc<Partner>> {
+    /// The partner with exactly this name.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Partner>> {
         self.partners.values().find(|partner| partner.card.name() == name)
     }
 }

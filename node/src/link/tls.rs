@@ -33,7 +33,7 @@ use tacit_protocol::ids::PartnerId;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Partners;
-use crate::config::TlsIdentity;
+use crate::{config::TlsIdentity, data::hex};
 
 /// The application protocol; a connection without it is refused (RFC 9001 §8.1).
 pub(super) const ALPN: &[u8] = b"tacit/1";
@@ -105,8 +105,7 @@ pub(super) fn server_name(expected_key: &[u8; 32], nonce: [u8; 8]) -> String {
     hash.update(nonce);
     hash.update(expected_key);
     let hash: [u8; 32] = hash.finalize().into();
-    let digits: String = nonce.iter().chain(&hash[..16]).map(|byte| format!("{byte:02x}")).collect();
-    format!("{digits}.invalid")
+    format!("{}{}.invalid", hex(nonce), hex(&hash[..16]))
 }
 
 /// The nonce in a server name, if it has the form of [`server_name`].

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::{
     config::{FileError, files::write_atomic},
+    data::{hex, is_one_line},
     report::{Class, Detail, Refusal},
 };
 
@@ -31,6 +32,9 @@ const PER_PARTNER: usize = 16;
 /// How many requests are remembered.
 const KEPT: usize = 1000;
 
+/// The longest name or reason, characters.
+const TEXT: usize = 200;
+
 /// What is asked of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,15 +45,18 @@ pub struct ApprovalRequest {
     pub contract: ContractId,
     /// Its name.
     pub contract_name: String,
-    /// Who asks.
+    /// The other side.
     pub partner: PartnerId,
     /// What the contract calls it.
     pub partner_name: String,
+    /// Who puts the question: the partner, or this node to it.
+    #[serde(default)]
+    pub asker: String,
     /// Which of our datasets is asked about.
     pub dataset: String,
     /// The condition on our rows.
     pub filter: Option<String>,
-    /// What the run tells the partner, a sentence a line.
+    /// What the run tells its asker, a sentence a line.
     pub tells: Vec<String>,
     /// What the answer is for.
     pub purpose: String,
@@ -290,7 +297,7 @@ impl Approvals {
             let random: [u8; 4] = ring::rand::generate(&ring::rand::SystemRandom::new())
                 .map_err(|_| ApprovalError::NoRandomness)?
                 .expose();
-            let id = super::contract::hex(&random);
+            let id = hex(random);
             if !known.contains_key(&id) {
                 break id;
             }
@@ -347,7 +354,7 @@ impl Approvals {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<Approval, ApprovalError> {
-        let fits = |text: &str| text.chars().count() <= 200 && !text.chars().any(char::is_control);
+        let fits = |text: &str| is_one_line(text, TEXT);
         if by.trim().is_empty() || !fits(by) || reason.is_some_and(|reason| !fits(reason)) {
             return Err(ApprovalError::BadText);
         }

@@ -11,9 +11,9 @@ use tacit_protocol::{ids::PartnerId, transcript::Transcript};
 
 use super::{
     Contract, ContractError, Signer,
-    contract::{LARGEST, hex, unhex},
+    contract::{LARGEST, unhex},
 };
-use crate::config::verify;
+use crate::{config::verify, data::hex};
 
 const FORM: &str = "tacit-contract/1";
 
@@ -246,7 +246,7 @@ impl Document {
                     "says": statement.says.name(),
                     "by": statement.by.to_string(),
                     "at": statement.at.to_string(),
-                    "signature": hex(&statement.signature),
+                    "signature": hex(statement.signature),
                 });
                 if let Some(reason) = &statement.reason {
                     object["reason"] = json!(reason);

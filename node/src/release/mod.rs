@@ -20,6 +20,7 @@ pub use table::{Answered, Expected, expected, labels};
 use crate::{
     config::Home,
     control::{Answer, Reply},
+    data::hex,
     exchange::{Joint, Served},
     ledger::{Outcome, Receipt, Reserved},
     policy::{AggregatePlan, Decimal},
@@ -137,6 +138,7 @@ pub async fn finish(
     let partial = path.with_extension("partial");
     let Joint { matches, seen } = joint;
     let outcome = served(&seen, &collected);
+    let surplus = collected.counts.surplus();
     let counts = json!(collected.counts);
     let target = partial.clone();
     let rows = blocking(move || {
@@ -159,7 +161,8 @@ pub async fn finish(
         "own_rows": counts,
     });
     let summary = format!("{rows} of our customers match");
-    Ok(Release { partial, path, rows, summary, notes: Vec::new(), outcome, told })
+    let notes = surplus.into_iter().collect();
+    Ok(Release { partial, path, rows, summary, notes, outcome, told })
 }
 
 /// Writes down the figures that a partner told.
@@ -239,7 +242,7 @@ pub fn priced(plan: &AggregatePlan) -> serde_json::Value {
 pub fn told_outcome(seen: &Served, snapshot: Option<SnapshotHash>) -> Outcome {
     Outcome {
         resent_messages: seen.traffic.resent,
-        transcript: seen.transcript.iter().map(|byte| format!("{byte:02x}")).collect(),
+        transcript: hex(seen.transcript),
         snapshot: snapshot.map(|snapshot| snapshot.to_string()).unwrap_or_default(),
         ..Outcome::default()
     }
@@ -251,7 +254,7 @@ pub fn served(served: &Served, collected: &Collected) -> Outcome {
         own_size: served.own_size,
         partner_size: served.partner_size,
         resent_messages: served.traffic.resent,
-        transcript: served.transcript.iter().map(|byte| format!("{byte:02x}")).collect(),
+        transcript: hex(served.transcript),
         snapshot: collected.snapshot.to_string(),
     }
 }

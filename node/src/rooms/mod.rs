@@ -6,6 +6,7 @@ use std::{
     collections::HashMap,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -102,7 +103,7 @@ impl Rooms {
         };
         let identity = Arc::new(identity);
         let partners = Arc::new(Partners::open(&home.partners_dir(), &identity)?);
-        clear_unfinished(&home);
+        clear_answers(&home, config.limits.keep_answers);
         let mut settings = Settings::from(&config.link);
         settings.listen = listen(settings.listen);
         Ok(Self {
@@ -224,14 +225,24 @@ async fn open_ledger(home: &Home, identity: &Arc<Identity>) -> Result<Ledger, Le
     blocking(move || Ledger::open(&directory, signer)).await
 }
 
-/// Answers that were being written when a process ended have no record, so nobody may see them.
-fn clear_unfinished(home: &Home) {
+/// Removes answers that were being written when a process ended: they have no record, so nobody may see them. And
+/// those that are older than `keep`.
+fn clear_answers(home: &Home, keep: Option<Duration>) {
     let Ok(entries) = std::fs::read_dir(home.answers_dir()) else { return };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        if path.extension().is_some_and(|ending| ending == "partial") {
-            // What cannot be removed now is tried again at the next start; nothing reads it.
-            let _ = std::fs::remove_file(path);
+    let mut removed = 0;
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let ends_in = |ending: &str| path.extension().is_some_and(|is| is == ending);
+        // A time in the future is no age.
+        let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        let old = keep.is_some_and(|keep| age().is_some_and(|age| age > keep));
+        // What cannot be removed now is tried again at the next start; nothing reads it.
+        if (ends_in("partial") || old && ends_in("parquet")) && std::fs::remove_file(&path).is_ok() {
+            removed += u64::from(ends_in("parquet"));
         }
+    }
+    if removed > 0 {
+        tracing::info!(removed, "answers older than limits.keep_answers were removed");
     }
 }
 

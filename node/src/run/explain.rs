@@ -11,6 +11,7 @@ use crate::{
     query::QueryRequest,
     report::Report,
     rooms::Rooms,
+    scan::KEYS_A_CUSTOMER,
 };
 
 /// Bytes an item of the receiver takes on the wire, there and back, and a tag of the sender.
@@ -37,7 +38,7 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
         Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,
         None => 0,
     };
-    let keys = permitted.own().map_or(1, |own| own.keys.len() as u64);
+    let keys = permitted.own().map_or(1, |own| own.keys.len() as u64).min(KEYS_A_CUSTOMER.into());
     let most = rows * keys;
     let calibration = Calibration::of_home(&rooms.home.calibration_file());
     let seconds = calibration.psi_seconds(most, most);

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tacit_protocol::{identity::KeyKind, ids::QueryId};
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::{
     control::Event,
+    data::hex,
     exchange::{Aside, ExchangeError, Watch},
     ledger::Reserved,
     policy::{
@@ -122,15 +122,21 @@ pub async fn approve(
     let (Some(own), true) = (permitted.own(), permitted.needs_own_approval()) else { return Ok(()) };
     let now = Timestamp::now();
     let partner = permitted.partner();
+    let asker = match permitted.role() {
+        Role::Asker => permitted.me(),
+        Role::Answerer { .. } => &partner.name,
+    };
+    let matches = format!("{asker} learns which of its own customers match; no noise hides this.");
     let request = ApprovalRequest {
-        query: hex(&permitted.parsed().hash()),
+        query: hex(permitted.parsed().hash()),
         contract: permitted.contract_id(),
         contract_name: permitted.terms().name.clone(),
         partner: partner.id(),
         partner_name: partner.name.clone(),
+        asker: asker.to_owned(),
         dataset: own.table.dataset.clone(),
         filter: own.filter.as_ref().map(query::Filter::sql),
-        tells: permitted.tells().to_vec(),
+        tells: std::iter::once(matches).chain(permitted.tells().iter().cloned()).collect(),
         purpose: permitted.purpose().to_owned(),
     };
     let approval = rooms.approvals.request(request, now)?;
@@ -156,6 +162,9 @@ pub async fn collect(rooms: &Rooms, reserved: &Reserved) -> Result<(Collected, V
         let plan = collect_plan(&registration, &terms, &terms.keys, &own, &withdrawn);
         let input = scan::collect(&plan, &mut |_, _| true)?;
         let (snapshot, counts) = (input.snapshot(), input.counts().clone());
+        if let Some(surplus) = counts.surplus() {
+            tracing::warn!(dataset = registration.name, "{surplus}");
+        }
         let (items, customers) = input.into_parts();
         let (customer, shown) = (own.customer, own.shown);
         Ok((Collected { registration, snapshot, counts, customers, customer, shown }, items))
@@ -186,21 +195,6 @@ pub fn collect_plan<'a>(
     }
 }
 
-/// What a partner is told of a failure: a code and no text (C05). Once data was touched, whatever is not about
-/// the partner's own messages or the clock is one code: which of our errors it was could tell of a row.
-pub fn last_word(report: &Report, reserved: bool) -> Aside {
-    let code = report.code.as_ref();
-    let about_messages =
-        ["E-PEER-", "E-WIRE-", "E-LINK-", "E-LIMIT-TIME"].iter().any(|start| code.starts_with(start));
-    match (reserved, about_messages) {
-        // What is wrong with our files is our secret, also before anything was set aside.
-        (false, _) if code.starts_with("E-DATA-") => Aside::Refused { code: "E-PARTNER-FAILED".to_owned() },
-        (false, _) => Aside::Refused { code: code.to_owned() },
-        (true, true) => Aside::Ended { code: code.to_owned() },
-        (true, false) => Aside::Ended { code: "E-PARTNER-FAILED".to_owned() },
-    }
-}
-
 /// Bounds a session's time.
 pub async fn in_time<T>(
     rooms: &Rooms,
@@ -210,31 +204,6 @@ pub async fn in_time<T>(
     let partner = reserved.permitted().partner().name.clone();
     let limit = rooms.config.limits.max_session_time;
     tokio::time::timeout(limit, running).await.unwrap_or(Err(ExchangeError::TookTooLong { partner }))
-}
-
-/// Records a question that came to no answer: as an abort if it was reserved, as a refusal if not.
-pub async fn record_ending(
-    rooms: &Rooms,
-    query: QueryId,
-    reserved: Option<&Reserved>,
-    partner: Option<String>,
-    sql: &str,
-    report: &Report,
-) -> Result<(), Report> {
-    let now = Timestamp::now();
-    match reserved {
-        Some(reserved) => rooms.ledger.abort(reserved, &report.code, now).await?,
-        None => {
-            // Literals of a question may name customers; its hash does not.
-            let hash: [u8; 32] = Sha256::digest(sql.as_bytes()).into();
-            let mut body = json!({ "question_sha256": hex(&hash) });
-            if let Some(shape) = super::shape::of_refused(rooms, sql, report) {
-                body["shape"] = json!(shape);
-            }
-            rooms.ledger.refuse(query, partner, &report.code, body, now).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Tells the person who waits what the partner says.
@@ -319,36 +288,9 @@ impl<'a> Stages<'a> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn c05_a_partner_hears_a_code_and_never_which_fault_of_our_data() {
-        let report = |code: &'static str| Report {
-            code: code.into(),
-            class: crate::report::Class::Failed,
-            message: "row 7 of accounts.csv holds 'Ada'".to_owned(),
-            details: Vec::new(),
-            retry_helps: false,
-        };
-        let failed = |aside: Aside| match aside {
-            Aside::Refused { code } | Aside::Ended { code } => code,
-            other => panic!("{other:?}"),
-        };
-        for reserved in [false, true] {
-            for code in ["E-DATA-LINE", "E-DATA-CHANGED", "E-DATA-COLUMN-UNFIT", "E-DATA-FILTER"] {
-                assert_eq!(failed(last_word(&report(code), reserved)), "E-PARTNER-FAILED");
-            }
-        }
-        assert_eq!(failed(last_word(&report("E-POLICY-VALUE"), false)), "E-POLICY-VALUE");
-        assert_eq!(failed(last_word(&report("E-POLICY-VALUE"), true)), "E-PARTNER-FAILED");
-        assert_eq!(failed(last_word(&report("E-PEER-SILENT"), true)), "E-PEER-SILENT");
-    }
 
     #[test]
     fn every_stage_has_its_own_bytes() {

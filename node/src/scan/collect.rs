@@ -18,7 +18,7 @@ use crate::{
     policy::consent::Withdrawn,
     query::Filter,
     scan::{
-        customers::{Linked, Linker, MOST},
+        customers::{KEYS_A_CUSTOMER, Linked, Linker, MOST},
         dataset::Registration,
         error::ScanError,
         filter::{Condition, consent},
@@ -67,11 +67,25 @@ pub struct Counts {
     pub withdrawn: u64,
     /// Customers that take part.
     pub customers: u64,
-    /// Different items that they have.
+    /// Different items that they bring.
     pub items: u64,
-    /// The most items that one customer has. A large number means that an identifier is shared by rows that
-    /// are hardly one person: a placeholder such as `00000000000`.
-    pub most_items: u64,
+    /// Items left out because their customer brings [`KEYS_A_CUSTOMER`](super::KEYS_A_CUSTOMER) others. Many
+    /// mean that an identifier is shared by rows that are hardly one person: a placeholder such as
+    /// `00000000000`.
+    pub surplus_items: u64,
+}
+
+impl Counts {
+    /// What the owner should hear of identifiers that were left out; nothing if none were.
+    pub fn surplus(&self) -> Option<String> {
+        (self.surplus_items > 0).then(|| {
+            format!(
+                "{} identifiers took no part: each is beyond the {KEYS_A_CUSTOMER} that one customer may bring; \
+                 `tacit id lint` tells placeholders",
+                self.surplus_items
+            )
+        })
+    }
 }
 
 /// Cells of one kind of key.
@@ -324,13 +338,12 @@ pub(super) fn collect_with<'a>(
         let (dataset, column) = (registration.name.clone(), plan.consent.unwrap_or_default().to_owned());
         return Err(ScanError::ConsentUnclear { dataset, column });
     }
-    let Linked { items, ranks, rows, offsets, others, withdrawn } = linker.finish();
-    let most_items = offsets.windows(2).map(|range| range[1] - range[0]).max().unwrap_or(0);
+    let Linked { items, ranks, rows, offsets, others, withdrawn, surplus } = linker.finish();
     counts = Counts {
         withdrawn,
         customers: rows.len() as u64,
         items: items.len() as u64,
-        most_items: u64::from(most_items),
+        surplus_items: surplus,
         ..counts
     };
     let customers = Customers { rows, offsets, others, ranks, kinds: plan.keys.to_vec() };

@@ -5,6 +5,9 @@
 //! is a property of the dataset: rows that the question's filter or a missing consent leaves out still tell
 //! that two other rows are the same person, they just give no identifier to the answer.
 //!
+//! How many identifiers a set has is told to the partner, padded as if no customer could change it by more than
+//! [`KEYS_A_CUSTOMER`]. So none may: of a customer who has more, the rest stays at home.
+//!
 //! Union–find over identifiers, in flat arrays of 32-bit numbers: about 54 bytes an identifier
 //! and 8 a row.
 
@@ -15,6 +18,9 @@ const NONE: u32 = u32::MAX;
 
 /// Identifiers and rows that can be told apart; one number is taken for "none".
 pub(super) const MOST: u64 = NONE as u64 - 1;
+
+/// The most identifiers that one customer brings to a set. The padding of sizes is calibrated for as many.
+pub const KEYS_A_CUSTOMER: u32 = 4;
 
 /// Collects rows.
 pub(super) struct Linker {
@@ -48,6 +54,8 @@ pub(super) struct Linked {
     pub others: Vec<(u32, u32)>,
     /// Customers left out because one of their identifiers is withdrawn.
     pub withdrawn: u64,
+    /// Identifiers left out because their customer has [`KEYS_A_CUSTOMER`] others.
+    pub surplus: u64,
 }
 
 impl Linker {
@@ -238,13 +246,51 @@ impl Linker {
             });
         }
         drop((next, of_root));
+        let surplus =
+            cap(&mut order, &mut offsets, |index| (self.ranks[index as usize], self.items[index as usize]));
+        let kept = kept - surplus;
         rearrange(&mut order, &mut self.items, &mut self.ranks);
         self.items.truncate(kept);
         self.ranks.truncate(kept);
         self.items.shrink_to_fit();
         self.ranks.shrink_to_fit();
-        Linked { items: self.items, ranks: self.ranks, rows, offsets, others, withdrawn }
+        let surplus = surplus as u64;
+        Linked { items: self.items, ranks: self.ranks, rows, offsets, others, withdrawn, surplus }
     }
+}
+
+/// Moves what a customer has beyond [`KEYS_A_CUSTOMER`] behind all that is kept; returns how much that is.
+///
+/// The strongest kinds stay, and of one kind the lowest `(rank, item)`: the partner, who has the same item,
+/// chooses alike, so that most of what both have is kept by both.
+fn cap(order: &mut [u32], offsets: &mut [u32], by: impl Fn(u32) -> (u8, [u8; 32])) -> usize {
+    let most = KEYS_A_CUSTOMER as usize;
+    let all = offsets.last().map_or(0, |&end| end as usize);
+    let mut surplus = Vec::new();
+    let (mut begin, mut to) = (0, 0);
+    for end in offsets.iter_mut().skip(1) {
+        let own = begin..*end as usize;
+        begin = own.end;
+        let mut chosen: Vec<u32> = Vec::new();
+        if own.len() > most {
+            chosen.extend_from_slice(&order[own.clone()]);
+            chosen.sort_unstable_by_key(|&index| by(index));
+            chosen.truncate(most);
+        }
+        for at in own {
+            let index = order[at];
+            if chosen.is_empty() || chosen.contains(&index) {
+                order[to] = index;
+                to += 1;
+            } else {
+                surplus.push(index);
+            }
+        }
+        *end = to as u32;
+    }
+    // `to..all` is as long as the surplus.
+    order[to..all].copy_from_slice(&surplus);
+    surplus.len()
 }
 
 /// Puts element `order[i]` at place `i`, within the arrays: a copy of 2²⁵ items would be another gigabyte.
@@ -318,8 +364,30 @@ mod tests {
         linker.add(4, [phone(2), email(3)], true, false);
         linker.add(5, [phone(9)], true, false);
         let linked = linker.finish();
-        assert_eq!(shape(&linked), [(1, vec![1, 3, 2, 101, 103]), (5, vec![9])]);
+        assert_eq!((shape(&linked), linked.surplus), (vec![(1, vec![1, 3, 2, 101]), (5, vec![9])], 1));
         assert_eq!(linked.others, [(0, 2), (0, 3), (0, 4)]);
+    }
+
+    #[test]
+    fn b05_no_customer_brings_more_than_the_padding_hides() {
+        let mut linker = Linker::new();
+        // Ten rows with one phone, each with a mail of its own; and two customers of the common kind.
+        linker.add(1, [phone(50), email(20)], true, false);
+        for number in 0..10 {
+            linker.add(2 + u32::from(number), [phone(1), email(19 - number)], true, false);
+        }
+        linker.add(12, [phone(60)], true, false);
+        let linked = linker.finish();
+        assert_eq!(linked.surplus, 7);
+        // The phone, which is stronger, and the lowest of the mails, in the order of their rows.
+        assert_eq!(shape(&linked), [(1, vec![50, 120]), (2, vec![1, 112, 111, 110]), (12, vec![60])]);
+        assert_eq!((linked.ranks, linked.others.len()), (vec![0, 1, 0, 1, 1, 1, 0], 9));
+        // As many as the padding hides stay as they are, and who has withdrawn has no surplus.
+        let mut linker = Linker::new();
+        linker.add(1, [phone(4), phone(3), email(2), email(1)], true, false);
+        linker.add(2, (5..30).map(phone), true, true);
+        let linked = linker.finish();
+        assert_eq!((shape(&linked), linked.surplus), (vec![(1, vec![4, 3, 102, 101])], 0));
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Lint {
                         hint,
                     ]);
                 };
-            row("valid", Some(report.valid), Some(true), String::new(), Value::Null);
+            row("valid", Some(report.valid), Some(report.double_hashed.exact), String::new(), Value::Null);
             for finding in &report.findings {
                 let examples = finding.examples.join(", ");
                 row(

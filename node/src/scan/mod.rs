@@ -44,6 +44,7 @@ mod whole;
 
 pub use aggregate::{Aggregated, Exact, aggregate};
 pub use collect::{CollectPlan, Counts, Customer, Customers, KeyCounts, LocalInput, Match, collect};
+pub use customers::KEYS_A_CUSTOMER;
 pub use dataset::{Column, ColumnClass, ColumnType, Format, MatchKey, Registration, Thresholds};
 pub use datasets::{Datasets, NewDataset};
 pub use error::ScanError;

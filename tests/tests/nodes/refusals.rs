@@ -46,9 +46,32 @@ fn refused(pair: &Pair, home: &str, words: &[&str], status: i32, code: &str) -> 
     let new: Vec<&Value> = records[before..].iter().filter(|record| record["kind"] == "refusal").collect();
     assert_eq!(new.len(), 2, "{words:?}");
     assert!(new.iter().all(|record| record["what"] == code), "{words:?}: {new:?}");
+    // Own refusals are nobody else's, in whose name they might be counted.
+    assert!(new.iter().all(|record| record["partner"].is_null()), "{words:?}: {new:?}");
     assert!(!serde_json::to_string(&records).unwrap().contains(LITERAL));
     assert_eq!(pair.world.records(other).len(), quiet, "{words:?} reached the partner");
     ran.err
+}
+
+#[test]
+fn a_refusal_names_whom_it_is_about_as_far_as_that_can_be_told() {
+    let pair = Pair::new(TACIT);
+    let contract =
+        pair.bank(&["contract", "show", "maternal-offers", "-o", "json"]).ok().json()["id"].clone();
+    let about = |words: &[&str], code: &str| {
+        pair.brand(words).refused(3, code);
+        let record = pair.world.records("brand").pop().unwrap();
+        assert_eq!((&record["kind"], &record["what"]), (&json!("refusal"), &json!(code)));
+        (record["body"]["asked_of"].clone(), record["body"]["contract"].clone())
+    };
+    let column = filtered("bank.accounts.credit_limit > 1000");
+    assert_eq!(about(&["query", &column], "E-POLICY-COLUMN"), (json!("bank"), contract.clone()));
+    let purpose = ["query", QUESTION, "--purpose", "research", "--contract", "maternal-offers"];
+    assert_eq!(about(&purpose, "E-POLICY-PURPOSE"), (json!("bank"), contract));
+    let dataset = "SELECT customer FROM brand.customers JOIN bank.loans USING (customer)";
+    assert_eq!(about(&["query", dataset], "E-POLICY-DATASET"), (json!("bank"), Value::Null));
+    let stranger = "SELECT customer FROM brand.customers JOIN post.parcels USING (customer)";
+    assert_eq!(about(&["query", stranger], "E-POLICY-NO-CONTRACT"), (Value::Null, Value::Null));
 }
 
 #[test]
@@ -371,11 +394,23 @@ fn a_person_decides_about_each_run() {
     assert!(told.err.contains("trying again can help"), "{}", told.err);
     // The same question is the same request: the bank sees one, and may approve it late.
     let waiting = pair.world.pending("bank");
+    let list = pair.bank(&["approvals", "list", "-o", "json"]).ok().json();
+    let tells = list[0]["tells"].as_str().unwrap();
+    assert!(tells.starts_with("brand learns which of its own customers match"), "{tells}");
+    assert!(tells.contains("tells brand the credit_tier of every match"), "{tells}");
+    pair.bank(&["approvals", "deny", &waiting, "--by", "Lin", "--reason", "two\nlines"])
+        .refused(2, "E-APPROVAL-TEXT");
     pair.bank(&["approvals", "deny", &waiting, "--by", "Lin", "--reason", "not this month"]).ok();
     let told = pair.brand(&["query", QUESTION, "--wait", "5s"]).refused(3, "E-PEER-REFUSED");
     assert!(told.err.contains("a person at bank said no"), "{}", told.err);
-    // The partner is told a code and no reason.
-    assert!(!told.err.contains("not this month") && !told.err.contains("Lin"), "{}", told.err);
+    // The partner is told what was written for it, and not by whom.
+    assert!(told.err.contains("“not this month”") && !told.err.contains("Lin"), "{}", told.err);
+    // What waits comes first, however much was decided before it.
+    pair.brand(&["query", EVERYBODY, "--wait", "1s"]).refused(3, "E-PEER-REFUSED");
+    let list = pair.bank(&["approvals", "list", "-o", "json"]).ok().json();
+    assert_eq!((&list[0]["state"], &list[1]["state"]), (&json!("pending"), &json!("denied")), "{list}");
+    // A question without a condition on the bank's rows tells who matches all the same.
+    assert_eq!(list[0]["tells"], "brand learns which of its own customers match; no noise hides this.");
     // A denial may be turned into an approval, for one run.
     pair.bank(&["approvals", "approve", &waiting, "--by", "Lin"]).ok();
     assert_eq!(pair.ask(QUESTION), ["C1", "C2", "C3"]);
@@ -486,7 +521,9 @@ async fn the_answering_node_does_not_believe_the_asker() {
     for (number, (question, code)) in cases.iter().enumerate() {
         let mut talk = rogue.ask("bank", question).await;
         let heard = talk.hear().await;
-        let Heard::Aside(Aside::Refused { code: told }) = heard else { panic!("{code}: {heard:?}") };
+        let Heard::Aside(Aside::Refused { code: told, reason: None }) = heard else {
+            panic!("{code}: {heard:?}")
+        };
         assert!(told.starts_with(code), "{told} instead of {code}");
         let record = world.records("bank").pop().unwrap();
         assert_eq!(

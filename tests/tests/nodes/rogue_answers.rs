@@ -293,15 +293,31 @@ async fn what_a_partner_says_before_the_protocol_is_not_believed_either() {
     arena.check("a farewell", asking, talk, &["E-PEER-ENDED"]).await;
     // A code is shown, so it has to be one: no drawing on the terminal, no lines of its own.
     for code in ["\u{1b}[2J\u{7}E-", "E-FINE\nerror: all is well", "E-X".repeat(300).as_str(), ""] {
-        for word in [Aside::Refused { code: code.into() }, Aside::Ended { code: code.into() }] {
+        for word in [Aside::refused(code), Aside::Ended { code: code.into() }] {
             let (asking, _, mut talk) = arena.asked().await;
             talk.aside(&word).await;
             let ran = arena.check("a code that is none", asking, talk, &["E-PEER-OUT-OF-PLACE"]).await;
             assert!(!ran.err.contains('\u{1b}') && !ran.err.contains("all is well"), "{:?}", ran.err);
         }
     }
+    // A reason is a person's words, in one line, and shown as theirs.
+    for (reason, understood) in
+        [("no\u{1b}[2J", false), ("no\nerror: all is well", false), ("no\u{202e}ecin", true)]
+    {
+        let (asking, _, mut talk) = arena.asked().await;
+        let (code, reason) = ("E-APPROVAL-DENIED".to_owned(), Some(reason.to_owned()));
+        talk.aside(&Aside::Refused { code, reason }).await;
+        let ran = finish(asking);
+        assert_eq!(ran.status, if understood { 3 } else { 5 }, "{}", ran.err);
+        assert_eq!(ran.err.contains("they say"), understood, "{}", ran.err);
+        assert!(
+            !ran.err.contains(['\u{1b}', '\u{202e}']) && !ran.err.contains("all is well"),
+            "{:?}",
+            ran.err
+        );
+    }
     let (asking, _, mut talk) = arena.asked().await;
-    talk.aside(&Aside::Refused { code: "E-APPROVAL-UNHEARD-OF".into() }).await;
+    talk.aside(&Aside::refused("E-APPROVAL-UNHEARD-OF")).await;
     let ran = finish(asking).refused(3, "E-PEER-REFUSED");
     assert!(ran.err.contains("E-APPROVAL-UNHEARD-OF"), "{}", ran.err);
     let record = arena.world.records("brand").pop().unwrap();

@@ -7,7 +7,7 @@ use std::{
 
 use tacit_tests::{
     World,
-    pair::{MEMBERS, Pair, ids, members, members_csv},
+    pair::{ACCOUNTS, CUSTOMERS, EVERYBODY, MEMBERS, Pair, customers, ids, members, members_csv},
 };
 
 use crate::TACIT;
@@ -45,6 +45,24 @@ fn sets_of_every_shape() {
     compare(&pair, "a hundred times as many here", &ids(0, 5000), &ids(25, 50));
     // More than one chunk of the protocol, and not a whole number of them.
     compare(&pair, "two chunks", &ids(0, 20_000), &ids(10_000, 17_000));
+}
+
+#[test]
+fn b05_a_customer_brings_no_more_identifiers_than_the_padding_hides() {
+    let pair = Pair::new(TACIT);
+    // One person by the address, with six numbers; at the bank six persons.
+    let ours: String = (110..116)
+        .map(|n| format!("C{n},+12125550{n},gus@example.org,other,single,home,1,2020-01-01,true\n"))
+        .collect();
+    let theirs: String = (110..116).map(|n| format!("A{n},+12125550{n},,north,A,1,1,0,true\n")).collect();
+    pair.world.write("customers.csv", format!("{CUSTOMERS}{ours}"));
+    pair.world.write("accounts.csv", format!("{ACCOUNTS}{theirs}"));
+    let ran = pair.brand(&["query", EVERYBODY, "-o", "json"]).ok();
+    // Four of the six numbers, and not the address.
+    assert!(ran.err.contains("3 identifiers took no part"), "{}", ran.err);
+    assert_eq!(customers(&ran), ["C1", "C2", "C3", "C4", "C5", "C110"]);
+    let ran = pair.brand(&["query", &format!("{EVERYBODY} WHERE brand.customers.spend > 1")]).ok();
+    assert!(!ran.err.contains("took no part"), "{}", ran.err);
 }
 
 #[test]

@@ -1,13 +1,19 @@
 //! The story of the interface, by hand: two organisations, from nothing to the first answer.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use tacit_tests::{
     Ran, World, finish,
-    pair::{Pair, QUESTION, customers, maternal},
+    pair::{Pair, QUESTION, customers, maternal, replaced},
     sample,
 };
 
@@ -343,4 +349,33 @@ fn a_program_gets_events_and_data_apart() {
     assert_eq!(progress["done"], progress["total"]);
     let quiet = pair.brand(&["query", QUESTION, "-o", "csv", "-q"]).ok();
     assert_eq!(quiet.err, "");
+}
+
+#[test]
+fn answers_go_when_they_are_as_old_as_the_operator_says() {
+    let pair = Pair::new(TACIT);
+    pair.ask(QUESTION);
+    pair.ask(QUESTION);
+    let Pair { brand, bank: _bank, world } = pair;
+    let kept = || -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(world.path("brand/answers")).unwrap().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    let answers = kept();
+    assert_eq!(answers.len(), 2);
+    let old = answers.first().unwrap();
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    fs::File::options().write(true).open(old).unwrap().set_modified(yesterday).unwrap();
+    world.tacit("brand", &["stop"]).ok();
+    drop(brand);
+    // Nothing is removed unless that is asked for.
+    world.tacit("brand", &["card"]).ok();
+    assert_eq!(kept(), answers);
+    let settings = world.path("brand/tacit.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let text = replaced(&text, "# keep_answers     = \"30d\" ", "keep_answers = \"12h\"");
+    fs::write(&settings, text).unwrap();
+    let _brand = world.serve("brand");
+    assert!(!old.exists() && kept().len() == 1);
+    world.until("a line in the log", || world.log("brand").contains("limits.keep_answers"));
 }

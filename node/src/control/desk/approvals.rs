@@ -13,12 +13,13 @@ use crate::{
     rooms::Rooms,
 };
 
-/// What waits, and what was decided.
+/// What waits, and then what was decided.
 pub fn list(rooms: &Rooms) -> Result<Reply, Report> {
     let mut table = Table::new(&[
         "approval", "state", "partner", "contract", "dataset", "filter", "purpose", "asked", "tells", "by",
     ]);
-    let approvals = rooms.approvals.list(Timestamp::now());
+    let mut approvals = rooms.approvals.list(Timestamp::now());
+    approvals.sort_by_key(|approval| approval.state != ApprovalState::Pending);
     for approval in &approvals {
         let request = &approval.request;
         table.push([
@@ -59,10 +60,12 @@ fn asked(approval: &Approval) -> String {
         vec!["asked".to_owned(), second(approval.asked_at)],
     ];
     lines.extend(request.tells.iter().map(|sentence| vec!["tells".to_owned(), sentence.clone()]));
-    let title = format!(
-        "{}  pending: {} asks which of its own customers are yours",
-        approval.id, request.partner_name
-    );
+    let (id, partner) = (&approval.id, &request.partner_name);
+    let title = if request.asker.is_empty() || request.asker == *partner {
+        format!("{id}  pending: {partner} asks which of its own customers are yours")
+    } else {
+        format!("{id}  pending: this node is to ask {partner} which of your customers are there")
+    };
     format!("{title}\n{}", aligned("  ", &lines))
 }
 

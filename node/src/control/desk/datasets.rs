@@ -190,7 +190,7 @@ fn findings(column: &str, report: &lint::Report) -> String {
         let rows_shown = if exact { rows.to_string() } else { format!("about {rows}") };
         vec![what.to_owned(), right(rows_shown, 8), right(percent(share(rows)), 7), examples.join(", ")]
     };
-    let mut lines = vec![line("valid", report.valid, true, &[])];
+    let mut lines = vec![line("valid", report.valid, report.double_hashed.exact, &[])];
     lines.extend(
         report.findings.iter().map(|finding| {
             line(finding.what.name(), finding.rows.value, finding.rows.exact, &finding.examples)

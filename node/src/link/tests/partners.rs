@@ -57,6 +57,9 @@ fn partners_are_found_again_after_a_restart() {
         assert_eq!(partners.find(&bank.id().to_string()).unwrap().card().name(), "bank");
         assert_eq!(partners.find(&bank.id().short()).unwrap().card().name(), "bank");
         assert_eq!(partners.find("nobody").unwrap_err().code(), "E-PARTNER-UNKNOWN");
+        // A contract's names are whole names, not starts of ids.
+        let trusted = partners.trusted();
+        assert!(trusted.by_name("bank").is_some() && trusted.by_name(&bank.id().short()).is_none());
     }
     stage.partners.remove("brand").unwrap();
     assert!(stage.partners.find("brand").is_err() && stage.reopened().find("brand").is_err());

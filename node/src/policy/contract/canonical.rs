@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tacit_protocol::ids::ContractId;
 
-use crate::policy::Decimal;
+use crate::{data::hex, policy::Decimal};
 
 use super::{Allow, ColumnTerms, Consent, DatasetTerms, Partner, Terms, Values};
 
 /// The contract as JSON values, ready to be written by [`text`].
 pub(super) fn json(terms: &Terms, partners: &[Partner]) -> Value {
     let partners: Vec<Value> =
-        partners.iter().map(|partner| json!({ "name": partner.name, "key": hex(&partner.key) })).collect();
+        partners.iter().map(|partner| json!({ "name": partner.name, "key": hex(partner.key) })).collect();
     let mut root = json!({
         "name": terms.name,
         "partners": partners,
@@ -124,11 +124,6 @@ pub(super) fn id(value: &Value) -> ContractId {
     hash.update(b"tacit contract/1\n");
     hash.update(text(value));
     ContractId::new(hash.finalize().into())
-}
-
-/// Lower-case hex.
-pub(in crate::policy) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads exactly `N` bytes of lower-case hex.

@@ -39,7 +39,7 @@ use super::Decimal;
 
 pub(super) use agree::filter_tells;
 pub use agree::what_you_agree_to;
-pub(super) use canonical::{hex, unhex};
+pub(super) use canonical::unhex;
 pub use error::ContractError;
 pub(crate) use fields::LARGEST;
 pub use names::{ColumnClass, ColumnUse, Receiver};

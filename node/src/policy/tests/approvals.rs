@@ -13,6 +13,7 @@ fn request(query: &str) -> ApprovalRequest {
         contract_name: "maternal-offers".to_owned(),
         partner: PartnerId::new([2; 32]),
         partner_name: "brand".to_owned(),
+        asker: "brand".to_owned(),
         dataset: "accounts".to_owned(),
         filter: Some("\"credit_tier\" = 'A'".to_owned()),
         tells: vec!["A filter on credit_tier tells brand the credit_tier of every match.".to_owned()],

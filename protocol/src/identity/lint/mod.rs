@@ -12,7 +12,8 @@
 //!
 //! A hash of a hash looks like a hash. It is recognised only beside its origin: a value that equals the
 //! SHA-256 of the text (hex in lower case, or Base64) of the digest of another value in the same column,
-//! plain or hashed. So a column whose values were *all* hashed twice, or one hashed twice beside plain values
+//! plain or hashed. It is a class of its own, beside the malformed: it matches nothing, except where values are
+//! compared as they stand. A column whose values were *all* hashed twice, or one hashed twice beside plain values
 //! of other people, is not recognised. What is counted is certain.
 
 mod hint;
@@ -45,6 +46,23 @@ pub struct Linter {
     again: Thinned<()>,
     repeated: Vec<String>,
     signs: hint::Signs,
+}
+
+/// The ways to write a hash, in the order of counts.
+const TEXTS: [HashText; 2] = [HashText::Hex, HashText::Base64];
+
+const fn place(text: HashText) -> usize {
+    match text {
+        HashText::Hex => 0,
+        HashText::Base64 => 1,
+    }
+}
+
+/// Rows that were hashed twice, by how the outer hash is written, with masked examples.
+struct Twice {
+    rows: [u64; 2],
+    exact: bool,
+    examples: Vec<String>,
 }
 
 /// A count with a few masked examples.
@@ -112,13 +130,18 @@ impl Linter {
             self.hashed.entry(text).or_default().add(value);
         }
         self.signs.of_normal(self.normaliser.profile(), normal.text());
-        self.remember(value, hash.map_or_else(|| normal.digest(), |(_, digest)| digest), hash.is_some());
+        let (text, digest) =
+            hash.map_or_else(|| (None, normal.digest()), |(text, digest)| (Some(text), digest));
+        self.remember(value, digest, text);
     }
 
-    fn remember(&mut self, value: &str, digest: Digest, hashed: bool) {
+    fn remember(&mut self, value: &str, digest: Digest, hashed: Option<HashText>) {
         if let Some(kept) = self.seen.entry(front(&digest)) {
             kept.rows = kept.rows.saturating_add(1);
-            kept.hashed |= hashed;
+            if let Some(text) = hashed {
+                let rows = &mut kept.hashed[place(text)];
+                *rows = rows.saturating_add(1);
+            }
             if kept.rows > 1 {
                 // What follows from the value was remembered when it came first.
                 note(&mut self.repeated, value);
@@ -127,10 +150,15 @@ impl Linter {
             self.seen.thin();
         }
         // Also for values outside the sample: what they hash to may be in it.
-        for text in [HashText::Hex, HashText::Base64] {
+        for text in TEXTS {
             self.again.entry(front(&Digest::of(text.write(&digest).as_bytes())));
         }
         self.again.thin();
+    }
+
+    /// Whether values are compared as they stand.
+    fn is_raw(&self) -> bool {
+        self.normaliser.profile() == Profile::Raw1 || matches!(self.normaliser.kind(), KeyKind::Named(_))
     }
 
     /// Everything that was found.
@@ -138,15 +166,22 @@ impl Linter {
         let rows_of = |rule: &Malformed| self.malformed.get(rule).map_or(0, |tally| tally.rows);
         let empty = rows_of(&Malformed::Empty);
         let malformed = self.malformed.values().map(|tally| tally.rows).sum::<u64>() - empty;
-        let hashed_rows = |text| self.hashed.get(&text).map_or(0, |tally: &Tally| tally.rows);
-        let (hashed_hex, hashed_base64) = (hashed_rows(HashText::Hex), hashed_rows(HashText::Base64));
         let rules = self.malformed.iter().map(|(rule, tally)| (*rule, tally.rows)).collect();
 
         let duplicates = self.seen.count(|kept| u64::from(kept.rows) - 1);
         let most_repeated = self.seen.values().map(|kept| u64::from(kept.rows)).max().unwrap_or_default();
-        let (double_hashed, twice) = self.double_hashed();
+        let Twice { rows: twice, exact, examples } = self.hashed_twice();
+        // What cannot match is no valid row, and is not counted among those that were hashed once.
+        for (text, rows) in TEXTS.into_iter().zip(twice) {
+            if let Some(tally) = self.hashed.get_mut(&text) {
+                tally.rows -= rows;
+            }
+        }
+        let hashed_rows = |text| self.hashed.get(&text).map_or(0, |tally: &Tally| tally.rows);
+        let (hashed_hex, hashed_base64) = (hashed_rows(HashText::Hex), hashed_rows(HashText::Base64));
+        let double_hashed = Count { value: twice.iter().sum(), exact };
 
-        let findings = self.findings(duplicates, double_hashed, twice);
+        let findings = self.findings(duplicates, double_hashed, examples);
         let mut report = Report {
             profile: self.normaliser.profile(),
             kind: self.normaliser.kind().clone(),
@@ -154,7 +189,7 @@ impl Linter {
             rows: self.rows,
             empty,
             malformed,
-            valid: self.rows - empty - malformed,
+            valid: self.rows - empty - malformed - double_hashed.value,
             hashed_hex,
             hashed_base64,
             double_hashed,
@@ -167,22 +202,34 @@ impl Linter {
         report
     }
 
-    /// Rows whose value is the hash of another value's hash, and masked examples.
-    fn double_hashed(&mut self) -> (Count, Vec<String>) {
+    /// Rows whose value is the hash of another value's hash.
+    fn hashed_twice(&mut self) -> Twice {
+        // A kind of key that is compared as it stands matches what was hashed as often on the other side.
+        if self.hashed.is_empty() || self.is_raw() {
+            return Twice { rows: [0; 2], exact: true, examples: Vec::new() };
+        }
         // Both samples are of one space, so after thinning to the same share a pair is in both or in none.
         let share = self.seen.share().max(self.again.share());
         self.seen.thin_to(share);
         self.again.thin_to(share);
-        let mut rows = 0;
+        let mut rows = [0; 2];
         let mut examples = Vec::new();
-        for (key, kept) in self.seen.iter().filter(|(key, kept)| kept.hashed && self.again.contains(*key)) {
-            rows += u64::from(kept.rows);
+        for (key, kept) in self.seen.iter().filter(|(key, _)| self.again.contains(*key)) {
+            if kept.hashed == [0; 2] {
+                continue;
+            }
+            for (rows, more) in rows.iter_mut().zip(kept.hashed) {
+                *rows += u64::from(more);
+            }
             if examples.len() < EXAMPLES {
                 examples.push(format!("{:04x}…", key >> 48));
             }
         }
         examples.sort_unstable();
-        (Count::scaled(rows, share), examples)
+        // An estimate may be more than there are.
+        let all = TEXTS.map(|text| self.hashed.get(&text).map_or(0, |tally| tally.rows));
+        let rows = [0, 1].map(|at| Count::scaled(rows[at], share).value.min(all[at]));
+        Twice { rows, exact: share == 0, examples }
     }
 
     fn findings(&mut self, duplicates: Count, double_hashed: Count, twice: Vec<String>) -> Vec<Finding> {

@@ -26,7 +26,7 @@ impl Count {
     }
 }
 
-/// One column, looked at. `rows = empty + malformed + valid`.
+/// One column, looked at. `rows = empty + malformed + double_hashed + valid`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The rules it was read by.
@@ -41,15 +41,15 @@ pub struct Report {
     pub empty: u64,
     /// Neither empty nor an identifier.
     pub malformed: u64,
-    /// Rows that can match.
+    /// Rows that can match. An estimate where [`double_hashed`](Self::double_hashed) is one.
     pub valid: u64,
     /// Of the valid: SHA-256 in hex.
     pub hashed_hex: u64,
     /// Of the valid: SHA-256 in Base64.
     pub hashed_base64: u64,
-    /// Of the hashed: hashes of the hash of another value in the column.
+    /// Hashes of the hash of another value in the column: they match nothing.
     pub double_hashed: Count,
-    /// Of the valid: rows beyond the first with the same identifier.
+    /// Rows beyond the first with the same identifier.
     pub duplicates: Count,
     /// Rows of the identifier that stands on most; of those in the sample, where there is one.
     pub most_repeated: u64,

@@ -19,8 +19,8 @@ use super::Count;
 pub(super) struct Kept {
     /// Rows that hold it.
     pub(super) rows: u32,
-    /// Whether it came as a hash.
-    pub(super) hashed: bool,
+    /// Of those, rows on which it came as a hash, in hex and in Base64.
+    pub(super) hashed: [u32; 2],
 }
 
 /// A map from 64-bit hashes that stays below a limit by keeping a share of `1/2ⁿ` of them.
