@@ -57,7 +57,7 @@ impl Derivation {
             memory_kib: ARGON2_MEMORY_KIB,
             passes: ARGON2_PASSES,
             lanes: ARGON2_LANES,
-            salt: hex(&random::<16>("salt")?),
+            salt: hex(random::<16>("salt")?),
         })
     }
 
@@ -118,7 +118,7 @@ impl Envelope {
             kind,
             name: name.to_owned(),
             public: hex(public),
-            nonce: hex(&nonce),
+            nonce: hex(nonce),
             sealed: String::new(),
             derivation: wrapping.derivation.clone(),
         };
@@ -168,7 +168,7 @@ impl Envelope {
     pub(super) fn write(&self, path: &Path) -> Result<(), ConfigError> {
         let body = toml::to_string(self).map_err(|_| ConfigError::KeyMaking { what: "key file" })?;
         let mut text = format!("{HEADING}{body}");
-        let checksum = hex(&Sha256::digest(&text));
+        let checksum = hex(Sha256::digest(&text));
         text.push_str(&format!("{CHECKSUM}{checksum}\n"));
         files::write_private(path, text.as_bytes())?;
         Ok(())
@@ -180,7 +180,7 @@ impl Envelope {
         let damaged = |problem| ConfigError::KeysDamaged { file: path.to_owned(), problem };
         let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not text"))?;
         let at = text.rfind(CHECKSUM).ok_or_else(|| damaged("its checksum is missing"))?;
-        let checksum = hex(&Sha256::digest(&text[..at]));
+        let checksum = hex(Sha256::digest(&text[..at]));
         if text[at..] != format!("{CHECKSUM}{checksum}\n") {
             return Err(damaged("its checksum differs"));
         }
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn hex_reads_back() {
-        assert_eq!(hex(&[0x00, 0x9a, 0xff]), "009aff");
+        assert_eq!(hex([0x00, 0x9a, 0xff]), "009aff");
         assert_eq!(from_hex("009AfF"), Some(vec![0x00, 0x9a, 0xff]));
         assert_eq!(from_hex("0"), None);
         assert_eq!(from_hex("0g"), None);

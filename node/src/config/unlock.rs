@@ -93,7 +93,7 @@ impl Unlock {
     /// Makes a key file with a fresh key, never over another one.
     pub(super) fn make_key_file(path: &Path) -> Result<Self, ConfigError> {
         let key = Zeroizing::new(random::<32>("key file")?);
-        let mut text = Zeroizing::new(hex(&*key));
+        let mut text = Zeroizing::new(hex(*key));
         text.push('\n');
         files::write_private(path, text.as_bytes())?;
         Self::key_file(path)
