@@ -257,8 +257,17 @@ fn commands_are_alike_with_and_without_a_running_node() {
     let served = look(&world);
     for ((what, mut one), (_, mut other)) in alone.into_iter().zip(served) {
         for ran in [&mut one, &mut other] {
-            // How old a file is changes while one looks.
-            ran.out = ran.out.lines().filter(|line| !line.contains("age_hours")).collect();
+            // How old a file is changes while one looks, and that one has looked stands in the log.
+            ran.out = match what {
+                "audit" => ran
+                    .json()
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter(|it| it["what"] != "quality")
+                    .fold(String::new(), |text, record| text + &record.to_string()),
+                _ => ran.out.lines().filter(|line| !line.contains("age_hours")).collect(),
+            };
         }
         assert_eq!((one.status, one.out, one.err), (other.status, other.out, other.err), "{what}");
     }

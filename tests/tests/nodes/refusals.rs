@@ -451,12 +451,12 @@ fn withdrawn_consent_counts_from_the_next_run_on_without_a_restart() {
     assert!(told.err.contains("not withdrawn: 1 (lines 2)"), "{}", told.err);
     assert_eq!(pair.ask(EVERYBODY), ["C2", "C4", "C5"]);
     // While a question waits for approval, a withdrawal still counts: data is read after it.
-    for (home, gone) in [("bank", "212"), ("brand", "leo@")] {
+    for (home, gone) in [("bank", ["555-0101", "5550101"]), ("brand", ["leo@", "no identifier"])] {
         let records = pair.world.records(home);
         let withdrawal = records.iter().find(|record| record["kind"] == "withdrawal").expect("a record");
         assert_eq!(withdrawal["body"]["identifiers"], 1);
         let text = withdrawal.to_string();
-        assert!(!text.contains(gone), "{text}");
+        assert!(!gone.iter().any(|gone| text.contains(gone)), "{text}");
     }
     let batches = pair.bank(&["consent", "list", "-o", "json"]).ok().json();
     assert_eq!((&batches[0]["identifiers"], &batches[0]["dataset"]), (&json!(1), &json!("all")), "{batches}");
