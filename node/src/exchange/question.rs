@@ -50,7 +50,7 @@ pub enum Aside {
     Refused {
         /// Stable code.
         code: String,
-        /// One line of at most [`REASON_LIMIT`] characters.
+        /// One line of at most 200 characters.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
