@@ -70,8 +70,8 @@ impl Refusal for WitnessError {
 /// Shows our newest head to a partner and keeps its cosignature.
 ///
 /// # Errors
-/// The partner cannot be reached or refuses; [`LedgerError::RolledBack`](crate::ledger::LedgerError::RolledBack) and
-/// [`LedgerError::Forked`](crate::ledger::LedgerError::Forked) if it shows a
+/// The partner cannot be reached or refuses; [`LedgerError::RolledBack`] and
+/// [`LedgerError::Forked`] if it shows a
 /// head of ours that our log does not have, after which the ledger sets nothing aside any more.
 pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
     let name = rooms.partner_name(partner).unwrap_or_default();
