@@ -75,7 +75,7 @@ const ASIDE_LIMIT: usize = 1024;
 const CODE_LIMIT: usize = 64;
 
 /// The longest reason that a person gives, characters; as an aside, well below [`ASIDE_LIMIT`].
-pub const REASON_LIMIT: usize = 200;
+const REASON_LIMIT: usize = 200;
 
 /// A message on the channel, taken apart.
 pub(super) enum Spoken {
