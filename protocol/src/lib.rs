@@ -14,8 +14,11 @@
 pub mod aggregate;
 pub mod identity;
 pub mod ids;
+pub mod join;
 pub mod log;
 pub mod noise;
+pub mod okvs;
+pub mod ot;
 pub mod psi;
 pub mod ristretto;
 pub mod secret;

@@ -81,11 +81,15 @@ async fn a_partner_that_was_away_is_told_when_it_comes_back() {
 }
 
 /// Connects until something is so. A word that one connection did not carry through, the next one does: two nodes that
-/// dial each other at once give one of their connections up.
+/// dial each other at once give one of their connections up, and a hasty node gives a slow one up.
 async fn meeting_until(from: &Node, to: &Node, is_so: impl Fn() -> bool) {
     while !is_so() {
-        drop(channel(from, to).await);
-        for _ in 0..200 {
+        let met = tokio::select! {
+            opened = from.link.open(to.id(), b"opening".to_vec()) => opened.is_ok(),
+            // An earlier opening, of which the other end despaired, may still be in the queue.
+            () = async { while to.link.accept().await.is_some() {} } => false,
+        };
+        for _ in 0..if met { 200 } else { 0 } {
             if is_so() {
                 return;
             }

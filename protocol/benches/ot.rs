@@ -1,0 +1,4 @@
+//! Filled with its module.
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,1 @@
+//! The private join: noisy counts and sums over an overlap that nobody sees.

@@ -1,0 +1,1 @@
+//! Oblivious transfer: base transfers on Ristretto, extended by small-field VOLE.
