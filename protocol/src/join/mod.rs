@@ -1,1 +1,4 @@
 //! The private join: noisy counts and sums over an overlap that nobody sees.
+
+pub mod cuckoo;
+pub mod oprf;
