@@ -33,6 +33,9 @@ const FITTED: u32 = 1 << 12;
 /// Entries that a slab has on average, at most: its table then stays within the second-level cache.
 const MEAN_ENTRIES: u64 = 20_000;
 
+/// Bins of a slab, which are numbered in 16 bits with room to spare.
+const MOST_SLAB_BINS: u64 = 1 << 15;
+
 /// Items that a table can number.
 const MOST_ITEMS: u32 = 1 << 28;
 
@@ -77,7 +80,7 @@ impl Layout {
         // a slab of one bin must not have more entries than a table holds.
         let bins = bins(seeker).max(entries.div_ceil(MEAN_ENTRIES));
         let full = (MEAN_ENTRIES * bins).checked_div(entries).unwrap_or(bins);
-        let widest = u64::from(slab_bins).clamp(1, 1 << 16).min(full.max(1));
+        let widest = u64::from(slab_bins).clamp(1, MOST_SLAB_BINS).min(full.max(1));
         let slabs = bins.div_ceil(widest);
         // Equal slabs, for which fewer than `slabs` bins are added.
         let slab_bins = bins.div_ceil(slabs);
@@ -92,7 +95,7 @@ impl Layout {
         self.slab_bins * self.slabs
     }
 
-    /// Bins of each slab, at most 2¹⁶.
+    /// Bins of each slab, at most 2¹⁵.
     pub const fn slab_bins(&self) -> u32 {
         self.slab_bins
     }

@@ -1,4 +1,5 @@
 //! The private join: noisy counts and sums over an overlap that nobody sees.
 
 pub mod cuckoo;
+pub mod opprf;
 pub mod oprf;
