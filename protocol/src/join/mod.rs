@@ -18,6 +18,10 @@
 //!   figures         what comes out                   sums             from halves of rows to halves of figures
 //! ```
 
+pub mod cuckoo;
+pub mod opprf;
+pub mod oprf;
+
 mod figures;
 mod holder;
 mod message;
