@@ -18,6 +18,7 @@
 
 mod base;
 mod block;
+mod conjunction;
 mod correlated;
 mod field;
 mod lookup;
@@ -30,6 +31,7 @@ mod vole;
 mod tests;
 
 pub use block::Engine;
+pub use conjunction::{PendingConjunction, answer_conjunction, conjoin};
 pub use correlated::{CorrelatedOt, CotChooser, CotSender, PendingCot, SoftSpoken};
 pub use lookup::{LookupChooser, LookupSender, PendingLookup};
 pub use setup::{ChooserSetup, KeeperSetup};
