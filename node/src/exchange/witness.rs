@@ -6,7 +6,7 @@
 //! calls over the link instead of HTTP). A partner that has seen more of our log than we have does not need to be
 //! believed: it shows a head that **we** signed, and then this node answers and asks nothing any more (D11).
 
-use std::time::Duration;
+use std::{io, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum WitnessError {
     /// What was seen cannot be read or written.
     #[error("what partners have seen of this node's log cannot be read or kept")]
-    Unkept(#[source] std::io::Error),
+    Unkept(#[source] io::Error),
     /// The tree has no such sizes.
     #[error("the log cannot be proven to begin with what a partner has seen of it")]
     NoProof(#[source] MerkleFault),
@@ -70,9 +70,8 @@ impl Refusal for WitnessError {
 /// Shows our newest head to a partner and keeps its cosignature.
 ///
 /// # Errors
-/// The partner cannot be reached or refuses; [`LedgerError::RolledBack`] and
-/// [`LedgerError::Forked`] if it shows a
-/// head of ours that our log does not have, after which the ledger sets nothing aside any more.
+/// The partner cannot be reached or refuses; [`LedgerError::RolledBack`] and [`LedgerError::Forked`] if it shows a head
+/// of ours that our log does not have, after which the ledger sets nothing aside any more.
 pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
     let name = rooms.partner_name(partner).unwrap_or_default();
     let out_of_place = |expected| Report::from(ExchangeError::OutOfPlace { partner: name.clone(), expected });
@@ -175,7 +174,7 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
         Ok(request) => request,
         Err(_) => return refused("E-WITNESS-MALFORMED"),
     };
-    let heads = std::sync::Arc::clone(&rooms.heads);
+    let heads = Arc::clone(&rooms.heads);
     let considered = blocking(move || heads.consider(partner, &theirs.log, &request)).await;
     match considered {
         Err(error) => {

@@ -37,7 +37,7 @@ pub(super) async fn ask(
         }
     }
     let told = told(rooms, &permitted).await;
-    let reserved = rooms.ledger.reserve_at(permitted, query, cost, told, Timestamp::now()).await?;
+    let reserved = rooms.ledger.reserve(permitted, query, cost, told, Timestamp::now()).await?;
     let question = Question::about(&reserved, wait, repeats);
     Ok((reserved, question))
 }
@@ -67,7 +67,7 @@ pub(super) async fn answer(
         None => (cost(rooms, &permitted), None),
     };
     let told = told(rooms, &permitted).await;
-    let reserved = rooms.ledger.reserve_at(permitted, question.query, cost, told, Timestamp::now()).await?;
+    let reserved = rooms.ledger.reserve(permitted, question.query, cost, told, Timestamp::now()).await?;
     Ok((reserved, Paid { answer, same }))
 }
 
