@@ -10,13 +10,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tacit_protocol::{
     ids::PartnerId,
     log::{
         checkpoint::{Keys, SignedCheckpoint, WitnessKey, origin},
         merkle::MerkleFault,
-        note::{NoteFault, Signature, SignatureKind, VerifierKey},
+        note::{Note, NoteFault, Signature, SignatureKind, VerifierKey},
         witness::{AddCheckpoint, WitnessRefusal},
     },
 };
@@ -26,7 +26,7 @@ use super::{
     papers::{Call, Said, say},
 };
 use crate::{
-    ledger::{Considered, Fence, Kind, LedgerError},
+    ledger::{Considered, Fence, LedgerError},
     report::{Class, Detail, Refusal, Report},
     rooms::{Rooms, blocking},
 };
@@ -174,7 +174,7 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
         Ok(request) => request,
         Err(_) => return refused("E-WITNESS-MALFORMED"),
     };
-    let heads = Arc::clone(&rooms.heads);
+    let (heads, shown, keys) = (Arc::clone(&rooms.heads), request.note.clone(), theirs.log.log.clone());
     let considered = blocking(move || heads.consider(partner, &theirs.log, &request)).await;
     match considered {
         Err(error) => {
@@ -192,7 +192,14 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
         }
         Ok(Considered::Refused { refusal, known }) => {
             if matches!(refusal, WitnessRefusal::Forked | WitnessRefusal::Inconsistent(_)) {
-                on_record(rooms, partner, &refusal).await;
+                let known = known.as_deref().and_then(|note| Note::parse(note.as_bytes()).ok());
+                let body = json!({
+                    "log": origin(&partner),
+                    "status": refusal.status(),
+                    "shown": signed_by(&shown, &keys),
+                    "known": known.map(|note| signed_by(&note, &keys)),
+                });
+                on_record(rooms, partner, &refusal, body).await;
             }
             match (refusal, known) {
                 (
@@ -207,18 +214,24 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
     }
 }
 
-/// A partner whose log does not go on where it ended is an incident, whatever the reason.
-async fn on_record(rooms: &Rooms, partner: PartnerId, refusal: &WitnessRefusal) {
+/// A partner whose log does not go on where it ended is an incident, whatever the reason. Both heads stand in the
+/// record: it has signed both. However often it shows such a head, few records come of it (D18).
+async fn on_record(rooms: &Rooms, partner: PartnerId, refusal: &WitnessRefusal, body: Value) {
     let what = match refusal {
         WitnessRefusal::Forked => "E-WITNESS-FORKED",
         _ => "E-WITNESS-INCONSISTENT",
     };
-    let body = json!({ "log": origin(&partner), "status": refusal.status() });
-    let name = rooms.partner_name(partner);
-    let noted = rooms.ledger.note(Kind::Partner, None, name, what, body, Timestamp::now()).await;
-    if let Err(error) = noted {
+    let name = rooms.partner_name(partner).unwrap_or_else(|| partner.to_string());
+    if let Err(error) = rooms.ledger.misdeed(name, what, body, Timestamp::now()).await {
         tracing::error!(%error, "a partner's false head could not be recorded");
     }
+}
+
+/// The lines of a note with the signatures of these keys and no others.
+fn signed_by(note: &Note, keys: &[VerifierKey]) -> Vec<String> {
+    let by = |line: &&Signature| keys.iter().any(|key| line.claims(key));
+    let signatures = note.signatures().iter().filter(by).map(|line| line.to_string().trim_end().to_owned());
+    note.text().lines().map(str::to_owned).chain([String::new()]).chain(signatures).collect()
 }
 
 /// Under which keys a partner's log is signed, and how it cosigns ours.

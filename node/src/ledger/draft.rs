@@ -62,6 +62,8 @@ pub(super) enum Act {
     Abort(u64),
     /// Says no.
     Refuse,
+    /// Tells of a partner's misdeed, which it may repeat as often as it likes.
+    Misdeed,
 }
 
 impl Draft {

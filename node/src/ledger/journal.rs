@@ -35,7 +35,7 @@ use super::{
     Fence, LedgerError,
     disk::{Disk, write_all},
     draft::{Act, Cost, Draft},
-    flood::Flood,
+    flood::{Flood, Stream},
     head::{self, Head},
     replay::{self, HEAD, LEAVES, LOG, Line, Replayed},
     tower::Tower,
@@ -209,10 +209,14 @@ impl<D: Disk> Journal<D> {
         let mut charge = None;
         let body = match act {
             Act::Note => draft.body_with(&[]),
-            Act::Refuse => {
+            Act::Refuse | Act::Misdeed => {
                 self.stage_dropped(draft.now, false)?;
+                let stream = match act {
+                    Act::Misdeed => Stream::Misdeed(draft.what.clone()),
+                    _ => Stream::Refusals,
+                };
                 if let Some(partner) = &draft.partner
-                    && !self.flood.admits(partner, draft.now)
+                    && !self.flood.admits(partner, stream, draft.now)
                 {
                     return Ok(Written { seq: 0, charge: None });
                 }
@@ -269,10 +273,14 @@ impl<D: Disk> Journal<D> {
     }
 
     fn stage_dropped(&mut self, now: Timestamp, end: bool) -> Result<(), LedgerError> {
-        for (partner, dropped) in self.flood.ripe(now, end) {
+        for (partner, stream, dropped) in self.flood.ripe(now, end) {
             let (from, until) = (dropped.from.to_string(), dropped.until.to_string());
             let body = json!({ "count": dropped.count, "from": from, "until": until });
-            self.stage_note(Kind::Dropped, Some(partner), "refusals that came too fast", body, now)?;
+            let what = match &stream {
+                Stream::Refusals => "refusals that came too fast",
+                Stream::Misdeed(code) => code,
+            };
+            self.stage_note(Kind::Dropped, Some(partner), what, body, now)?;
         }
         Ok(())
     }

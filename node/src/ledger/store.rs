@@ -342,6 +342,23 @@ impl Ledger {
         self.append(draft, Act::Refuse).await.map(drop)
     }
 
+    /// Records what a partner did against the rules, under a stable code. The first of its kind stands; what comes
+    /// again within a day is counted.
+    ///
+    /// # Errors
+    /// The record could not be made durable.
+    pub async fn misdeed(
+        &self,
+        partner: String,
+        code: &str,
+        body: Value,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let (what, partner) = (code.to_owned(), Some(partner));
+        let draft = Draft { kind: Kind::Partner, query: None, contract: None, partner, what, body, now };
+        self.append(draft, Act::Misdeed).await.map(drop)
+    }
+
     /// Records something that is not a question: a contract, a partner, a withdrawal, a key.
     ///
     /// # Errors
