@@ -8,7 +8,7 @@ use tacit_protocol::{
     log::book::Past,
 };
 
-use super::steps;
+use super::{price, steps};
 use crate::{
     exchange::{ExchangeError, Question, papers},
     ledger::{Cost, KeptAnswer, Reserved, Sameness},
@@ -97,11 +97,15 @@ async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
         Some(plan) => release::priced(plan),
         None => json!({ "epsilon": 0, "reveals": "which of the asker's own customers match" }),
     };
-    json!({
+    let mut told = json!({
         "price": price,
         "shape": permitted.parsed().shape(),
         "withdrawals": steps::withdrawals(rooms).await,
-    })
+    });
+    if let Some(plan) = permitted.plan() {
+        told["noise"] = json!(price::noises(plan));
+    }
+    told
 }
 
 /// What a question for figures over our own table is the same by; `None` for others.

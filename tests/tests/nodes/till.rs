@@ -65,7 +65,8 @@ fn t16_t26_f04_a_budget_runs_out_on_both_sides_and_nothing_brings_it_back() {
     pair.world.agree("brand", "bank", &second);
     pair.brand(&["query", COUNT, "--contract", "figures-again"]).refused(4, "E-BUDGET-EXHAUSTED");
     for home in ["brand", "bank"] {
-        pair.world.tacit(home, &["audit", "verify"]).ok();
+        let verified = pair.world.tacit(home, &["audit", "verify"]).ok();
+        assert!(verified.out.contains("3 prices buy the noise that is told\n"), "{}", verified.out);
     }
 }
 

@@ -158,7 +158,8 @@ pub fn changes(f: &Facts) -> Section {
     ];
     let changes = f.history.entries.iter().filter(|entry| {
         use Kind::{Config, Contract, Export, Key, Open, Partner, Refresh};
-        matches!(entry.kind, Open | Contract | Partner | Key | Config | Export | Refresh)
+        let changes = matches!(entry.kind, Open | Contract | Partner | Key | Config | Export | Refresh);
+        changes && !Facts::is_incident(entry)
     });
     let rows = changes.map(|entry| {
         row(
@@ -195,7 +196,7 @@ pub fn incidents(f: &Facts) -> Section {
         c("outcome", "Outcome", "结果"),
         c("query", "Question id", "查询编号"),
     ];
-    let wrong = |entry: &&&Entry| matches!(entry.kind, Kind::Abort | Kind::Recovery | Kind::Dropped);
+    let wrong = |entry: &&&Entry| Facts::is_incident(entry);
     let runs = f.history.earlier.iter().chain(f.runs());
     let endings: HashMap<u64, Ending> = runs.filter_map(|run| Some((run.abort?.seq, run.ending()))).collect();
     let rows = f.history.entries.iter().filter(wrong).map(|entry| {
@@ -213,7 +214,10 @@ pub fn incidents(f: &Facts) -> Section {
     Section::new(
         "incidents",
         w("Incidents", "事件"),
-        w("Questions that ended early, spans given up, floods.", "提前结束的查询、放弃的区段与请求洪泛。"),
+        w(
+            "Questions that ended early, spans given up, floods, false heads of partners.",
+            "提前结束的查询、放弃的区段、请求洪泛与合作方的虚假日志头。",
+        ),
         &COLUMNS,
     )
     .filled(rows)
