@@ -77,6 +77,7 @@ fn whole(
     let count = seen.count;
     checks.insert(0, Check::new("records", true, format!("{count} records read")));
     checks.insert(1, seen.booking.check());
+    checks.insert(2, seen.prices.check());
     checks.push(match root_at(newest.size) == Some(&newest.root) {
         true => Check::new("tree", true, "the records are those that were signed"),
         false => Check::new("tree", false, "the records are not those that were signed"),

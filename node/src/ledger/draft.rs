@@ -11,6 +11,8 @@ use tacit_protocol::{
     log::{Kind, book::Wish},
 };
 
+use crate::data::hex;
+
 /// The most characters of a word on the outcome, and of a partner's name.
 const LONGEST_WORD: usize = 200;
 /// The most bytes of a text in a body.
@@ -60,6 +62,8 @@ pub(super) enum Act {
     Abort(u64),
     /// Says no.
     Refuse,
+    /// Tells of a partner's misdeed, which it may repeat as often as it likes.
+    Misdeed,
 }
 
 impl Draft {
@@ -70,7 +74,7 @@ impl Draft {
         tame_value(&mut self.body);
         let bytes = self.body.to_string();
         if bytes.len() > LARGEST_BODY {
-            let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hex(Sha256::digest(&bytes));
             self.body = json!({ "left_out_bytes": bytes.len(), "left_out_sha256": hash });
         }
         self

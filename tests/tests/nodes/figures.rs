@@ -81,6 +81,21 @@ fn a_partner_is_asked_for_figures_and_not_for_rows() {
     let empty = of("C");
     assert_eq!((&empty["n"], &empty["mean"]), (&Value::Null, &Value::Null), "suppressed, not zero");
     assert!(empty["n_suppressed"].as_str().unwrap().contains("fewer than 50"));
+    // Both logs tell the noise of each figure, before an auditor who computes it again.
+    let noise = |home: &str| {
+        let records = pair.world.records(home);
+        let reserve = records.iter().find(|record| record["kind"] == "reserve").expect("it was paid for");
+        reserve["body"]["noise"].clone()
+    };
+    let told = noise("bank");
+    assert_eq!(told, noise("brand"));
+    let figures: Vec<_> =
+        told.as_array().unwrap().iter().map(|noise| noise["figure"].as_str().unwrap()).collect();
+    assert_eq!(figures, ["customers", "values", "centred-sum"]);
+    for home in ["brand", "bank"] {
+        let log = pair.world.tacit(home, &["audit", "log", "--kind", "reserve"]).ok().out;
+        assert!(log.contains("centred-sum of balance: discrete-gaussian, Δ 500, σ "), "{log}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::{
     cli::{console::Console, error::Failure},
     control::Reply,
     data::{Table, Value},
+    ledger::Noise,
     report::Report,
 };
 
@@ -53,8 +54,14 @@ impl Log {
     }
 }
 
+/// Mechanism, Δ and σ of each figure that a question pays for.
+fn noise(entry: &Entry) -> Option<String> {
+    let noise: Vec<Noise> = serde_json::from_value(entry.body.get("noise")?.clone()).ok()?;
+    Some(noise.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
 fn table(entries: &[&Entry]) -> Table {
-    let mut table = Table::new(&["seq", "time", "kind", "partner", "what", "query", "contract"]);
+    let mut table = Table::new(&["seq", "time", "kind", "partner", "what", "query", "contract", "noise"]);
     for entry in entries {
         // Whole seconds are enough for people; the document has the rest.
         let seconds = entry.time.split('.').next().unwrap_or_default().trim_end_matches('Z');
@@ -66,6 +73,7 @@ fn table(entries: &[&Entry]) -> Table {
             Value::from(entry.what.as_str()),
             Value::from(entry.query.map(|id| id.short())),
             Value::from(entry.contract.map(|id| id.short())),
+            Value::from(noise(entry)),
         ]);
     }
     table
