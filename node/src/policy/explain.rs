@@ -108,7 +108,7 @@ fn figures(
         .map(|measure| {
             let step = measure.fixed.step();
             let (low, high) = (measure.fixed.low() as f64 * step, measure.fixed.high() as f64 * step);
-            format!("{} to {low}–{high}", measure.column)
+            format!("{} to {low}–{high}", measure.name.column)
         })
         .collect();
     let clamped = if clamps.is_empty() { String::new() } else { format!("; clamp {}", list(&clamps)) };

@@ -11,6 +11,7 @@
 //!   Parsed ─────────────────────────────────────────────────► permit ◄── own (registrations)
 //!                                                                │
 //!                                                                ├─► aggregate  groups, integers, noise, price
+//!                                                                ├─► join       the same over an overlap; who brings what
 //!                                                                ├─► explain    what it will do and tell
 //!                                                                └─► approvals  a person says yes, for one run
 //!
@@ -26,6 +27,7 @@ mod decimal;
 mod document;
 mod error;
 mod explain;
+mod join;
 mod own;
 mod permit;
 mod signer;
@@ -33,7 +35,7 @@ mod signer;
 pub(crate) mod tests;
 
 pub use aggregate::{
-    AggregateError, AggregatePlan, Axis, FixedPoint, Measure, NoisyColumn, Price, Quantity, ceiling,
+    AggregateError, AggregatePlan, Axis, FixedPoint, Measure, Moment, NoisyColumn, Price, Quantity, ceiling,
     lifetime, within,
 };
 pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
@@ -47,6 +49,10 @@ pub use decimal::Decimal;
 pub use document::{Document, No, Says, State, Statement};
 pub use error::{PolicyError, Under};
 pub use explain::Plan;
+pub use join::{
+    JoinPlan, JoinSide, Layout, MOST_CELLS, Party, Roles, Shape as JoinShape, Sizes, Sum, Term, TermKind,
+    pair_steps, product_steps,
+};
 pub use own::{DatasetFacts, Datasets, KnownColumns, before_signing};
 pub use permit::{Circumstances, OwnSide, Permitted, Role, Would, permit, would_permit};
 pub use signer::{Directory, Signer};

@@ -11,9 +11,10 @@ use crate::engine::sqlparser::ast::{self, BinaryOperator, UnaryOperator};
 use super::{
     Aggregate, Comparison, Literal, QueryError,
     convert::{chain, literal},
+    figure::aggregate,
     name::quoted,
     scope::{Named, Scope},
-    select::{aggregate, named},
+    select::named,
 };
 use crate::data::Value;
 

@@ -151,7 +151,7 @@ impl Parsed {
     ///
     /// Parsing it again gives the same question.
     pub fn sql(&self) -> String {
-        self.print(None)
+        self.print(Reader::Asker)
     }
 
     /// SHA-256 over the canonical form.
@@ -168,7 +168,20 @@ impl Parsed {
     /// what is done with the figures are gone: two questions for the same figures are one text. The partner
     /// parses this text with the same parser and holds it against the contract itself.
     pub fn for_partner(&self, owner: &str) -> String {
-        self.print(Some(owner))
+        self.print(Reader::Partner(owner))
+    }
+
+    /// The question as a partner gets to see it that gets the answer as well: with the conditions of both sides,
+    /// or it could not tell what the figures are of.
+    pub fn for_receivers(&self) -> String {
+        self.print(Reader::Receivers)
+    }
+
+    /// SHA-256 over the question as both receivers of its answer get to see it; both nodes compute the same.
+    pub fn hash_for_receivers(&self) -> [u8; 32] {
+        let mut transcript = Transcript::new("tacit question of both/1");
+        transcript.absorb("sql", self.for_receivers().as_bytes());
+        transcript.hash()
     }
 
     /// SHA-256 over the question as the partner `owner` gets to see it; both nodes compute the same.
@@ -178,9 +191,11 @@ impl Parsed {
         transcript.hash()
     }
 
-    /// For everybody, or for the eyes of one owner.
-    fn print(&self, reader: Option<&str>) -> String {
-        let shown = |table: &TableName| reader.is_none_or(|reader| table.owner == reader);
+    fn print(&self, reader: Reader<'_>) -> String {
+        let shown = |table: &TableName| match reader {
+            Reader::Partner(owner) => table.owner == owner,
+            Reader::Asker | Reader::Receivers => true,
+        };
         let mut sql = "SELECT ".to_owned();
         let epsilon = self.options.epsilon.map(|micro| format!("epsilon = {}", Decimal::of_micro(micro)));
         let delta = self.options.delta.map(|femto| format!("delta = {}", Decimal::of_femto(femto)));
@@ -188,7 +203,11 @@ impl Parsed {
         if !options.is_empty() {
             sql.push_str(&format!("WITH DIFFERENTIAL_PRIVACY OPTIONS ({}) ", options.join(", ")));
         }
-        sql.push_str(&self.ask.list(reader));
+        sql.push_str(&self.ask.list(match reader {
+            Reader::Asker => None,
+            Reader::Partner(owner) => Some(owner),
+            Reader::Receivers => Some(""),
+        }));
         let tables: Vec<String> = self.tables().map(TableName::sql).collect();
         sql.push_str(" FROM ");
         sql.push_str(&tables.join(" JOIN "));
@@ -214,7 +233,7 @@ impl Parsed {
             sql.push_str(" GROUP BY ");
             sql.push_str(&groups.into_iter().collect::<Vec<_>>().join(", "));
         }
-        if let (Ask::Aggregate(aggregates) | Ask::Join(aggregates), None) = (&self.ask, reader) {
+        if let (Ask::Aggregate(aggregates) | Ask::Join(aggregates), Reader::Asker) = (&self.ask, reader) {
             sql.push_str(&aggregates.after.sql());
         }
         sql
@@ -242,4 +261,23 @@ impl Parsed {
             Ask::Reveal(_) | Ask::Join(_) => None,
         }
     }
+
+    /// The figures over the overlap, if that is what is asked for.
+    pub const fn joined(&self) -> Option<&Aggregates> {
+        match &self.ask {
+            Ask::Join(aggregates) => Some(aggregates),
+            Ask::Reveal(_) | Ask::Aggregate(_) => None,
+        }
+    }
+}
+
+/// For whose eyes a question is printed.
+#[derive(Clone, Copy)]
+enum Reader<'a> {
+    /// Who asks it, and may read everything.
+    Asker,
+    /// The owner of one of its tables.
+    Partner(&'a str),
+    /// Partners who both get the answer: everything but what the asker calls things and does with them.
+    Receivers,
 }

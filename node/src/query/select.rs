@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::sqlparser::ast::{
-    self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
-};
+use crate::engine::sqlparser::ast::{self, SelectItem};
 
 use super::{
-    After, ColumnName, QueryError,
+    After, Aggregate, ColumnName, QueryError,
     after::Clauses,
+    figure::aggregate,
     name::quoted,
     scope::{CUSTOMER, Named, Scope},
 };
-use crate::policy::Decimal;
 
 /// The kind of question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,23 +50,6 @@ pub struct Aggregates {
     pub after: After,
 }
 
-/// One figure per group.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Aggregate {
-    /// The value of a column that the answer is grouped by.
-    Group(ColumnName),
-    /// `COUNT(*)` or `COUNT(DISTINCT customer)`: the privacy unit makes them one.
-    Count,
-    /// The clamped sum.
-    Sum(ColumnName),
-    /// Noisy sum over noisy count.
-    Average(ColumnName),
-    /// From Σ, Σ² and n.
-    StandardDeviation(ColumnName),
-    /// The value below which this share of the customers lies, in millionths.
-    Quantile(ColumnName, u32),
-}
-
 /// What stands behind a figure's name in the answer: its interval, and why it is not there.
 pub const BESIDE: [&str; 3] = ["low95", "high95", "suppressed"];
 
@@ -83,49 +64,6 @@ pub enum Usage {
     Measure,
     /// Its values stand in the answer of a reveal.
     Show,
-}
-
-impl Aggregate {
-    /// As SQL.
-    pub(super) fn sql(&self) -> String {
-        match self {
-            Self::Group(column) => column.sql(),
-            Self::Count => "COUNT(*)".to_owned(),
-            Self::Sum(column) => format!("SUM({})", column.sql()),
-            Self::Average(column) => format!("AVG({})", column.sql()),
-            Self::StandardDeviation(column) => format!("STDDEV({})", column.sql()),
-            Self::Quantile(column, share) => {
-                format!("QUANTILE({}, {})", column.sql(), Decimal::of_micro(u64::from(*share)))
-            }
-        }
-    }
-
-    /// The column that it measures.
-    pub const fn measure(&self) -> Option<&ColumnName> {
-        match self {
-            Self::Group(_) | Self::Count => None,
-            Self::Sum(column)
-            | Self::Average(column)
-            | Self::StandardDeviation(column)
-            | Self::Quantile(column, _) => Some(column),
-        }
-    }
-
-    /// What it is called in the answer when nobody says.
-    fn own_label(&self) -> String {
-        match self {
-            Self::Group(column) => column.column.clone(),
-            Self::Count => "count".to_owned(),
-            Self::Sum(column) => format!("sum_{}", column.column),
-            Self::Average(column) => format!("avg_{}", column.column),
-            Self::StandardDeviation(column) => format!("stddev_{}", column.column),
-            Self::Quantile(column, 500_000) => format!("median_{}", column.column),
-            Self::Quantile(column, share) => {
-                let share = Decimal::of_micro(u64::from(*share)).to_string();
-                format!("quantile_{}_{}", column.column, share.trim_start_matches("0."))
-            }
-        }
-    }
 }
 
 impl Aggregates {
@@ -152,7 +90,8 @@ impl Ask {
                     aggregates
                         .figures
                         .iter()
-                        .filter_map(|(figure, _)| Some((figure.measure()?.clone(), Usage::Measure))),
+                        .flat_map(|(figure, _)| figure.measures())
+                        .map(|column| (column.clone(), Usage::Measure)),
                 )
                 .collect(),
         }
@@ -233,7 +172,16 @@ pub(super) fn ask(
             "SELECT column, COUNT(*) … GROUP BY column",
         ));
     }
-    Ok(if joined { Ask::Join(aggregates) } else { Ask::Aggregate(aggregates) })
+    if !joined {
+        return Ok(Ask::Aggregate(aggregates));
+    }
+    if aggregates.computed().into_iter().any(|figure| matches!(figure, Aggregate::Quantile(..))) {
+        return Err(QueryError::NotInThisVersion {
+            what: "quantiles over the overlap",
+            instead: "AVG and STDDEV over the overlap, or QUANTILE over one table: FROM them.theirs",
+        });
+    }
+    Ok(Ask::Join(aggregates))
 }
 
 /// Every column of the answer has a name of its own, those beside the figures included.
@@ -319,83 +267,6 @@ fn figure(item: &SelectItem, scope: &Scope) -> Result<Item, QueryError> {
             "customer, columns, COUNT(*), SUM(column), AVG(column), STDDEV(column), QUANTILE(column, 0.9)",
         )),
     }
-}
-
-/// Reads a figure.
-pub(super) fn aggregate(call: &ast::Function, scope: &Scope) -> Result<Aggregate, QueryError> {
-    let unknown = || {
-        QueryError::unsupported(
-            "this function in the SELECT list",
-            "COUNT(*), COUNT(DISTINCT customer), SUM(column), AVG(column), STDDEV(column), MEDIAN(column), \
-             QUANTILE(column, 0.9)",
-        )
-    };
-    let FunctionArguments::List(list) = &call.args else { return Err(unknown()) };
-    let plain = matches!(call.parameters, FunctionArguments::None)
-        && call.filter.is_none()
-        && call.over.is_none()
-        && call.null_treatment.is_none()
-        && call.within_group.is_empty()
-        && list.clauses.is_empty();
-    let (argument, share) = match list.args.as_slice() {
-        [FunctionArg::Unnamed(argument)] => (argument, None),
-        [FunctionArg::Unnamed(argument), FunctionArg::Unnamed(FunctionArgExpr::Expr(share))] => {
-            (argument, Some(part_of_one(share)?))
-        }
-        _ => return Err(unknown()),
-    };
-    if !plain {
-        return Err(unknown());
-    }
-    let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
-    let name = call.name.to_string().to_ascii_lowercase();
-    let argument = match argument {
-        FunctionArgExpr::Wildcard if name == "count" && !distinct && share.is_none() => {
-            return Ok(Aggregate::Count);
-        }
-        FunctionArgExpr::Expr(argument) => named(argument, scope)?,
-        _ => return Err(unknown()),
-    };
-    let column = |(at, column)| scope.column(at, column);
-    match (name.as_str(), argument, distinct, share) {
-        ("count", Named::Customer, _, None) => Ok(Aggregate::Count),
-        ("sum", Named::Column(at, name), false, None) => Ok(Aggregate::Sum(column((at, name)))),
-        ("avg" | "mean", Named::Column(at, name), false, None) => Ok(Aggregate::Average(column((at, name)))),
-        ("stddev" | "stddev_samp", Named::Column(at, name), false, None) => {
-            Ok(Aggregate::StandardDeviation(column((at, name))))
-        }
-        ("median", Named::Column(at, name), false, None) => {
-            Ok(Aggregate::Quantile(column((at, name)), 500_000))
-        }
-        ("quantile" | "approx_quantile" | "percentile_cont", Named::Column(at, name), false, Some(share)) => {
-            Ok(Aggregate::Quantile(column((at, name)), share))
-        }
-        ("quantile" | "approx_quantile" | "percentile_cont", Named::Column(..), false, None) => {
-            Err(QueryError::unsupported("a quantile without its share", "QUANTILE(column, 0.9)"))
-        }
-        _ => Err(unknown()),
-    }
-}
-
-/// A constant between 0 and 1, in millionths.
-fn part_of_one(expr: &ast::Expr) -> Result<u32, QueryError> {
-    let constant = match expr {
-        ast::Expr::Value(value) => match &value.value {
-            ast::Value::Number(digits, false) => digits.parse::<Decimal>().ok(),
-            _ => None,
-        },
-        _ => None,
-    };
-    constant
-        .and_then(Decimal::micro)
-        .filter(|micro| (1..1_000_000).contains(micro))
-        .and_then(|micro| u32::try_from(micro).ok())
-        .ok_or_else(|| {
-            QueryError::unsupported(
-                "this share of a quantile",
-                "more than 0, less than 1, as in QUANTILE(column, 0.9)",
-            )
-        })
 }
 
 fn grouped(group: &ast::Expr, scope: &Scope) -> Result<ColumnName, QueryError> {

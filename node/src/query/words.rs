@@ -13,13 +13,14 @@ const BEFORE_BRACKET: [&str; 21] = [
     "LIKE", "ILIKE", "WHEN", "THEN", "ELSE", "CASE", "BY", "HAVING", "ON",
 ];
 /// Functions of the SELECT list.
-const AGGREGATES: [&str; 10] = [
+const AGGREGATES: [&str; 11] = [
     "COUNT",
     "SUM",
     "AVG",
     "MEAN",
     "STDDEV",
     "STDDEV_SAMP",
+    "CORR",
     "MEDIAN",
     "QUANTILE",
     "APPROX_QUANTILE",

@@ -15,7 +15,7 @@ use serde_json::json;
 use tacit_protocol::{aggregate::Figures, ids::SnapshotHash, noise::NoiseError};
 
 pub use figures::noisy;
-pub use table::{Answered, Expected, expected, labels};
+pub use table::{Answered, Expected, count_half_width, expected, expected_of_join, labels};
 
 use crate::{
     config::Home,

@@ -6,7 +6,7 @@ use tacit_protocol::{aggregate::Figures, noise::NoiseError};
 
 use super::{
     ReleaseError,
-    estimate::{Estimate, Estimator},
+    estimate::{Estimate, Estimator, Widths},
 };
 use crate::{
     config::files::write_private,
@@ -19,8 +19,8 @@ use crate::{
         },
         parquet::arrow::ArrowWriter,
     },
-    policy::{AggregatePlan, Decimal, Quantity},
-    query::{Aggregate, Aggregates, BESIDE},
+    policy::{AggregatePlan, Decimal, JoinPlan, Measure, Moment, Quantity, Roles, pair_steps, product_steps},
+    query::{Aggregate, Aggregates, BESIDE, ColumnName},
 };
 
 /// An answer as rows, in the order and with the rows that the question wanted.
@@ -46,7 +46,24 @@ impl Answered {
     /// # Errors
     /// The sampler's; the plan has checked that there is none.
     pub fn of(plan: &AggregatePlan, asked: &Aggregates, figures: &Figures) -> Result<Self, NoiseError> {
-        let estimator = Estimator::new(plan)?;
+        Ok(Self::by(plan, Widths::of(plan)?, asked, figures))
+    }
+
+    /// Makes the answer's rows of the figures over an overlap.
+    ///
+    /// # Errors
+    /// The sampler's; the plan has checked that there is none.
+    pub fn of_join(
+        plan: &JoinPlan,
+        roles: &Roles,
+        asked: &Aggregates,
+        figures: &Figures,
+    ) -> Result<Self, NoiseError> {
+        Ok(Self::by(plan.figures(), Widths::of_join(plan, roles)?, asked, figures))
+    }
+
+    fn by(plan: &AggregatePlan, widths: Widths, asked: &Aggregates, figures: &Figures) -> Self {
+        let estimator = Estimator::new(plan, widths);
         let width = plan.columns().len();
         let mut suppressed = 0;
         let mut rows: Vec<Vec<Entry>> = figures
@@ -56,12 +73,12 @@ impl Answered {
             .map(|(number, group)| {
                 suppressed += u64::from(group.contains(&None));
                 let values = plan.cell(number);
-                let value = |column: &str| {
-                    let axis = plan.axes().iter().position(|axis| axis.column == column);
+                let value = |column: &ColumnName| {
+                    let axis = plan.axes().iter().position(|axis| axis.name == *column);
                     axis.map_or("", |axis| values[axis]).to_owned()
                 };
                 let entry = |figure: &Aggregate| match figure {
-                    Aggregate::Group(column) => Entry::Group(value(&column.column)),
+                    Aggregate::Group(column) => Entry::Group(value(column)),
                     figure => Entry::Figure(estimator.figure(figure, group)),
                 };
                 asked.figures.iter().map(|(figure, _)| entry(figure)).collect()
@@ -69,7 +86,7 @@ impl Answered {
             .collect();
         asked.after.apply(&mut rows, |row, place| row[place].value(&asked.figures[place].0));
         let reason = format!("fewer than {} customers, with noise", plan.min_group());
-        Ok(Self { columns: asked.figures.clone(), rows, suppressed, reason })
+        Self { columns: asked.figures.clone(), rows, suppressed, reason }
     }
 
     /// How many rows there are.
@@ -191,7 +208,39 @@ pub fn expected(
     asked: Option<&Aggregates>,
     customers: u64,
 ) -> Result<Vec<Expected>, ReleaseError> {
-    let estimator = Estimator::new(plan).map_err(ReleaseError::Noise)?;
+    Ok(expected_by(plan, Widths::of(plan).map_err(ReleaseError::Noise)?, asked, customers))
+}
+
+/// How exact the figures over an overlap will be, for groups of so many; see [`expected`].
+///
+/// # Errors
+/// [`ReleaseError::Noise`]
+pub fn expected_of_join(
+    plan: &JoinPlan,
+    roles: &Roles,
+    asked: Option<&Aggregates>,
+    customers: u64,
+) -> Result<Vec<Expected>, ReleaseError> {
+    let widths = Widths::of_join(plan, roles).map_err(ReleaseError::Noise)?;
+    Ok(expected_by(plan.figures(), widths, asked, customers))
+}
+
+/// Half the length of the 95 % interval of the count by which groups are shown or not.
+///
+/// # Errors
+/// [`ReleaseError::Noise`]
+pub fn count_half_width(plan: &JoinPlan, roles: &Roles) -> Result<u64, ReleaseError> {
+    let widths = Widths::of_join(plan, roles).map_err(ReleaseError::Noise)?;
+    Ok(widths.alone(plan.figures().threshold()) as u64)
+}
+
+fn expected_by(
+    plan: &AggregatePlan,
+    widths: Widths,
+    asked: Option<&Aggregates>,
+    customers: u64,
+) -> Vec<Expected> {
+    let estimator = Estimator::new(plan, widths);
     let customers = i64::try_from(customers).unwrap_or(i64::MAX);
     let group: Vec<Option<i64>> = plan
         .columns()
@@ -203,30 +252,49 @@ pub fn expected(
                 Quantity::Centred(_) | Quantity::Squares(_) => 0,
                 // At most 256 buckets.
                 Quantity::Bucket(of, _) => customers / (plan.measures()[of].buckets().max(1) as i64),
+                // Evenly between the bounds, and one without the other.
+                Quantity::Pair(one, other, moment) => {
+                    let square = |of: usize| {
+                        let measure = &plan.measures()[of];
+                        (measure.fixed.reach() / pair_steps(measure)).pow(2) / 3
+                    };
+                    customers.saturating_mul(match moment {
+                        Moment::Count => 1,
+                        Moment::FirstSquare => square(one),
+                        Moment::SecondSquare => square(other),
+                        Moment::First | Moment::Second | Moment::Product => 0,
+                    })
+                }
+                Quantity::Product(..) => 0,
             })
         })
         .collect();
     let figures = asked.map_or(&[][..], |asked| &asked.figures);
-    Ok(figures
+    figures
         .iter()
         .filter_map(|(figure, label)| {
             let Estimate { value, low, high } = estimator.figure(figure, &group)?;
             // A deviation of 0 has no room below.
             let half_width = (high - value).max(value - low);
-            let of_group = !matches!(figure, Aggregate::Count | Aggregate::Sum(_));
+            let of_group = !matches!(figure, Aggregate::Count | Aggregate::Sum(_) | Aggregate::Product(..));
             Some(Expected { label: label.clone(), half_width, of_group })
         })
-        .collect())
+        .collect()
 }
 
 /// What a reader of the figures has to know beside them.
 pub fn labels(plan: &AggregatePlan) -> Vec<String> {
+    let one_table = plan.measures().windows(2).all(|pair| pair[0].name.table == pair[1].name.table);
+    let named = |measure: &Measure| match one_table {
+        true => measure.name.column.clone(),
+        false => measure.name.to_string(),
+    };
     let clamped = plan.measures().iter().map(|measure| {
         let (fixed, step) = (&measure.fixed, measure.fixed.step_decimal());
         let bound = |steps: i64| Decimal::of_units(i128::from(steps) * step.units());
         format!(
             "{} is clamped to {}–{} and rounded to {step}: the intervals are of the clamped values",
-            measure.column,
+            named(measure),
             bound(fixed.low()),
             bound(fixed.high())
         )
@@ -234,11 +302,31 @@ pub fn labels(plan: &AggregatePlan) -> Vec<String> {
     let grid = plan.measures().iter().filter(|measure| measure.buckets() > 0).map(|measure| {
         format!(
             "quantiles of {} are read from {} public buckets and lie within {}–{}",
-            measure.column,
+            named(measure),
             measure.buckets(),
             measure.shown_edges[0],
             measure.shown_edges[measure.buckets()]
         )
     });
-    clamped.chain(grid).collect()
+    let rounded = |of: usize, by: i64| {
+        let measure = &plan.measures()[of];
+        let step = Decimal::of_units(i128::from(by) * measure.fixed.step_decimal().units());
+        (by > 1).then(|| format!("{} to {step}", named(measure)))
+    };
+    let together = plan.columns().iter().filter_map(|column| {
+        let (what, one, other, (by, also)) = match column.quantity {
+            Quantity::Product(one, other) => {
+                let steps = product_steps(&plan.measures()[one], &plan.measures()[other]);
+                ("the product", one, other, steps)
+            }
+            Quantity::Pair(one, other, Moment::Product) => {
+                let step = |of: usize| pair_steps(&plan.measures()[of]);
+                ("the correlation", one, other, (step(one), step(other)))
+            }
+            _ => return None,
+        };
+        let rounded: Vec<String> = rounded(one, by).into_iter().chain(rounded(other, also)).collect();
+        (!rounded.is_empty()).then(|| format!("for {what}, values are rounded: {}", rounded.join(", ")))
+    });
+    clamped.chain(grid).chain(together).collect()
 }

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use tacit_protocol::{noise::DiscreteGaussian, secret::Secret};
 
 use super::{
-    estimate::{Estimate, Estimator},
+    estimate::{Estimate, Estimator, Widths},
     figures::{noises, with_noise},
     *,
 };
@@ -45,6 +45,7 @@ fn exact(plan: &AggregatePlan, groups: &[Vec<i64>]) -> Vec<i64> {
                 Quantity::Centred(_) => steps - fixed().centre(),
                 Quantity::Squares(_) => fixed().square(*steps),
                 Quantity::Bucket(_, bucket) => i64::from(measure.unwrap().bucket(*steps) == bucket),
+                Quantity::Product(..) | Quantity::Pair(..) => 0,
             })
             .sum()
     };
@@ -129,7 +130,7 @@ fn t29_intervals_cover_what_they_are_of() {
     let variance = real.iter().map(|value| (value - sum / n).powi(2)).sum::<f64>() / (n - 1.0);
     let truth = [n, sum, sum / n, variance.sqrt()];
     let figures: Vec<_> = asked(sql).figures.into_iter().map(|(figure, _)| figure).collect();
-    let (noises, estimator) = (noises(&plan).unwrap(), Estimator::new(&plan).unwrap());
+    let (noises, estimator) = (noises(&plan).unwrap(), Estimator::new(&plan, Widths::of(&plan).unwrap()));
     let runs = 2_000;
     let mut covered = [0; 6];
     for run in 0..runs {
@@ -215,7 +216,7 @@ fn means_and_deviations_are_those_of_the_values() {
     let plan = plan(sql);
     let values: Vec<i64> = (0..1000).map(|at| at % 200 - 100).collect();
     let figures: Vec<Option<i64>> = exact(&plan, &[values]).into_iter().map(Some).collect();
-    let estimator = Estimator::new(&plan).unwrap();
+    let estimator = Estimator::new(&plan, Widths::of(&plan).unwrap());
     let of = |place: usize| estimator.figure(&asked(sql).figures[place].0, &figures).unwrap();
     assert!((of(0).value + 0.5).abs() < 1e-9, "{:?}", of(0));
     assert!((of(1).value - 57.763_19).abs() < 1e-3, "{:?}", of(1));

@@ -220,6 +220,11 @@ impl Customers {
         self.offsets[number] as usize..self.offsets[number + 1] as usize
     }
 
+    /// The kind of an item.
+    pub(super) fn kind(&self, item: usize) -> &KeyKind {
+        &self.kinds[usize::from(self.ranks[item])]
+    }
+
     /// The customers of whom any item is set in `bits` (one for each item, in the order of
     /// [`LocalInput::items`]; what is beyond its end counts as not set), sorted by row.
     pub fn matched(&self, bits: &[bool]) -> Vec<Match> {

@@ -9,7 +9,9 @@
 //!       │
 //!       └─► read ─► collect ─► LocalInput   one pass: filter, consent, withdrawals, customers
 //!             │        └─ filter, customers
-//!             ├─► aggregate                 exact figures, each customer once, for noise to be added to
+//!             ├─► counted                   of each customer the one row that counts
+//!             │     ├─► aggregate           exact figures, for noise to be added to
+//!             │     └─► join                match keys, group and terms, for the private join
 //!             ├─► pick                      a second pass: the rows that matched, into a file
 //!             └─► lint, quality             for the owner's eyes
 //! ```
@@ -23,6 +25,7 @@ mod aggregate;
 mod cells;
 mod collect;
 mod columnar;
+mod counted;
 mod csv;
 mod customers;
 mod dataset;
@@ -30,6 +33,7 @@ mod datasets;
 mod error;
 mod files;
 mod filter;
+mod join;
 mod lint;
 mod ndjson;
 mod pick;
@@ -48,6 +52,7 @@ pub use customers::KEYS_A_CUSTOMER;
 pub use dataset::{Column, ColumnClass, ColumnType, Format, MatchKey, Registration, Thresholds};
 pub use datasets::{Datasets, NewDataset};
 pub use error::ScanError;
+pub use join::{JoinInput, collect_join};
 pub use lint::{Lint, lint};
 pub use pick::pick;
 pub use quality::{ColumnQuality, Distinct, Quality, quality};

@@ -2,7 +2,7 @@
 
 /// An interval of a figure that stands alone, or one of several that must hold together.
 ///
-/// An AVG comes of two noisy figures, a STDDEV of three. If each of n misses with probability at most 5 %/n,
+/// An AVG comes of two noisy figures, a STDDEV of three, a CORR of six. If each of n misses with probability at most 5 %/n,
 /// all hold together with at least 95 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cover {
@@ -12,6 +12,8 @@ pub enum Cover {
     OfTwo,
     /// 98⅓ %: one of three.
     OfThree,
+    /// 99⅙ %: one of six.
+    OfSix,
 }
 
 impl Cover {
@@ -21,6 +23,7 @@ impl Cover {
             Self::Alone => 20,
             Self::OfTwo => 40,
             Self::OfThree => 60,
+            Self::OfSix => 120,
         }
     }
 
@@ -30,6 +33,7 @@ impl Cover {
             Self::Alone => 3_841_458_820_695,
             Self::OfTwo => 5_023_886_187_315,
             Self::OfThree => 5_731_139_281_940,
+            Self::OfSix => 6_960_401_441_053,
         }
     }
 }

@@ -18,19 +18,20 @@ pub(super) const MOST: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Axis {
     /// The column, in the owner's spelling.
-    pub column: String,
+    pub name: ColumnName,
     /// Its values as contracts list them, in order.
     pub values: Vec<String>,
 }
 
-/// The axes of a question, in the order of their columns' names.
-pub(super) fn axes(
+/// The axes of a question in one dataset, in the order of their columns' names.
+pub(in crate::policy) fn axes(
     aggregates: &Aggregates,
     filter: Option<&Filter>,
     dataset: &DatasetTerms,
     under: &dyn Fn() -> Under,
 ) -> Result<Vec<Axis>, AggregateError> {
-    let columns: BTreeSet<&ColumnName> = aggregates.groups.iter().collect();
+    let is_here = |column: &&ColumnName| dataset.is(&column.table);
+    let columns: BTreeSet<&ColumnName> = aggregates.groups.iter().filter(is_here).collect();
     let mut axes = Vec::new();
     for column in columns {
         let terms = dataset.columns.get(&column.column);
@@ -51,12 +52,20 @@ pub(super) fn axes(
                 });
             }
         };
-        axes.push(Axis { column: column.column.clone(), values: values.into_iter().collect() });
+        axes.push(Axis { name: column.clone(), values: values.into_iter().collect() });
     }
-    let cells = axes.iter().try_fold(1_usize, |cells, axis| cells.checked_mul(axis.values.len()));
+    Ok(axes)
+}
+
+/// Checks that axes make no more than so many groups.
+pub(in crate::policy) fn few_enough<'a>(
+    axes: impl IntoIterator<Item = &'a Axis>,
+    most: usize,
+) -> Result<(), AggregateError> {
+    let cells = axes.into_iter().try_fold(1_usize, |cells, axis| cells.checked_mul(axis.values.len()));
     match cells {
-        Some(cells) if cells <= MOST => Ok(axes),
-        _ => Err(AggregateError::TooManyGroups { groups: cells.map(|cells| cells as u64), most: MOST }),
+        Some(cells) if cells <= most => Ok(()),
+        _ => Err(AggregateError::TooManyGroups { groups: cells.map(|cells| cells as u64), most }),
     }
 }
 

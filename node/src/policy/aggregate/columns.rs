@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
     /// The column, in the owner's spelling.
-    pub column: String,
+    pub name: ColumnName,
     /// How its cells become integers.
     pub fixed: FixedPoint,
     /// The edges of its buckets in steps; none where no quantile is asked for.
@@ -36,6 +36,34 @@ pub enum Quantity {
     Squares(usize),
     /// 1, for customers whose measure lies in this bucket.
     Bucket(usize, usize),
+    /// The product of two partners' measures, each in coarse steps; see `policy::join`.
+    Product(usize, usize),
+    /// One of the six sums that a correlation of two partners' measures is made of.
+    Pair(usize, usize, Moment),
+}
+
+/// What is added up of two measures u and v, as distances from their middles in coarse steps, over the customers
+/// that have a value of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Moment {
+    /// 1.
+    Count,
+    /// u.
+    First,
+    /// v.
+    Second,
+    /// u².
+    FirstSquare,
+    /// v².
+    SecondSquare,
+    /// u·v.
+    Product,
+}
+
+impl Moment {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Count, Self::First, Self::Second, Self::FirstSquare, Self::SecondSquare, Self::Product];
 }
 
 /// One integer of every group.
@@ -67,7 +95,7 @@ pub(super) fn columns(
     under: &dyn Fn() -> Under,
 ) -> Result<(Vec<Measure>, Vec<NoisyColumn>), AggregateError> {
     let figures = aggregates.computed();
-    let names: BTreeSet<&ColumnName> = figures.iter().filter_map(|figure| figure.measure()).collect();
+    let names: BTreeSet<&ColumnName> = figures.iter().flat_map(|figure| figure.measures()).collect();
     let measures = names
         .iter()
         .map(|name| {
@@ -97,6 +125,8 @@ pub(super) fn columns(
                 let of = place(of);
                 quantities.extend((0..measures[of].buckets()).map(|bucket| Quantity::Bucket(of, bucket)));
             }
+            // Of two partners' columns; a question over one table has none.
+            Aggregate::Product(..) | Aggregate::Correlation(..) => {}
         }
     }
     // Somebody has to say whether a group is large enough to be shown.
@@ -109,6 +139,8 @@ pub(super) fn columns(
             Quantity::Sum(of) => measures[of].fixed.largest(),
             Quantity::Centred(of) => measures[of].fixed.reach(),
             Quantity::Squares(of) => measures[of].fixed.largest_square(),
+            // Not inserted above.
+            Quantity::Product(..) | Quantity::Pair(..) => 0,
         };
         NoisyColumn { quantity, sensitivity: sensitivity.unsigned_abs() }
     });
@@ -116,15 +148,17 @@ pub(super) fn columns(
     Ok((measures, columns))
 }
 
-fn measure(
+/// How a column is measured.
+pub(in crate::policy) fn measure(
     name: &ColumnName,
     quantiles: bool,
     dataset: &DatasetTerms,
     under: &dyn Fn() -> Under,
 ) -> Result<Measure, AggregateError> {
     let terms = dataset.columns.get(&name.column);
+    let unbounded = || AggregateError::NoBounds { contract: under(), column: name.clone() };
+    let (terms, (low, high)) = terms.and_then(|terms| Some((terms, terms.bounds?))).ok_or_else(unbounded)?;
     let unusable = || AggregateError::Unmeasurable { contract: under(), column: name.clone() };
-    let (terms, (low, high)) = terms.and_then(|terms| Some((terms, terms.bounds?))).ok_or_else(unusable)?;
     let fixed = FixedPoint::new(low, high, terms.step).ok_or_else(unusable)?;
     if quantiles && terms.grid.is_empty() {
         return Err(AggregateError::NoGrid { contract: under(), column: name.clone() });
@@ -132,5 +166,5 @@ fn measure(
     let grid = if quantiles { terms.grid.as_slice() } else { &[] };
     let shown_edges: Vec<f64> = grid.iter().map(|edge| edge.real()).collect();
     let edges = shown_edges.iter().filter_map(|edge| fixed.quantise(*edge)).collect();
-    Ok(Measure { column: name.column.clone(), fixed, edges, shown_edges })
+    Ok(Measure { name: name.clone(), fixed, edges, shown_edges })
 }

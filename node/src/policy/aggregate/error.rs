@@ -39,6 +39,14 @@ pub enum AggregateError {
         /// The column.
         column: ColumnName,
     },
+    /// A measure that nothing is clamped to: one customer could be any amount.
+    #[error("{column} cannot be added up: {} has no bounds for it", contract.title())]
+    NoBounds {
+        /// The contract.
+        contract: Under,
+        /// The column.
+        column: ColumnName,
+    },
     /// A measure whose bounds are too far from 0 for their distance.
     #[error("{column} cannot be added up within its bounds")]
     Unmeasurable {
@@ -107,7 +115,7 @@ impl Refusal for AggregateError {
             Self::NoValues { .. } => "E-POLICY-GROUP-VALUES",
             Self::TooManyGroups { .. } => "E-POLICY-GROUPS",
             Self::NoGrid { .. } => "E-POLICY-GRID",
-            Self::Unmeasurable { .. } => "E-POLICY-BOUNDS",
+            Self::NoBounds { .. } | Self::Unmeasurable { .. } => "E-POLICY-BOUNDS",
             Self::EpsilonAboveCap { .. } => "E-POLICY-EPSILON",
             Self::DeltaAboveContract { .. } => "E-POLICY-DELTA",
             Self::TooLittle { .. } => "E-POLICY-EPSILON-SMALL",
@@ -127,6 +135,7 @@ impl Refusal for AggregateError {
         let under = match self {
             Self::NoValues { contract, .. }
             | Self::NoGrid { contract, .. }
+            | Self::NoBounds { contract, .. }
             | Self::Unmeasurable { contract, .. }
             | Self::EpsilonAboveCap { contract, .. }
             | Self::DeltaAboveContract { contract, .. }
@@ -156,6 +165,10 @@ impl Refusal for AggregateError {
             }
             Self::NoGrid { column, .. } => {
                 let line = format!("columns.{}.grid = [0, 1000, 10000]", column.column);
+                details.push(must_sign(line, &column.table.owner));
+            }
+            Self::NoBounds { column, .. } => {
+                let line = format!("columns.{} = {{ use = [\"measure\"], bounds = [0, 50000] }}", column.column);
                 details.push(must_sign(line, &column.table.owner));
             }
             Self::Unmeasurable { column, .. } => {

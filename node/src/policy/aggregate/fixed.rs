@@ -109,6 +109,16 @@ impl FixedPoint {
         distance * distance
     }
 
+    /// A value in steps of `by`, the nearest.
+    pub const fn coarse(steps: i64, by: i64) -> i64 {
+        (2 * steps + by).div_euclid(2 * by)
+    }
+
+    /// The distance from the centre in steps of `by`, the nearest.
+    pub const fn distance(&self, steps: i64, by: i64) -> i64 {
+        Self::coarse(steps - self.centre(), by)
+    }
+
     /// The largest such square.
     pub const fn largest_square(&self) -> i64 {
         let (low, high) = (self.square(self.low), self.square(self.high));

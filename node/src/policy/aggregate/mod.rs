@@ -24,10 +24,12 @@ mod fixed;
 mod price;
 
 pub use cells::Axis;
-pub use columns::{Measure, NoisyColumn, Quantity};
+pub(super) use cells::{axes, few_enough};
+pub(super) use columns::measure;
+pub use columns::{Measure, Moment, NoisyColumn, Quantity};
 pub use error::AggregateError;
 pub use fixed::FixedPoint;
-pub(super) use price::settle;
+pub(super) use price::{affordable, settle};
 pub use price::{Price, ceiling, lifetime, within};
 
 use super::{DatasetTerms, Decimal, PrivacyTerms, error::Under};
@@ -55,7 +57,8 @@ impl AggregatePlan {
         privacy: &PrivacyTerms,
         under: &dyn Fn() -> Under,
     ) -> Result<Self, AggregateError> {
-        let axes = cells::axes(aggregates, filter, dataset, under)?;
+        let axes = axes(aggregates, filter, dataset, under)?;
+        few_enough(&axes, cells::MOST)?;
         let (measures, columns) = columns::columns(aggregates, dataset, under)?;
         let plan = Self { axes, measures, columns, min_group: privacy.min_group, price: Price::NONE };
         if plan.cells() * plan.columns.len() > MOST_VALUES {
@@ -63,6 +66,22 @@ impl AggregatePlan {
             return Err(AggregateError::TooManyGroups { groups: Some(plan.cells() as u64), most });
         }
         Ok(plan)
+    }
+
+    /// The groups and integers of a question over the overlap, without a price; `policy::join` makes them.
+    pub(super) const fn of_join(
+        axes: Vec<Axis>,
+        measures: Vec<Measure>,
+        columns: Vec<NoisyColumn>,
+        min_group: u32,
+    ) -> Self {
+        Self { axes, measures, columns, min_group, price: Price::NONE }
+    }
+
+    /// At this price.
+    pub(super) const fn at(mut self, price: Price) -> Self {
+        self.price = price;
+        self
     }
 
     /// The same with its price for this ε, in millionths, and δ, in units of 10⁻¹⁵.
@@ -115,7 +134,12 @@ impl AggregatePlan {
 
     /// The column whose noisy count says whether a group is shown.
     pub fn threshold(&self) -> usize {
-        let counts = |quantity: Quantity| matches!(quantity, Quantity::Customers | Quantity::Values(_));
+        let counts = |quantity: Quantity| {
+            matches!(
+                quantity,
+                Quantity::Customers | Quantity::Values(_) | Quantity::Pair(_, _, Moment::Count)
+            )
+        };
         // `columns` has put one there.
         self.columns.iter().position(|column| counts(column.quantity)).unwrap_or_default()
     }
@@ -124,7 +148,8 @@ impl AggregatePlan {
     /// measure may have no value where there are customers.
     pub fn guard(&self, column: usize) -> usize {
         let own = match self.columns[column].quantity {
-            Quantity::Customers => None,
+            Quantity::Customers | Quantity::Product(..) => None,
+            Quantity::Pair(one, other, _) => self.place(Quantity::Pair(one, other, Moment::Count)),
             Quantity::Values(of)
             | Quantity::Sum(of)
             | Quantity::Centred(of)

@@ -24,18 +24,29 @@ pub struct Price {
     delta_femto: u64,
     share: u64,
     shares: u32,
+    touched: u32,
 }
 
 impl Price {
     /// Before it is known.
-    pub(super) const NONE: Self = Self { epsilon_micro: 0, delta_femto: 0, share: 0, shares: 0 };
+    pub(super) const NONE: Self =
+        Self { epsilon_micro: 0, delta_femto: 0, share: 0, shares: 0, touched: 1 };
 
-    pub(super) fn of(epsilon_micro: u64, delta_femto: u64, shares: u32) -> Result<Self, AggregateError> {
+    pub(in crate::policy) fn of(
+        epsilon_micro: u64,
+        delta_femto: u64,
+        shares: u32,
+    ) -> Result<Self, AggregateError> {
         let rho = rho(epsilon_micro, delta_femto);
         match rho / u64::from(shares.max(1)) {
             0 => Err(AggregateError::TooLittle { asked: Decimal::of_micro(epsilon_micro), figures: shares }),
-            share => Ok(Self { epsilon_micro, delta_femto, share, shares }),
+            share => Ok(Self { epsilon_micro, delta_femto, share, shares, touched: 1 }),
         }
+    }
+
+    /// The same where one customer may change this many samples of a figure.
+    pub(in crate::policy) const fn touching(self, touched: u32) -> Self {
+        Self { touched, ..self }
     }
 
     /// ε of the question, in millionths.
@@ -53,10 +64,11 @@ impl Price {
         self.share
     }
 
-    /// What the question costs: ρ of all its figures, and for each of them the error of one sample. A customer is
-    /// in one group and one bucket, so one sample of each figure is all that it can change.
+    /// What the question costs: ρ of all its figures, and for each of them the error of the samples that one
+    /// customer can change. Over one table that is one: a customer is in one group and one bucket.
     pub fn amount(&self) -> Amount {
-        Amount { nano_rho: self.share * u64::from(self.shares), atto_delta: u64::from(self.shares) }
+        let atto_delta = u64::from(self.shares) * u64::from(self.touched);
+        Amount { nano_rho: self.share * u64::from(self.shares), atto_delta }
     }
 
     /// Whether there is noise of the width that a column needs.
@@ -111,6 +123,22 @@ pub(in crate::policy) fn settle(
     privacy: &PrivacyTerms,
     under: &dyn Fn() -> Under,
 ) -> Result<AggregatePlan, AggregateError> {
+    let half_width = |epsilon: u64, delta: u64| {
+        let price = Price::of(epsilon, delta, plan.shares()).ok()?;
+        Some(price.noise(&plan.columns()[plan.threshold()]).ok()?.half_width95())
+    };
+    let (epsilon, delta) = affordable(&half_width, parsed, privacy, under)?;
+    plan.priced(epsilon, delta)
+}
+
+/// The ε, in millionths, and δ, in units of 10⁻¹⁵, that the question, its asker's wishes and the contract come to.
+/// `half_width` says how exact a count is for such an ε and δ; none if there is no such noise.
+pub(in crate::policy) fn affordable(
+    half_width: &dyn Fn(u64, u64) -> Option<u64>,
+    parsed: &Parsed,
+    privacy: &PrivacyTerms,
+    under: &dyn Fn() -> Under,
+) -> Result<(u64, u64), AggregateError> {
     let cap = privacy.per_query_epsilon_micro;
     let delta = parsed.delta().unwrap_or(privacy.delta_femto);
     if delta > privacy.delta_femto {
@@ -120,7 +148,9 @@ pub(in crate::policy) fn settle(
     let wish = parsed.wish();
     let epsilon = match (parsed.epsilon(), wish.accuracy) {
         (Some(epsilon), _) => epsilon,
-        (None, Some(accuracy)) => exact_enough(&plan, accuracy, cap, delta, under)?,
+        (None, Some(accuracy)) => {
+            exact_enough(&|epsilon| half_width(epsilon, delta), accuracy, cap, under)?
+        }
         (None, None) => wish.max_epsilon.map_or(cap, |most| most.min(cap)),
     };
     if epsilon > cap {
@@ -131,21 +161,16 @@ pub(in crate::policy) fn settle(
         let (needed, limit) = (Decimal::of_micro(epsilon), Decimal::of_micro(limit));
         return Err(AggregateError::AboveOwnLimit { needed, limit });
     }
-    plan.priced(epsilon, delta)
+    Ok((epsilon, delta))
 }
 
-/// The smallest ε that puts the plan's count within ± `accuracy` millionths.
+/// The smallest ε that puts a count within ± `accuracy` millionths.
 fn exact_enough(
-    plan: &AggregatePlan,
+    half_width: &dyn Fn(u64) -> Option<u64>,
     accuracy: u64,
     cap: u64,
-    delta: u64,
     under: &dyn Fn() -> Under,
 ) -> Result<u64, AggregateError> {
-    let half_width = |epsilon: u64| {
-        let price = Price::of(epsilon, delta, plan.shares()).ok()?;
-        Some(price.noise(&plan.columns()[plan.threshold()]).ok()?.half_width95())
-    };
     let enough = |epsilon: u64| half_width(epsilon).is_some_and(|half| half <= accuracy / 1_000_000);
     if !enough(cap) {
         return Err(AggregateError::OutOfReach {

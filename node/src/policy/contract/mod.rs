@@ -36,6 +36,7 @@ use tacit_protocol::{
 };
 
 use super::Decimal;
+use crate::query::TableName;
 
 pub(super) use agree::filter_tells;
 pub use agree::what_you_agree_to;
@@ -157,6 +158,11 @@ impl DatasetTerms {
     /// `owner.name`
     pub fn full_name(&self) -> String {
         format!("{}.{}", self.owner, self.name)
+    }
+
+    /// Whether it is this table.
+    pub fn is(&self, table: &TableName) -> bool {
+        self.owner == table.owner && self.name == table.dataset
     }
 
     /// The population that its customers belong to.

@@ -21,7 +21,8 @@ use choose::choose;
 use rules::Rules;
 
 use super::{
-    AggregatePlan, Consent, Contract, Datasets, Document, Partner, PolicyError, Terms, lifetime, within,
+    AggregatePlan, Consent, Contract, Datasets, Document, JoinPlan, Partner, Party, PolicyError, Receiver,
+    Terms, lifetime, within,
 };
 use crate::query::{Filter, Parsed, TableName};
 
@@ -79,6 +80,7 @@ pub struct Permitted {
     own: Option<OwnSide>,
     theirs: Option<TableName>,
     plan: Option<AggregatePlan>,
+    join: Option<JoinPlan>,
     approvals: Vec<String>,
     tells: Vec<String>,
 }
@@ -159,36 +161,109 @@ impl Permitted {
         &self.terms().purpose
     }
 
-    /// What figures over one table are made of, and their price; `None` for a reveal.
+    /// What figures over one table are made of, and their price; `None` for other questions.
     pub const fn plan(&self) -> Option<&AggregatePlan> {
         self.plan.as_ref()
     }
 
-    /// The hash of a question for figures as both nodes read it: its figures, groups, condition and ε, without
-    /// what the asker calls them and does with them. `None` for a reveal.
+    /// What figures over the overlap are made of, and their price; `None` for other questions.
+    pub const fn join(&self) -> Option<&JoinPlan> {
+        self.join.as_ref()
+    }
+
+    /// Which of the two this node is.
+    pub const fn party(&self) -> Party {
+        match self.role {
+            Role::Asker => Party::Asker,
+            Role::Answerer { .. } => Party::Answerer,
+        }
+    }
+
+    /// The hash of a question for figures over one table as both nodes read it: its figures, groups, condition and
+    /// ε, without what the asker calls them and does with them. `None` for other questions.
     pub fn figures_hash(&self) -> Option<[u8; 32]> {
         self.plan.as_ref()?;
         Some(self.parsed.hash_for(&self.parsed.tables().next()?.owner))
     }
 
-    /// The account that a question for figures is charged to; `None` for a reveal.
-    pub fn account(&self) -> Option<Account> {
-        self.plan.as_ref()?;
-        let table = self.parsed.tables().next()?;
-        let id = |name: &str| Some(self.contract().partners().iter().find(|p| p.name == name)?.id());
-        let dataset = self.terms().dataset(&table.owner, &table.dataset)?;
-        Some(Account {
-            owner: id(&table.owner)?,
-            population: dataset.population().to_owned(),
-            unit: "customer".to_owned(),
-            asker: id(self.asker())?,
+    /// The hash of a question for figures over the overlap as both nodes read it; `None` for other questions. Of
+    /// an answer for the asker alone, the asker's own condition is not in it: two such questions are not the same
+    /// because this is.
+    pub fn join_hash(&self) -> Option<[u8; 32]> {
+        Some(match self.told_all()? {
+            true => self.parsed.hash_for_receivers(),
+            false => self.parsed.hash_for(self.answerer()),
         })
     }
 
+    /// Of figures over the overlap: whether the answerer gets the asker's condition as well, because it gets the
+    /// answer.
+    fn told_all(&self) -> Option<bool> {
+        self.join.as_ref().map(|_| self.terms().privacy.receiver == Receiver::Both)
+    }
+
+    /// The answerer's name in the contract.
+    fn answerer(&self) -> &str {
+        match self.role {
+            Role::Asker => &self.partner.name,
+            Role::Answerer { .. } => &self.me,
+        }
+    }
+
+    /// The account that a question for figures is charged to; `None` for a reveal. Where both receive, the first
+    /// of two.
+    pub fn account(&self) -> Option<Account> {
+        self.charges().into_iter().next().map(|(account, _)| account)
+    }
+
+    /// What is charged to whom: for what the asker learns of the answerer's customers, and for what the answerer
+    /// learns of the asker's, if it gets the answer as well. None for a reveal.
+    pub fn charges(&self) -> Vec<(Account, Amount)> {
+        let (asker, answerer) = (self.asker(), self.answerer());
+        let learned: Vec<(&str, &str, Amount)> = match (&self.plan, &self.join) {
+            (Some(plan), _) => vec![(answerer, asker, plan.price().amount())],
+            (None, Some(join)) => {
+                let price = join.price().amount();
+                let mutual = self.told_all() == Some(true);
+                let back = mutual.then_some((asker, answerer, price));
+                std::iter::once((answerer, asker, price)).chain(back).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        let charge = |(owner, learner, price): (&str, &str, Amount)| {
+            let id = |name: &str| Some(self.contract().partners().iter().find(|p| p.name == name)?.id());
+            let table = self.parsed.table_of(owner)?;
+            let dataset = self.terms().dataset(&table.owner, &table.dataset)?;
+            let account = Account {
+                owner: id(owner)?,
+                population: dataset.population().to_owned(),
+                unit: "customer".to_owned(),
+                asker: id(learner)?,
+            };
+            Some((account, price))
+        };
+        learned.into_iter().filter_map(charge).collect()
+    }
+
     /// What a question for figures asks of the book; `None` for a reveal. `ceiling` is what the owner allows over
-    /// all askers, which only its own node knows.
+    /// all askers, which only its own node knows. Where both receive, the first of two.
     pub fn wish(&self, ceiling: Option<Amount>) -> Option<Wish> {
-        let (account, price) = (self.account()?, self.plan.as_ref()?.price().amount());
+        let (account, price) = self.charges().into_iter().next()?;
+        self.wish_of(account, price, ceiling)
+    }
+
+    /// All that a question asks of the book: a wish for each charge. `ceiling` is what this node allows over all
+    /// askers of its own customers.
+    pub fn wishes(&self, ceiling: Amount) -> Vec<Wish> {
+        let me = self.contract().partners().iter().find(|p| p.name == self.me).map(Partner::id);
+        let wish = |(account, price): (Account, Amount)| {
+            let ceiling = (Some(account.owner) == me).then_some(ceiling);
+            self.wish_of(account, price, ceiling)
+        };
+        self.charges().into_iter().filter_map(wish).collect()
+    }
+
+    fn wish_of(&self, account: Account, price: Amount, ceiling: Option<Amount>) -> Option<Wish> {
         let terms = self.terms();
         let starts = terms.starts.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
         let cycle = terms.privacy.period.zip(within(&terms.privacy)).map(|(period, limit)| Cycle {
@@ -217,7 +292,10 @@ impl Permitted {
 
     /// The question as it is put to the partner.
     pub fn question_for_partner(&self) -> String {
-        self.parsed.for_partner(&self.partner.name)
+        match self.told_all() {
+            Some(true) => self.parsed.for_receivers(),
+            _ => self.parsed.for_partner(&self.partner.name),
+        }
     }
 }
 
@@ -240,16 +318,17 @@ pub fn permit(
     rules.profile(at.peer_profile)?;
     rules.kind_of_question()?;
     rules.partners_columns(datasets)?;
-    let plan = rules.plan()?;
+    let (plan, join) = (rules.plan()?, rules.join()?);
     let own = rules.own_side(datasets)?;
     let (approvals, tells) = rules.people();
     let Rules { me, partner, document, theirs, .. } = rules;
     let (me, partner, theirs, document) = (me.to_owned(), partner.clone(), theirs.cloned(), document.clone());
-    let parsed = match &plan {
-        Some(plan) => parsed.settled(plan.price().epsilon_micro()),
+    let price = plan.as_ref().map(AggregatePlan::price).or_else(|| join.as_ref().map(JoinPlan::price));
+    let parsed = match price {
+        Some(price) => parsed.settled(price.epsilon_micro()),
         None => parsed,
     };
-    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, plan, approvals, tells })
+    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, plan, join, approvals, tells })
 }
 
 /// What a contract would say to a question, if it were in force.
@@ -279,7 +358,8 @@ pub fn would_permit(parsed: &Parsed, at: &Circumstances, contract: &Contract) ->
     rules.purpose(at.purpose)?;
     rules.kind_of_question()?;
     rules.partners_columns(&Unseen)?;
-    let price = rules.plan()?.map(|plan| plan.price().amount());
+    let of_join = rules.join()?.map(|join| join.price().amount());
+    let price = rules.plan()?.map(|plan| plan.price().amount()).or(of_join);
     Ok(Would { price, approvals: rules.people().0 })
 }
 

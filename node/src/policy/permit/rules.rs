@@ -7,8 +7,9 @@ use jiff::civil::Date;
 use super::{Circumstances, OwnSide, Role, named, shown};
 use crate::{
     policy::{
-        AggregatePlan, ColumnTerms, ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, Partner,
-        PolicyError, State, Terms, Values, aggregate::settle, contract::filter_tells, error::Under, own,
+        AggregatePlan, ColumnTerms, ColumnUse, DatasetFacts, DatasetTerms, Datasets, Document, JoinPlan,
+        Partner, PolicyError, Receiver, State, Terms, Values, aggregate::settle, contract::filter_tells,
+        error::Under, join::Asked, own,
     },
     query::{Ask, ColumnName, Filter, Kind, Parsed, QueryError, TableName, Usage},
 };
@@ -163,8 +164,9 @@ impl<'a> Rules<'a> {
     pub fn partners_columns(&self, datasets: &dyn Datasets) -> Result<(), PolicyError> {
         let mut facts: BTreeMap<String, Option<DatasetFacts>> = BTreeMap::new();
         for (column, usage) in self.parsed.uses() {
-            // The asker is free with its own columns: it sees them anyway, and nobody else sees what it does.
-            if column.table.owner == self.asker() {
+            // The asker is free with its own columns: it sees them anyway, and nobody else sees what it does;
+            // unless the answer goes to both.
+            if column.table.owner == self.asker() && !self.both_receive() {
                 continue;
             }
             let own = (column.table.owner == self.me)
@@ -176,6 +178,11 @@ impl<'a> Rules<'a> {
             self.partners_column(&column, usage, own)?;
         }
         self.partners_kinds()
+    }
+
+    /// Whether the answerer gets the figures as well.
+    fn both_receive(&self) -> bool {
+        self.parsed.joined().is_some() && self.terms().privacy.receiver == Receiver::Both
     }
 
     /// A slip of the pen is told at home, as far as the contract says what kind the partner's values are.
@@ -263,9 +270,27 @@ impl<'a> Rules<'a> {
         Ok(Some(settle(shape, self.parsed, &terms.privacy, &under)?))
     }
 
+    /// The groups, terms, integers, noise and price of a question for figures over the overlap.
+    pub fn join(&self) -> Result<Option<JoinPlan>, PolicyError> {
+        let Some(aggregates) = self.parsed.joined() else { return Ok(None) };
+        let terms = self.terms();
+        let answerer = if self.asker() == self.me { &self.partner.name } else { self.me };
+        let side = |owner: &str| {
+            let table = self.parsed.table_of(owner)?;
+            let filter = self.parsed.filter_of(owner);
+            // The asker's own condition is known to the asker alone, unless both receive.
+            let condition = (owner == answerer || self.both_receive()).then_some(filter);
+            Some(Asked { table, dataset: terms.dataset(&table.owner, &table.dataset)?, condition })
+        };
+        // `new` has seen to it that each has a table, and the contract has both.
+        let (Some(asker), Some(answerer)) = (side(self.asker()), side(answerer)) else { return Ok(None) };
+        let under = || self.under();
+        Ok(Some(JoinPlan::of(aggregates, [asker, answerer], self.parsed, terms, &under)?))
+    }
+
     /// What figures are made of is there, and is of a kind that can be grouped by or added up.
     fn own_figures(&self, table: &TableName, facts: &DatasetFacts) -> Result<(), PolicyError> {
-        if self.parsed.aggregates().is_none() {
+        if self.parsed.aggregates().is_none() && self.parsed.joined().is_none() {
             return Ok(());
         }
         let keys = &self.terms().identity.keys;

@@ -1,0 +1,203 @@
+//! What noisy figures over an overlap are made of, before a row is read.
+//!
+//! Both nodes compute the same plan from the question and the contract: which groups there are, what each side
+//! brings of a customer, what is multiplied with what, which integers are opened in each group, how much noise
+//! each gets and what that costs. So neither side can bring less than was agreed, be charged more, or be hidden
+//! by less noise; and nothing of it depends on data. The figures themselves (groups, integers, suppression, price)
+//! are those of an [`AggregatePlan`], over a table that nobody has.
+//!
+//! ```text
+//!   figures ─► build ─┬─► terms    what a side brings of each customer: 1, x, x², on the contract's grid
+//!                     ├─► reach    by how much one customer changes an integer, as seeker's and as holder's
+//!                     └─► price    ε ─► ρ ─► σ of each integer, for whoever is hidden by it
+//!   sizes ──► roles ──► layout     who looks up whom, and what the protocol is told
+//! ```
+//!
+//! # Who is hidden from whom
+//!
+//! Who receives the figures can subtract what it added itself, so the noise that hides a party's customers is the
+//! one that this party adds, and it adds a full one (privacy test 27). If the asker alone receives, the answerer
+//! alone adds noise, and the asker alone pays: for what it learns of the answerer's customers. If both receive,
+//! both add and both pay.
+
+mod build;
+mod layout;
+mod reach;
+mod roles;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+use tacit_protocol::noise::{DiscreteGaussian, NoiseError, Variance};
+
+pub(super) use build::Asked;
+pub use build::{pair_steps, product_steps};
+pub use layout::{Layout, Shape, Sum};
+pub use roles::{Roles, Sizes};
+pub use terms::{Term, TermKind};
+
+use super::{AggregatePlan, Axis, Measure, Price, Receiver};
+use crate::query::TableName;
+
+/// The most groups of a question over the overlap: each is a column of the tables that are exchanged.
+pub const MOST_CELLS: usize = 64;
+
+/// One of the two whose customers meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Party {
+    /// Who asks.
+    Asker,
+    /// Who is asked.
+    Answerer,
+}
+
+impl Party {
+    /// Both of them, in the order in which a plan has its sides.
+    pub const BOTH: [Self; 2] = [Self::Asker, Self::Answerer];
+
+    /// The other one.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Asker => Self::Answerer,
+            Self::Answerer => Self::Asker,
+        }
+    }
+}
+
+/// The plan of a question; see the module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinPlan {
+    /// The asker's, the answerer's.
+    sides: [JoinSide; 2],
+    figures: AggregatePlan,
+    /// For each integer of a group what it is the sum of.
+    sources: Vec<Source>,
+    /// What is multiplied: a term of the asker's and a term of the answerer's.
+    products: Vec<[usize; 2]>,
+    keys: usize,
+    receiver: Receiver,
+}
+
+/// What one side brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinSide {
+    /// Its table.
+    pub table: TableName,
+    /// Its columns among those that are grouped by.
+    pub axes: Vec<Axis>,
+    /// Its columns among those that are measured.
+    pub measures: Vec<Measure>,
+    /// What it brings of each customer, beside that it is one.
+    pub terms: Vec<Term>,
+    /// Whether a row counts only with a value of every measure, as a correlation alone wants it.
+    pub complete: bool,
+}
+
+/// What an integer of a group adds up, over the customers that both have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// 1.
+    One,
+    /// A term of one side's.
+    Term(Party, usize),
+    /// A product of two terms.
+    Product(usize),
+}
+
+impl JoinSide {
+    /// How many groups its columns make; 1 without any.
+    pub fn cells(&self) -> usize {
+        // Both sides together at most `MOST_CELLS`.
+        self.axes.iter().map(|axis| axis.values.len()).product()
+    }
+}
+
+impl JoinPlan {
+    /// One side of it.
+    pub const fn side(&self, party: Party) -> &JoinSide {
+        match party {
+            Party::Asker => &self.sides[0],
+            Party::Answerer => &self.sides[1],
+        }
+    }
+
+    /// The groups, the integers of each, and the price. Groups are numbered with the asker's first, the
+    /// answerer's fastest.
+    pub const fn figures(&self) -> &AggregatePlan {
+        &self.figures
+    }
+
+    /// How many kinds of match key there are: the first by which customers match wins.
+    pub const fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// What it costs each who learns of the other's customers.
+    pub const fn price(&self) -> &Price {
+        self.figures.price()
+    }
+
+    /// Whether a party gets the figures.
+    pub fn receives(&self, party: Party) -> bool {
+        party == Party::Asker || self.receiver == Receiver::Both
+    }
+
+    /// Whether a party adds noise: whose customers the other learns of.
+    pub fn adds_noise(&self, party: Party) -> bool {
+        self.receives(party.other())
+    }
+
+    /// The noise by which a party hides its customers in an integer of a group.
+    ///
+    /// # Errors
+    /// The sampler's, for noise wider than it goes; the plan has checked that there is none such.
+    pub fn noise(&self, column: usize, of: Party, roles: &Roles) -> Result<DiscreteGaussian, NoiseError> {
+        DiscreteGaussian::new(self.variance(column, of, roles.seeker, self.price())?)
+    }
+
+    /// σ² = Δ²/2ρ′ (Canonne, Kamath and Steinke 2020, theorem 4), Δ² as [`reach`] has it.
+    fn variance(
+        &self,
+        column: usize,
+        of: Party,
+        seeker: Party,
+        price: &Price,
+    ) -> Result<Variance, NoiseError> {
+        let squared = self.squared(column, of, seeker).ok_or(NoiseError::SensitivityOutOfRange)?;
+        if price.share() == 0 {
+            return Err(NoiseError::PriceTooSmall);
+        }
+        let num = squared.checked_mul(500_000_000).ok_or(NoiseError::VarianceOutOfRange)?;
+        Variance::new(num, price.share().into())
+    }
+
+    /// Δ² of an integer: the most that one customer of a party's changes it, over all groups together.
+    fn squared(&self, column: usize, of: Party, seeker: Party) -> Option<u128> {
+        let source = *self.sources.get(column)?;
+        if of == seeker {
+            return Some(reach::of_seekers(self.span(source)));
+        }
+        let depends = match source {
+            Source::One => false,
+            Source::Term(party, _) => party == of,
+            Source::Product(_) => true,
+        };
+        Some(reach::of_holders(self.span(source), depends, self.side(of).cells() > 1, self.keys))
+    }
+
+    /// Between what an integer changes by one customer on each side that match.
+    fn span(&self, source: Source) -> [i64; 2] {
+        match source {
+            Source::One => [0, 1],
+            Source::Term(party, term) => self.side(party).terms[term].span(),
+            Source::Product(product) => {
+                let [asker, answerer] = self.products[product];
+                let [a, b] = self.side(Party::Asker).terms[asker].span();
+                let [c, d] = self.side(Party::Answerer).terms[answerer].span();
+                // `build` has kept the factors so small.
+                let products = [a * c, a * d, b * c, b * d];
+                [products.into_iter().fold(0, i64::min), products.into_iter().fold(0, i64::max)]
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What this side brings to a private join: a row a customer, with its match keys, its group and its terms.
+//!
+//! Three attacks are stopped here, all of them on the noise, which hides one customer who counts once. A customer
+//! with a million rows counts by one of them (privacy test 10; `counted` says which). A customer with ten telephone
+//! numbers could be found ten times; so it brings one match item of each kind, the least, which the partner that
+//! has the same ones chooses as well (test 11). And the order of rows could decide, or tell: rows go by their
+//! customers' least items, whatever order the files are in (test 9).
+
+use std::fmt;
+
+use tacit_protocol::{identity::KeyKind, ids::SnapshotHash};
+
+use crate::{
+    policy::JoinSide,
+    scan::{
+        collect::{CollectPlan, Counts, Customers},
+        counted::{Rows, value},
+        error::ScanError,
+    },
+};
+
+/// What one side brings. Only [`collect_join`] makes one.
+#[derive(PartialEq, Eq)]
+pub struct JoinInput {
+    keys: usize,
+    /// Row by row, a place for each kind of match key.
+    items: Vec<Option<[u8; 32]>>,
+    cells: Vec<u8>,
+    /// How many terms each row has.
+    width: usize,
+    terms: Vec<i64>,
+    counts: Counts,
+    snapshot: SnapshotHash,
+}
+
+/// Shows how many rows there are: items are digests that can be guessed back, and terms are customers' values.
+impl fmt::Debug for JoinInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinInput").field("rows", &self.rows()).finish_non_exhaustive()
+    }
+}
+
+impl JoinInput {
+    /// How many customers there are. Padded before anybody hears of it.
+    pub fn rows(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// How many kinds of match key each row has a place for.
+    pub const fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// The match items of a row, in the contract's order of kinds: 32 bytes each, none where the customer has no
+    /// such identifier. No item stands in two rows, nor twice in one.
+    pub fn items(&self, row: usize) -> &[Option<[u8; 32]>] {
+        &self.items[row * self.keys..(row + 1) * self.keys]
+    }
+
+    /// The group of a row among this side's own.
+    pub fn cell(&self, row: usize) -> usize {
+        usize::from(self.cells[row])
+    }
+
+    /// The terms of a row, in the order of the plan's side, within their bounds.
+    pub fn terms(&self, row: usize) -> &[i64] {
+        &self.terms[row * self.width..(row + 1) * self.width]
+    }
+
+    /// What became of the dataset's rows; for the owner alone.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The content that it was collected from.
+    pub const fn snapshot(&self) -> SnapshotHash {
+        self.snapshot
+    }
+}
+
+/// Reads a dataset once and collects what its side of a join brings. `kinds` are the contract's kinds of match key,
+/// strongest first; the plan may have fewer, where the dataset does not hold all.
+///
+/// # Errors
+///
+/// As [`collect`](super::collect()); [`ScanError::ColumnUnfit`] if a column changed its type since the question was
+/// permitted.
+pub fn collect_join(
+    collect: &CollectPlan<'_>,
+    kinds: &[KeyKind],
+    side: &JoinSide,
+    watch: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<JoinInput, ScanError> {
+    let mut rows = Rows::new(collect.registration, &side.axes, &side.measures)?.complete(side.complete);
+    let input = rows.read(collect, watch)?;
+    let (counts, snapshot) = (input.counts().clone(), input.snapshot());
+    let (items, customers) = input.into_parts();
+    // For each customer that counts: its least item, its number, the place of its row.
+    let mut counted: Vec<([u8; 32], u32, u32)> = Vec::with_capacity(customers.len());
+    customers.rows(|number, own| {
+        let Some(least) = items[customers.items(number)].iter().min() else { return };
+        if let Some(place) = rows.counted(least, own) {
+            // Customers and rows are fewer than 2³² (`collect_with` has checked).
+            counted.push((*least, number as u32, place as u32));
+        }
+    });
+    // No two customers share an item: who does is one customer.
+    counted.sort_unstable();
+    let mut joined = JoinInput {
+        keys: kinds.len(),
+        items: Vec::with_capacity(counted.len() * kinds.len()),
+        cells: Vec::with_capacity(counted.len()),
+        width: side.terms.len(),
+        terms: Vec::with_capacity(counted.len() * side.terms.len()),
+        counts,
+        snapshot,
+    };
+    for (_, number, place) in counted {
+        let place = place as usize;
+        let own = one_of_each(&items, &customers, number as usize);
+        let of_kind = |kind: &KeyKind| own.iter().find(|(known, _)| *known == kind).map(|(_, item)| **item);
+        joined.items.extend(kinds.iter().map(of_kind));
+        // At most 64 groups.
+        joined.cells.push(rows.cell(place) as u8);
+        let steps = rows.values(place);
+        let terms = side.terms.iter();
+        joined.terms.extend(terms.map(|term| term.value(&side.measures, |of| value(steps[of]))));
+    }
+    Ok(joined)
+}
+
+/// The least item of each kind that a customer has.
+fn one_of_each<'a>(
+    items: &'a [[u8; 32]],
+    customers: &'a Customers,
+    number: usize,
+) -> Vec<(&'a KeyKind, &'a [u8; 32])> {
+    let mut least: Vec<(&KeyKind, &[u8; 32])> = Vec::new();
+    for place in customers.items(number) {
+        let (kind, item) = (customers.kind(place), &items[place]);
+        match least.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, known)) => *known = item.min(known),
+            None => least.push((kind, item)),
+        }
+    }
+    least
+}
