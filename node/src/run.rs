@@ -8,6 +8,7 @@
 mod ending;
 mod explain;
 mod figures;
+mod overlap;
 mod price;
 mod shape;
 mod steps;
@@ -80,12 +81,15 @@ async fn walk_as_asker(
     }
     // The partner has seen our log up to here before anything is set aside, and holds us to it.
     witness::present(rooms, permitted.partner().id()).await?;
-    let (reserved, question) = till::ask(rooms, permitted, query, request.wait).await?;
+    let (reserved, paid, question) = till::ask(rooms, permitted, query, request.wait).await?;
     let reserved = kept.insert(reserved);
     // The partner walks its own rooms while we read our data.
     let asking = channel.insert(Asking::open(&rooms.link, reserved, &question).await?);
     if reserved.permitted().plan().is_some() {
         return figures::take(rooms, reserved, asking, request.wait, events).await;
+    }
+    if reserved.permitted().join().is_some() {
+        return overlap::take(rooms, reserved, paid, asking, request.wait, events).await;
     }
     stages.begin("read own data");
     let withdrawals = steps::withdrawals(rooms).await;
@@ -182,6 +186,9 @@ async fn walk_as_answerer(
     let reserved = kept.insert(reserved);
     if reserved.permitted().plan().is_some() {
         return figures::tell(rooms, reserved, paid, answering).await;
+    }
+    if reserved.permitted().join().is_some() {
+        return overlap::tell(rooms, reserved, paid, answering).await;
     }
     answering.say(Aside::Preparing).await?;
     // From here on the time we take, and whether we fail, depends on data.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{
-    bench::{self, PsiBench},
+    bench::{self, JoinBench, PsiBench},
     console::Console,
     demo,
     error::Failure,
@@ -17,9 +17,9 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub enum Bench {
     /// A private set intersection between two fresh nodes
-    Psi(Psi),
-    /// Private joins (not in this version)
-    Join(Rest),
+    Psi(Tables),
+    /// A private join between two fresh nodes: a count and a sum in eight groups
+    Join(Tables),
     /// Joint training (not in this version)
     Train(Rest),
     /// Durable reservations and commits on this machine's disk
@@ -28,9 +28,9 @@ pub enum Bench {
     Link(Rest),
 }
 
-/// A private set intersection between two fresh nodes
+/// Two tables of random customers
 #[derive(Debug, Args)]
-pub struct Psi {
+pub struct Tables {
     /// The asker's rows, such as 1000000 or 2^20
     #[arg(long, value_name = "NUMBER", default_value = "2^20", value_parser = parse::rows)]
     rows: u64,
@@ -69,12 +69,16 @@ impl Bench {
     pub fn run(self, console: &Console) -> Result<(), Failure> {
         let instead = "`tacit bench psi`";
         match self {
-            Self::Psi(Psi { rows, partner_rows, overlap }) => {
+            Self::Psi(Tables { rows, partner_rows, overlap }) => {
                 let bench = PsiBench { rows, partner_rows: partner_rows.unwrap_or(rows), overlap };
                 let reply = console.watch(|events| bench::psi(&bench, events))?;
                 Ok(console.printer.reply(&reply)?)
             }
-            Self::Join(_) => later::refuse("bench join", instead),
+            Self::Join(Tables { rows, partner_rows, overlap }) => {
+                let bench = JoinBench { rows, partner_rows: partner_rows.unwrap_or(rows), overlap };
+                let reply = console.watch(|events| bench::join(&bench, events))?;
+                Ok(console.printer.reply(&reply)?)
+            }
             Self::Train(_) => later::refuse("bench train", instead),
             Self::Ledger(Ledger { askers, each, at }) => {
                 let at = at.unwrap_or_else(std::env::temp_dir);

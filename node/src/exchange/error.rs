@@ -90,6 +90,16 @@ pub enum ExchangeError {
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]
     NoRandomness,
+    /// The partner brings more customers than this node takes.
+    #[error("{partner} brings {customers} customers, more than this node's limit of {limit}")]
+    PartnerTooLarge {
+        /// The partner, by name.
+        partner: String,
+        /// What it announced.
+        customers: u64,
+        /// `limits.max_items`.
+        limit: u64,
+    },
     /// More items than the limit allows on this node.
     #[error("{items} match keys are more than this node's limit of {limit}")]
     TooManyItems {
@@ -139,7 +149,7 @@ impl Refusal for ExchangeError {
             Self::NothingToRepeat { .. } => "E-ANSWER-CHANGED",
             Self::Interrupted => "E-INTERRUPTED",
             Self::NoRandomness => "E-NO-RANDOMNESS",
-            Self::TooManyItems { .. } => "E-LIMIT-ITEMS",
+            Self::TooManyItems { .. } | Self::PartnerTooLarge { .. } => "E-LIMIT-ITEMS",
         }
     }
 
@@ -219,7 +229,7 @@ impl Refusal for ExchangeError {
                 vec![Detail::new("would do", "wait until one of them has ended")]
             }
             Self::NoRandomness | Self::Interrupted => Vec::new(),
-            Self::TooManyItems { .. } => {
+            Self::TooManyItems { .. } | Self::PartnerTooLarge { .. } => {
                 vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]
             }
         }

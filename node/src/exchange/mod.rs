@@ -7,6 +7,7 @@
 //! - `drive`: runs any session of `tacit_protocol` over a channel, on the compute threads
 //! - `reveal`: which of the asker's own customers match
 //! - `aggregate`: noisy figures over one partner's table
+//! - `join`: noisy figures over an overlap that neither side sees
 //! - `papers`: contracts carried between partners
 //! - `witness`: the partners' logs, cosigned by each other
 
@@ -14,6 +15,7 @@ mod aggregate;
 mod calibration;
 mod drive;
 mod error;
+mod join;
 pub mod papers;
 mod question;
 mod reveal;
@@ -22,5 +24,6 @@ pub mod witness;
 pub use calibration::Calibration;
 pub use drive::Watch;
 pub use error::ExchangeError;
+pub use join::{Overlapped, Sides};
 pub use question::{Aside, Question};
 pub use reveal::{Answering, Asking, Joint, Rules, Served};

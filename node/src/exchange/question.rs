@@ -34,6 +34,10 @@ pub struct Question {
     /// The earlier question whose answer, by the partner's own word, is this one's as well: then it is free.
     #[serde(default)]
     pub repeats: Option<QueryId>,
+    /// Of a question over an overlap: a keyed hash of all that the asker puts in itself, 64 hex digits. It is the same
+    /// if that is the same, and says nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// The answering node's words before the protocol, and either side's last word if it ends early.
@@ -46,6 +50,11 @@ pub enum Aside {
     Preparing,
     /// The protocol may begin.
     Ready,
+    /// How many customers this side brings to a join, with its dummies.
+    Size {
+        /// So many.
+        customers: u32,
+    },
     /// No; the code, and what a person wrote for the asker, if one said it.
     Refused {
         /// Stable code.
@@ -87,7 +96,7 @@ pub(super) enum Spoken {
 impl Aside {
     fn is_in_form(&self) -> bool {
         match self {
-            Self::WaitingForApproval | Self::Preparing | Self::Ready => true,
+            Self::WaitingForApproval | Self::Preparing | Self::Ready | Self::Size { .. } => true,
             Self::Refused { code, .. } | Self::Ended { code } => {
                 is_code(code) && self.reason().is_none_or(|reason| is_one_line(reason, REASON_LIMIT))
             }
@@ -147,8 +156,13 @@ pub(super) fn take_apart(mut message: Vec<u8>) -> Option<Spoken> {
 
 impl Question {
     /// The question of a reservation, as the partner gets it.
-    pub fn about(reserved: &Reserved, wait: Duration, repeats: Option<QueryId>) -> Self {
-        Self { repeats, ..Self::of(reserved.permitted(), reserved.query(), wait) }
+    pub fn about(
+        reserved: &Reserved,
+        wait: Duration,
+        repeats: Option<QueryId>,
+        content: Option<String>,
+    ) -> Self {
+        Self { repeats, content, ..Self::of(reserved.permitted(), reserved.query(), wait) }
     }
 
     /// A question that is not asked yet.
@@ -161,6 +175,7 @@ impl Question {
             profile: permitted.terms().identity.profile.name().to_owned(),
             wait,
             repeats: None,
+            content: None,
         }
     }
 

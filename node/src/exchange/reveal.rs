@@ -141,7 +141,7 @@ impl Asking {
         watch: Watch,
     ) -> Result<Joint, ExchangeError> {
         let params = params(reserved, self.session, items.len(), rules)?;
-        let (seed, dummies) = (seed()?, dummies(rules, reserved, &items)?);
+        let (seed, dummies) = (seed()?, dummies(&padding()?, rules, reserved, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         // Sorting and shuffling a few million items is no work for an I/O thread.
@@ -218,7 +218,7 @@ impl Answering {
     ) -> Result<Served, ExchangeError> {
         let session_id = session_of(self.binding, reserved);
         let params = params(reserved, session_id, items.len(), rules)?;
-        let (seed, dummies) = (seed()?, dummies(rules, reserved, &items)?);
+        let (seed, dummies) = (seed()?, dummies(&padding()?, rules, reserved, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         let started =
@@ -319,7 +319,12 @@ fn padding() -> Result<DummyCount, ExchangeError> {
 
 /// How many dummies pad our size. The draw is a function of the set under a key that never leaves: the same set
 /// under the same contract always shows the same size, so asking again and again averages nothing away (B05).
-fn dummies(rules: &Rules, reserved: &Reserved, items: &[[u8; 32]]) -> Result<u32, ExchangeError> {
+pub(super) fn dummies(
+    padding: &DummyCount,
+    rules: &Rules,
+    reserved: &Reserved,
+    items: &[[u8; 32]],
+) -> Result<u32, ExchangeError> {
     // Items are hashes, so their XOR tells sets apart whatever order they are read in.
     let set = items.iter().fold([0; 32], |mut set: [u8; 32], item| {
         set.iter_mut().zip(item).for_each(|(sum, byte)| *sum ^= byte);
@@ -332,10 +337,10 @@ fn dummies(rules: &Rules, reserved: &Reserved, items: &[[u8; 32]]) -> Result<u32
     context.update(&set);
     let mut uniform = [0; 16];
     uniform.iter_mut().zip(context.sign().as_ref()).for_each(|(byte, drawn)| *byte = *drawn);
-    Ok(padding()?.sample(uniform))
+    Ok(padding.sample(uniform))
 }
 
-fn seed() -> Result<Secret<[u8; 32]>, ExchangeError> {
+pub(super) fn seed() -> Result<Secret<[u8; 32]>, ExchangeError> {
     let mut seed = [0; 32];
     SystemRandom::new().fill(&mut seed).map_err(|_| ExchangeError::NoRandomness)?;
     Ok(Secret::new(seed))

@@ -213,7 +213,7 @@ pub fn tell(events: &Events, aside: &Aside) {
             note(events, "waiting for a person at the partner to approve".to_owned())
         }
         Aside::Preparing => note(events, "the partner agrees and reads its data".to_owned()),
-        Aside::Ready | Aside::Refused { .. } | Aside::Ended { .. } => {}
+        Aside::Ready | Aside::Size { .. } | Aside::Refused { .. } | Aside::Ended { .. } => {}
     }
 }
 

@@ -1,0 +1,244 @@
+//! Noisy figures over an overlap: the two ends of one private join.
+//!
+//! Before the protocol both ends say how many customers they bring, padded; from these two numbers and the plan both
+//! work out who looks up whom, so neither can choose. The figures are opened with the noise of everybody whose
+//! customers they are about; a [`Reserved`] says that it was paid for.
+
+use tacit_protocol::{
+    ids::SessionId,
+    join::{Agreed, Holder, Joined, Learns, Params, Product, Rows, Seeker, Shape},
+    noise::{DummyCount, Rational},
+    secret::Secret,
+    wire::{Inbox, Outbox, Role},
+};
+
+use super::{
+    drive::{Ends, Watch, drive},
+    error::ExchangeError,
+    question::{Aside, Spoken, take_apart},
+    reveal::{Answering, Asking, Rules, Served, dummies, seed, session_of},
+};
+use crate::{
+    ledger::Reserved,
+    policy::{JoinPlan, Party, Roles, Sizes, Term},
+    rooms::joined,
+    scan::JoinInput,
+};
+
+/// Who does what in a join, and what this end adds to the figures.
+#[derive(Debug)]
+pub struct Sides {
+    /// What both ends announced.
+    pub sizes: Sizes,
+    /// Who looks up whom.
+    pub roles: Roles,
+    /// This end's noise in the protocol's order; none if the other end learns nothing.
+    pub noise: Option<Secret<Vec<i64>>>,
+    /// The largest magnitude of one end's noise, for each integer of a group.
+    pub most_noise: Vec<u64>,
+}
+
+/// What a join comes to.
+#[derive(Debug)]
+pub struct Overlapped {
+    /// The figures as they were opened, in the protocol's order, for an end that gets them.
+    pub figures: Option<Vec<i64>>,
+    /// Sizes and the transcript, as both sides record them.
+    pub seen: Served,
+}
+
+impl Asking {
+    /// Says how many customers this end brings, padded, and hears how many the other does.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn sizes(
+        &mut self,
+        reserved: &Reserved,
+        input: &JoinInput,
+        rules: &Rules,
+    ) -> Result<Sizes, ExchangeError> {
+        sizes(&mut self.ends, reserved, input, rules).await
+    }
+
+    /// Runs a join with what this end brings.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn join(
+        &mut self,
+        reserved: &Reserved,
+        sides: Sides,
+        input: JoinInput,
+        watch: Watch,
+    ) -> Result<Overlapped, ExchangeError> {
+        run(&mut self.ends, (self.session, Role::Initiator), reserved, sides, input, watch).await
+    }
+}
+
+impl Answering {
+    /// As [`Asking::sizes`], once this end is ready.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn sizes(
+        &mut self,
+        reserved: &Reserved,
+        input: &JoinInput,
+        rules: &Rules,
+    ) -> Result<Sizes, ExchangeError> {
+        self.say(Aside::Ready).await?;
+        sizes(&mut self.ends, reserved, input, rules).await
+    }
+
+    /// Runs a join with what this end brings.
+    ///
+    /// # Errors
+    /// See [`ExchangeError`].
+    pub async fn join(
+        &mut self,
+        reserved: &Reserved,
+        sides: Sides,
+        input: JoinInput,
+        watch: Watch,
+    ) -> Result<Overlapped, ExchangeError> {
+        let session = session_of(self.binding, reserved);
+        run(&mut self.ends, (session, Role::Responder), reserved, sides, input, watch).await
+    }
+}
+
+async fn run(
+    ends: &mut Ends,
+    (session, role): (SessionId, Role),
+    reserved: &Reserved,
+    sides: Sides,
+    input: JoinInput,
+    watch: Watch,
+) -> Result<Overlapped, ExchangeError> {
+    let permitted = reserved.permitted();
+    let me = permitted.party();
+    let aborted = |source| ExchangeError::Protocol { partner: permitted.partner().name.clone(), source };
+    let params = agreed(session, reserved, &sides).and_then(|agreed| Params::new(agreed).map_err(aborted))?;
+    let Sides { sizes, roles, noise, .. } = sides;
+    let (own, theirs) = (sizes.of(me), sizes.of(me.other()));
+    // `sizes` has made both of 32 bits.
+    let announced = u32::try_from(own).unwrap_or(u32::MAX);
+    let (limits, seed) = (params.limits(), seed()?);
+    let mail = (Outbox::new(session, role), Inbox::new(session, role));
+    let noise = noise.map(|noise| noise.expose().clone());
+    let rows: Rows = input.into_rows();
+    // Sorting a few million rows is no work for an I/O thread.
+    let output: Joined = if roles.seeker == me {
+        let start = move || Seeker::start(params, rows, announced, noise, seed);
+        let seeker = joined(tokio::task::spawn_blocking(start).await).map_err(aborted)?;
+        drive(seeker, mail, limits, ends, watch).await?
+    } else {
+        let start = move || Holder::start(params, rows, announced, noise, seed);
+        let holder = joined(tokio::task::spawn_blocking(start).await).map_err(aborted)?;
+        drive(holder, mail, limits, ends, watch).await?
+    };
+    let seen = Served {
+        own_size: own,
+        partner_size: theirs,
+        transcript: output.transcript,
+        traffic: ends.sender.traffic(),
+    };
+    Ok(Overlapped { figures: output.figures.map(|figures| figures.as_slice().to_vec()), seen })
+}
+
+/// Tells our size and hears the partner's.
+async fn sizes(
+    ends: &mut Ends,
+    reserved: &Reserved,
+    input: &JoinInput,
+    rules: &Rules,
+) -> Result<Sizes, ExchangeError> {
+    let own = padded(rules, reserved, input)?;
+    let link = |source| ExchangeError::Link { partner: ends.partner.clone(), source };
+    ends.sender.send(Aside::Size { customers: own }.encode()).await.map_err(link)?;
+    let heard = ends.receiver.recv().await.map_err(link)?;
+    let partner = ends.partner.clone();
+    let limit = rules.max_items;
+    let theirs = match heard.and_then(take_apart) {
+        Some(Spoken::Aside(Aside::Size { customers })) if u64::from(customers) <= cap(limit)? => customers,
+        Some(Spoken::Aside(Aside::Size { customers })) => {
+            return Err(ExchangeError::PartnerTooLarge { partner, customers: customers.into(), limit });
+        }
+        Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code, .. })) => {
+            return Err(ExchangeError::Ended { partner, code });
+        }
+        _ => return Err(ExchangeError::OutOfPlace { partner, expected: "the partner's size" }),
+    };
+    Ok(match reserved.permitted().party() {
+        Party::Asker => Sizes { asker: own.into(), answerer: theirs.into() },
+        Party::Answerer => Sizes { asker: theirs.into(), answerer: own.into() },
+    })
+}
+
+/// What both ends tell the protocol.
+fn agreed(session: SessionId, reserved: &Reserved, sides: &Sides) -> Result<Agreed, ExchangeError> {
+    let permitted = reserved.permitted();
+    let partner = || permitted.partner().name.clone();
+    // Invariant: the hallway comes here with questions for figures over an overlap alone, and those have a plan.
+    let Some(plan) = permitted.join() else {
+        return Err(ExchangeError::OutOfPlace { partner: partner(), expected: "a question over an overlap" });
+    };
+    let (layout, roles) = (plan.layout(&sides.roles), &sides.roles);
+    // At most 64 cells.
+    let cells = (layout.seeker_cells as u32, layout.holder_cells as u32);
+    let most = |terms: &[Term]| {
+        terms.iter().map(|term| term.span().map(i64::unsigned_abs).into_iter().fold(1, u64::max)).collect()
+    };
+    let products = layout.products.iter().map(|&[seeker, holder]| Product { seeker, holder }).collect();
+    let shape = Shape::new(cells, most(&layout.seeker_terms), most(&layout.holder_terms), products)
+        .map_err(|source| ExchangeError::Protocol { partner: partner(), source })?;
+    let size = |party| u32::try_from(sides.sizes.of(party)).unwrap_or(u32::MAX);
+    Ok(Agreed {
+        session,
+        contract: permitted.contract_id(),
+        question: permitted.join_hash().unwrap_or_default(),
+        shape,
+        learns: learns(plan, roles),
+        // As many as there are kinds of identifier, at most.
+        keys: plan.keys() as u32,
+        noise: sides.most_noise.clone(),
+        max_seeker: size(roles.seeker),
+        max_holder: size(roles.holder()),
+    })
+}
+
+fn learns(plan: &JoinPlan, roles: &Roles) -> Learns {
+    match (plan.receives(roles.seeker), plan.receives(roles.holder())) {
+        (true, true) => Learns::Both,
+        (true, false) => Learns::Seeker,
+        (false, _) => Learns::Holder,
+    }
+}
+
+/// How many customers are announced: those that there are, and dummies.
+fn padded(rules: &Rules, reserved: &Reserved, input: &JoinInput) -> Result<u32, ExchangeError> {
+    let (customers, limit) = (input.rows() as u64, rules.max_items);
+    if customers > limit {
+        return Err(ExchangeError::TooManyItems { items: customers, limit });
+    }
+    let items: Vec<[u8; 32]> = input.keys().iter().flatten().flatten().copied().collect();
+    let dummies = dummies(&padding()?, rules, reserved, &items)?;
+    u32::try_from(customers + u64::from(dummies))
+        .map_err(|_| ExchangeError::TooManyItems { items: customers, limit })
+}
+
+/// What a partner may announce.
+fn cap(limit: u64) -> Result<u64, ExchangeError> {
+    Ok(limit.saturating_add(u64::from(padding()?.bound())))
+}
+
+/// The distribution of dummies: ε 0.1 and δ 10⁻⁹ for each session, against the absence of one customer, who is one
+/// row (noise::dummies has the source).
+fn padding() -> Result<DummyCount, ExchangeError> {
+    let calibrated = || {
+        let epsilon = Rational::new(1, 10).ok()?;
+        let delta = Rational::new(1, 1_000_000_000).ok()?;
+        DummyCount::calibrate(epsilon, delta, 1).ok()
+    };
+    calibrated().ok_or(ExchangeError::NoRandomness)
+}
