@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AggregatePlan, Permitted, Role, contract::list};
+use super::{AggregatePlan, JoinPlan, Measure, Party, Permitted, Role, contract::list};
 use crate::query::Ask;
 
 /// The plan of a question, for people and programs.
@@ -80,7 +80,11 @@ impl Plan {
                     figures(plan, (asker, owner), &mut stage, &mut learn);
                 }
             }
-            Ask::Join(_) => stage("both", "figures with noise: not in this version of Tacit".to_owned()),
+            Ask::Join(_) => {
+                if let Some(plan) = permitted.join() {
+                    overlap(plan, (asker, owner), &mut stage, &mut learn);
+                }
+            }
         }
         Self {
             contract: permitted.contract().title(),
@@ -102,20 +106,7 @@ fn figures(
     learn: &mut dyn FnMut(&str, String),
 ) {
     let (groups, integers) = (plan.cells(), plan.columns().len());
-    let clamps: Vec<String> = plan
-        .measures()
-        .iter()
-        .map(|measure| {
-            let step = measure.fixed.step();
-            let (low, high) = (measure.fixed.low() as f64 * step, measure.fixed.high() as f64 * step);
-            format!("{} to {low}–{high}", measure.name.column)
-        })
-        .collect();
-    let clamped = if clamps.is_empty() { String::new() } else { format!("; clamp {}", list(&clamps)) };
-    stage(
-        owner,
-        format!("count each customer once, by one of its rows, in one of {groups} public groups{clamped}"),
-    );
+    stage(owner, counted(groups, plan.measures()));
     stage("both", "set the price aside in both ledgers".to_owned());
     stage(
         owner,
@@ -134,4 +125,76 @@ fn figures(
     );
     learn(asker, format!("which groups are below {} with noise", plan.min_group()));
     learn(owner, "the question".to_owned());
+}
+
+/// How an owner's customers count.
+fn counted(groups: usize, measures: &[Measure]) -> String {
+    let clamp = |measure: &Measure| {
+        let step = measure.fixed.step();
+        let (low, high) = (measure.fixed.low() as f64 * step, measure.fixed.high() as f64 * step);
+        format!("{} to {low}–{high}", measure.name.column)
+    };
+    let clamps: Vec<String> = measures.iter().map(clamp).collect();
+    let clamped = if clamps.is_empty() { String::new() } else { format!("; clamp {}", list(&clamps)) };
+    let groups =
+        if groups == 1 { "one public group".to_owned() } else { format!("one of {groups} public groups") };
+    format!("count each customer once, by one of its rows, in {groups}{clamped}")
+}
+
+/// What happens to figures over an overlap, and who learns what.
+fn overlap(
+    plan: &JoinPlan,
+    (asker, answerer): (&str, &str),
+    stage: &mut dyn FnMut(&str, String),
+    learn: &mut dyn FnMut(&str, String),
+) {
+    let name = |party: Party| if party == Party::Asker { asker } else { answerer };
+    for party in Party::BOTH {
+        let side = plan.side(party);
+        stage(name(party), counted(side.cells(), &side.measures));
+        if side.complete {
+            stage(name(party), "leave out customers without a value of what is correlated".to_owned());
+        }
+    }
+    let (groups, integers) = (plan.figures().cells(), plan.figures().columns().len());
+    stage("both", "set the price aside in both ledgers".to_owned());
+    stage(
+        "both",
+        "find the overlap in shares that neither can read (circuit PSI over oblivious transfer), and add up in them"
+            .to_owned(),
+    );
+    for party in Party::BOTH.into_iter().filter(|party| plan.adds_noise(*party)) {
+        stage(
+            name(party),
+            format!(
+                "add discrete Gaussian noise for its own customers to {integers} integers in each of {groups} groups"
+            ),
+        );
+    }
+    let receivers: Vec<&str> =
+        Party::BOTH.into_iter().filter(|party| plan.receives(*party)).map(name).collect();
+    let least = plan.figures().min_group();
+    stage(
+        &list(&receivers),
+        format!("open the figures, hide groups below {least}, and write them to a file"),
+    );
+    stage("both", "record the run".to_owned());
+    for party in Party::BOTH {
+        let (who, other) = (name(party), name(party.other()));
+        if plan.receives(party) {
+            learn(
+                who,
+                format!(
+                    "noisy figures of {groups} groups, the empty ones included; whether one customer of {other} is in \
+                     the overlap is hidden by the noise"
+                ),
+            );
+        } else {
+            learn(who, format!("the question, without the condition on {other}'s own rows"));
+        }
+        learn(
+            who,
+            format!("the padded number of {other}'s customers; not who is in the overlap, nor how many"),
+        );
+    }
 }

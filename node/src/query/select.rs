@@ -73,6 +73,19 @@ impl Aggregates {
         let figures = self.figures.iter().map(|(figure, _)| figure);
         figures.filter(|figure| !matches!(figure, Aggregate::Group(_))).collect()
     }
+
+    /// The SELECT list without the asker's names, its groups first: a partner that gets the answer reads them there.
+    /// Figures of two partners' columns of one name are numbered, so that the list can be read again.
+    fn for_readers(&self) -> Vec<String> {
+        let groups: BTreeSet<&ColumnName> = self.groups.iter().collect();
+        let groups = groups.into_iter().map(|column| Aggregate::Group(column.clone()));
+        let figures: Vec<Aggregate> = groups.chain(self.computed().into_iter().cloned()).collect();
+        let labelled: Vec<_> = figures.iter().map(|figure| (figure.clone(), figure.own_label())).collect();
+        if unambiguous(&labelled).is_ok() {
+            return figures.iter().map(Aggregate::sql).collect();
+        }
+        figures.iter().zip(1..).map(|(figure, number)| format!("{} AS f{number}", figure.sql())).collect()
+    }
 }
 
 impl Ask {
@@ -114,9 +127,10 @@ impl Ask {
                     labelled(sql, &output.label)
                 })
                 .collect(),
-            (Self::Aggregate(aggregates) | Self::Join(aggregates), Some(_)) => {
+            (Self::Aggregate(aggregates), Some(_)) => {
                 aggregates.computed().into_iter().map(Aggregate::sql).collect()
             }
+            (Self::Join(aggregates), Some(_)) => aggregates.for_readers(),
             (Self::Aggregate(aggregates) | Self::Join(aggregates), None) => {
                 aggregates.figures.iter().map(|(figure, label)| labelled(figure.sql(), label)).collect()
             }

@@ -51,14 +51,19 @@ impl Widths {
             halves: COVERS.map(|cover| noise.half_width(cover) as f64),
             sigma: sigma(&noise),
         };
-        plan.columns().iter().map(|column| Ok(width(plan.price().noise(column)?))).collect::<Result<_, _>>().map(Self)
+        plan.columns()
+            .iter()
+            .map(|column| Ok(width(plan.price().noise(column)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Of figures over an overlap. Where both sides add noise, each is taken to add the wider one.
     pub fn of_join(plan: &JoinPlan, roles: &Roles) -> Result<Self, NoiseError> {
         let width = |column: usize| {
             let adding = Party::BOTH.into_iter().filter(|party| plan.adds_noise(*party));
-            let noises = adding.map(|party| plan.noise(column, party, roles)).collect::<Result<Vec<_>, _>>()?;
+            let noises =
+                adding.map(|party| plan.noise(column, party, roles)).collect::<Result<Vec<_>, _>>()?;
             let shares = noises.len();
             let wider = noises.into_iter().max_by(|a, b| sigma(a).total_cmp(&sigma(b)));
             // Invariant: the answerer adds noise in every join, because the asker receives.
@@ -200,8 +205,7 @@ impl<'a> Estimator<'a> {
         // Alone in its question, a correlation is over customers who all have both values.
         let counted = Quantity::Pair(one, other, Moment::Count);
         let count = range(self.plan.place(counted).map_or(Quantity::Customers, |_| counted))?;
-        let count =
-            Range { value: count.value.max(1.0), low: count.low.max(1.0), high: count.high.max(1.0) };
+        let count = Range { value: count.value.max(1.0), low: count.low.max(1.0), high: count.high.max(1.0) };
         let mean = |of: Moment| Some(moment(of)?.over(count));
         let (u, v) = (mean(Moment::First)?, mean(Moment::Second)?);
         let spread = |squares: Range, mean: Range| squares.less(mean.squared());
@@ -241,7 +245,8 @@ impl<'a> Estimator<'a> {
         for edge in 1..buckets {
             below += counts[edge - 1];
             let (under, over) = (edge as f64, (buckets - edge) as f64);
-            let sigma = self.widths.0[first].sigma * ((1.0 - share).powi(2) * under + share.powi(2) * over).sqrt();
+            let sigma =
+                self.widths.0[first].sigma * ((1.0 - share).powi(2) * under + share.powi(2) * over).sqrt();
             let away = below - share * total;
             if away < -tail * sigma {
                 low = edges[edge];

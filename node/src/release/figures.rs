@@ -49,7 +49,7 @@ pub(super) fn with_noise(
 }
 
 /// Hides what stands on fewer customers than the contract shows.
-fn hidden(plan: &AggregatePlan, noisy: &[i64]) -> Vec<Option<i64>> {
+pub(super) fn hidden(plan: &AggregatePlan, noisy: &[i64]) -> Vec<Option<i64>> {
     let guards: Vec<usize> = (0..plan.columns().len()).map(|column| plan.guard(column)).collect();
     let group = |integers: &[i64]| {
         let large = |guard: usize| integers[guard] >= i64::from(plan.min_group());

@@ -5,6 +5,7 @@
 
 mod estimate;
 mod figures;
+mod joined;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use serde_json::json;
 use tacit_protocol::{aggregate::Figures, ids::SnapshotHash, noise::NoiseError};
 
 pub use figures::noisy;
+pub use joined::{join_noise, most_noise, opened};
 pub use table::{Answered, Expected, count_half_width, expected, expected_of_join, labels};
 
 use crate::{
@@ -23,7 +25,7 @@ use crate::{
     data::hex,
     exchange::{Joint, Served},
     ledger::{Outcome, Receipt, Reserved},
-    policy::{AggregatePlan, Decimal},
+    policy::{AggregatePlan, Decimal, Roles},
     report::{Class, Detail, Refusal},
     rooms::blocking,
     scan::{self, Counts, Customers, Registration, ScanError},
@@ -38,6 +40,9 @@ pub enum ReleaseError {
     /// A kept answer is not as it was.
     #[error("a kept answer does not read back")]
     NotAsKept,
+    /// Other figures came out of a protocol than the plan has.
+    #[error("the protocol opened other figures than were planned")]
+    NotAsPlanned,
     /// Reading the matched rows again failed.
     #[error("the matched rows cannot be read again")]
     Unread(#[source] ScanError),
@@ -66,6 +71,7 @@ impl Refusal for ReleaseError {
             Self::NoRandomness => "E-NO-RANDOMNESS",
             Self::NotKept(_) => "E-ANSWER-UNWRITTEN",
             Self::NotAsKept => "E-ANSWER-DAMAGED",
+            Self::NotAsPlanned => "E-ANSWER-UNPLANNED",
             Self::Unwritten { .. } => "E-ANSWER-UNWRITTEN",
         }
     }
@@ -77,7 +83,7 @@ impl Refusal for ReleaseError {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Unread(source) => source.details(),
-            Self::Noise(_) | Self::NoRandomness => Vec::new(),
+            Self::Noise(_) | Self::NoRandomness | Self::NotAsPlanned => Vec::new(),
             Self::NotKept(_) | Self::Unwritten { .. } => {
                 vec![Detail::new("would do", "free disk space and ask again")]
             }
@@ -175,29 +181,71 @@ pub async fn answered(
     reserved: &Reserved,
     home: &Home,
 ) -> Result<Release, ReleaseError> {
+    let permitted = reserved.permitted();
+    // Invariant: the hallway comes here with questions for figures over one table alone, and those have a plan.
+    let (Some(plan), Some(asked)) = (permitted.plan().cloned(), permitted.parsed().aggregates().cloned())
+    else {
+        return Err(ReleaseError::NotAsPlanned);
+    };
+    let table = move || {
+        let answer = Answered::of(&plan, &asked, &figures).map_err(ReleaseError::Noise)?;
+        Ok((answer, plan))
+    };
+    written(table, seen, reserved, home).await
+}
+
+/// Writes down the figures over an overlap that the protocol opened.
+///
+/// # Errors
+/// [`ReleaseError`]
+pub async fn joined(
+    figures: Figures,
+    roles: Roles,
+    seen: &Served,
+    reserved: &Reserved,
+    home: &Home,
+) -> Result<Release, ReleaseError> {
+    let permitted = reserved.permitted();
+    // Invariant: the hallway comes here with questions for figures over an overlap alone, and those have a plan.
+    let (Some(plan), Some(asked)) = (permitted.join().cloned(), permitted.parsed().joined().cloned()) else {
+        return Err(ReleaseError::NotAsPlanned);
+    };
+    let seeker = permitted.name_of(roles.seeker).to_owned();
+    let reason = roles.reason.clone();
+    let table = move || {
+        let answer = Answered::of_join(&plan, &roles, &asked, &figures).map_err(ReleaseError::Noise)?;
+        Ok((answer, plan.figures().clone()))
+    };
+    let mut release = written(table, seen, reserved, home).await?;
+    release.tell("seeker", json!({ "partner": seeker, "because": reason }));
+    release.tell("own_size", json!(seen.own_size));
+    release.tell("partner_size", json!(seen.partner_size));
+    Ok(release)
+}
+
+/// Writes a table of figures under a name that nobody looks for.
+async fn written(
+    table: impl FnOnce() -> Result<(Answered, AggregatePlan), ReleaseError> + Send + 'static,
+    seen: &Served,
+    reserved: &Reserved,
+    home: &Home,
+) -> Result<Release, ReleaseError> {
     let path = home.answers_dir().join(format!("{}.parquet", reserved.query()));
     let partial = path.with_extension("partial");
-    let permitted = reserved.permitted().clone();
     let target = partial.clone();
-    let (rows, suppressed) = blocking(move || {
-        // Invariant: the hallway comes here with questions for figures alone, and those have a plan.
-        let (Some(plan), Some(asked)) = (permitted.plan(), permitted.parsed().aggregates()) else {
-            return Ok((0, 0));
-        };
-        let answer = Answered::of(plan, asked, &figures).map_err(ReleaseError::Noise)?;
+    let (rows, suppressed, plan) = blocking(move || {
+        let (answer, plan) = table()?;
         answer.write(&target).map_err(|source| ReleaseError::Unwritten { path: target.clone(), source })?;
-        Ok((answer.rows(), answer.suppressed))
+        Ok((answer.rows(), answer.suppressed, plan))
     })
     .await?;
     let permitted = reserved.permitted();
-    let (mut notes, mut price) = (Vec::new(), serde_json::Value::Null);
-    if let Some(plan) = permitted.plan() {
-        notes = labels(plan);
-        if suppressed > 0 {
-            let (groups, least) = (plan.cells(), plan.min_group());
-            notes.push(format!("{suppressed} of {groups} groups have figures on fewer than {least} customers, which are suppressed"));
-        }
-        price = priced(plan);
+    let mut notes = labels(&plan);
+    if suppressed > 0 {
+        let (groups, least) = (plan.cells(), plan.min_group());
+        notes.push(format!(
+            "{suppressed} of {groups} groups have figures on fewer than {least} customers, which are suppressed"
+        ));
     }
     let told = json!({
         "query": reserved.query(),
@@ -205,23 +253,18 @@ pub async fn answered(
         "partner": permitted.partner().name,
         "rows": rows,
         "suppressed_groups": suppressed,
-        "price": price,
+        "price": priced(&plan),
         "charged": reserved.charge().is_some(),
         "labels": notes,
         "message_bytes": seen.traffic.sent + seen.traffic.received,
         "resent_messages": seen.traffic.resent,
     });
-    let epsilon = permitted.plan().map(|plan| Decimal::of_micro(plan.price().epsilon_micro()));
-    let summary = match epsilon {
-        Some(epsilon) => {
-            let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-            // Without a charge it is an answer of before.
-            match reserved.charge() {
-                Some(_) => format!("{rows}, for epsilon {epsilon}"),
-                None => format!("{rows}, the same as before, for nothing"),
-            }
-        }
-        None => format!("{rows} rows"),
+    let epsilon = Decimal::of_micro(plan.price().epsilon_micro());
+    let counted = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    // Without a charge it is an answer of before.
+    let summary = match reserved.charge() {
+        Some(_) => format!("{counted}, for epsilon {epsilon}"),
+        None => format!("{counted}, the same as before, for nothing"),
     };
     let outcome = told_outcome(seen, None);
     Ok(Release { partial, path, rows, summary, notes, outcome, told })

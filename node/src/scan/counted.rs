@@ -96,7 +96,9 @@ impl<'a> Rows<'a> {
         let groups: Vec<Vec<Option<u16>>> = axes
             .iter()
             .zip(&self.groups)
-            .map(|(place, groups)| groups.of(column(place)).ok_or_else(|| self.unfit(&groups.axis.name.column)))
+            .map(|(place, groups)| {
+                groups.of(column(place)).ok_or_else(|| self.unfit(&groups.axis.name.column))
+            })
             .collect::<Result<_, _>>()?;
         let measured: Vec<Vec<i32>> = measures
             .iter()

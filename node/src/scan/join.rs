@@ -22,13 +22,11 @@ use crate::{
 /// What one side brings. Only [`collect_join`] makes one.
 #[derive(PartialEq, Eq)]
 pub struct JoinInput {
-    keys: usize,
-    /// Row by row, a place for each kind of match key.
-    items: Vec<Option<[u8; 32]>>,
+    /// A column for each kind of match key.
+    keys: Vec<Vec<Option<[u8; 32]>>>,
     cells: Vec<u8>,
-    /// How many terms each row has.
-    width: usize,
-    terms: Vec<i64>,
+    /// A column for each term.
+    terms: Vec<Vec<i64>>,
     counts: Counts,
     snapshot: SnapshotHash,
 }
@@ -46,25 +44,20 @@ impl JoinInput {
         self.cells.len()
     }
 
-    /// How many kinds of match key each row has a place for.
-    pub const fn keys(&self) -> usize {
-        self.keys
+    /// The match items by kind, in the contract's order: a column of 32 bytes for each row, none where the customer has
+    /// no such identifier. No item stands twice.
+    pub fn keys(&self) -> &[Vec<Option<[u8; 32]>>] {
+        &self.keys
     }
 
-    /// The match items of a row, in the contract's order of kinds: 32 bytes each, none where the customer has no
-    /// such identifier. No item stands in two rows, nor twice in one.
-    pub fn items(&self, row: usize) -> &[Option<[u8; 32]>] {
-        &self.items[row * self.keys..(row + 1) * self.keys]
+    /// For each row its group among this side's own.
+    pub fn cells(&self) -> &[u8] {
+        &self.cells
     }
 
-    /// The group of a row among this side's own.
-    pub fn cell(&self, row: usize) -> usize {
-        usize::from(self.cells[row])
-    }
-
-    /// The terms of a row, in the order of the plan's side, within their bounds.
-    pub fn terms(&self, row: usize) -> &[i64] {
-        &self.terms[row * self.width..(row + 1) * self.width]
+    /// The terms, in the order of the plan's side: a column of a number for each row, within the term's bounds.
+    pub fn terms(&self) -> &[Vec<i64>] {
+        &self.terms
     }
 
     /// What became of the dataset's rows; for the owner alone.
@@ -106,25 +99,27 @@ pub fn collect_join(
     });
     // No two customers share an item: who does is one customer.
     counted.sort_unstable();
+    let column = || Vec::with_capacity(counted.len());
     let mut joined = JoinInput {
-        keys: kinds.len(),
-        items: Vec::with_capacity(counted.len() * kinds.len()),
+        keys: kinds.iter().map(|_| column()).collect(),
         cells: Vec::with_capacity(counted.len()),
-        width: side.terms.len(),
-        terms: Vec::with_capacity(counted.len() * side.terms.len()),
+        terms: side.terms.iter().map(|_| Vec::with_capacity(counted.len())).collect(),
         counts,
         snapshot,
     };
-    for (_, number, place) in counted {
-        let place = place as usize;
-        let own = one_of_each(&items, &customers, number as usize);
+    for (_, number, place) in &counted {
+        let place = *place as usize;
+        let own = one_of_each(&items, &customers, *number as usize);
         let of_kind = |kind: &KeyKind| own.iter().find(|(known, _)| *known == kind).map(|(_, item)| **item);
-        joined.items.extend(kinds.iter().map(of_kind));
+        for (column, kind) in joined.keys.iter_mut().zip(kinds) {
+            column.push(of_kind(kind));
+        }
         // At most 64 groups.
         joined.cells.push(rows.cell(place) as u8);
         let steps = rows.values(place);
-        let terms = side.terms.iter();
-        joined.terms.extend(terms.map(|term| term.value(&side.measures, |of| value(steps[of]))));
+        for (column, term) in joined.terms.iter_mut().zip(&side.terms) {
+            column.push(term.value(&side.measures, |of| value(steps[of])));
+        }
     }
     Ok(joined)
 }

@@ -31,6 +31,14 @@ pub enum AggregateError {
         /// How many there may be.
         most: usize,
     },
+    /// More sums than customers can carry with them.
+    #[error("the question needs {sums} sums of one side's values; over the overlap there are at most {most}")]
+    TooManyTerms {
+        /// How many it needs.
+        sums: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A quantile without public buckets.
     #[error("quantiles of {column} need a grid, and {} has none", contract.title())]
     NoGrid {
@@ -114,6 +122,7 @@ impl Refusal for AggregateError {
         match self {
             Self::NoValues { .. } => "E-POLICY-GROUP-VALUES",
             Self::TooManyGroups { .. } => "E-POLICY-GROUPS",
+            Self::TooManyTerms { .. } => "E-POLICY-FIGURES",
             Self::NoGrid { .. } => "E-POLICY-GRID",
             Self::NoBounds { .. } | Self::Unmeasurable { .. } => "E-POLICY-BOUNDS",
             Self::EpsilonAboveCap { .. } => "E-POLICY-EPSILON",
@@ -126,7 +135,10 @@ impl Refusal for AggregateError {
 
     fn class(&self) -> Class {
         match self {
-            Self::TooManyGroups { .. } | Self::TooLittle { .. } | Self::AboveOwnLimit { .. } => Class::Usage,
+            Self::TooManyGroups { .. }
+            | Self::TooManyTerms { .. }
+            | Self::TooLittle { .. }
+            | Self::AboveOwnLimit { .. } => Class::Usage,
             _ => Class::Policy,
         }
     }
@@ -140,7 +152,10 @@ impl Refusal for AggregateError {
             | Self::EpsilonAboveCap { contract, .. }
             | Self::DeltaAboveContract { contract, .. }
             | Self::OutOfReach { contract, .. } => Some(contract),
-            Self::TooManyGroups { .. } | Self::TooLittle { .. } | Self::AboveOwnLimit { .. } => None,
+            Self::TooManyGroups { .. }
+            | Self::TooManyTerms { .. }
+            | Self::TooLittle { .. }
+            | Self::AboveOwnLimit { .. } => None,
         };
         let mut details: Vec<Detail> =
             under.map(|under| Detail::new("contract", under.to_string())).into_iter().collect();
@@ -163,12 +178,16 @@ impl Refusal for AggregateError {
                     "GROUP BY fewer columns, or WHERE column IN ('…', '…'): only those are groups then",
                 ));
             }
+            Self::TooManyTerms { .. } => {
+                details.push(Detail::new("would do", "fewer figures in one question"));
+            }
             Self::NoGrid { column, .. } => {
                 let line = format!("columns.{}.grid = [0, 1000, 10000]", column.column);
                 details.push(must_sign(line, &column.table.owner));
             }
             Self::NoBounds { column, .. } => {
-                let line = format!("columns.{} = {{ use = [\"measure\"], bounds = [0, 50000] }}", column.column);
+                let line =
+                    format!("columns.{} = {{ use = [\"measure\"], bounds = [0, 50000] }}", column.column);
                 details.push(must_sign(line, &column.table.owner));
             }
             Self::Unmeasurable { column, .. } => {

@@ -29,8 +29,8 @@ pub(super) use columns::measure;
 pub use columns::{Measure, Moment, NoisyColumn, Quantity};
 pub use error::AggregateError;
 pub use fixed::FixedPoint;
-pub(super) use price::{affordable, settle};
 pub use price::{Price, ceiling, lifetime, within};
+pub(super) use price::{affordable, settle};
 
 use super::{DatasetTerms, Decimal, PrivacyTerms, error::Under};
 use crate::query::{Aggregates, Filter};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tacit_protocol::noise::{Cover, DiscreteGaussian};
 
-use super::{JoinPlan, JoinSide, MOST_CELLS, Party, Source, Term, TermKind, reach};
+use super::{JoinPlan, JoinSide, MOST_CELLS, MOST_TERMS, Party, Source, Term, TermKind, reach};
 use crate::{
     policy::{
         AggregateError, AggregatePlan, DatasetTerms, Decimal, Measure, Moment, NoisyColumn, Price, Quantity,
@@ -58,7 +58,9 @@ impl JoinPlan {
                         (error, _) => error,
                     }
                 })?,
-                measures: names.map(|name| measure(name, false, asked.dataset, under)).collect::<Result<_, _>>()?,
+                measures: names
+                    .map(|name| measure(name, false, asked.dataset, under))
+                    .collect::<Result<_, _>>()?,
                 terms: Vec::new(),
                 complete,
             })
@@ -80,6 +82,10 @@ impl JoinPlan {
         let keys = terms.identity.keys.len();
         let receiver = terms.privacy.receiver;
         let plan = Self { sides, figures, sources, products, keys, receiver };
+        let most = plan.sides.iter().map(|side| side.terms.len()).chain([plan.products.len()]).max();
+        if let Some(sums) = most.filter(|sums| *sums > MOST_TERMS) {
+            return Err(AggregateError::TooManyTerms { sums, most: MOST_TERMS });
+        }
         plan.with_columns(&quantities, terms.privacy.min_group).settled(parsed, terms, under)
     }
 
@@ -109,27 +115,26 @@ impl JoinPlan {
     ) -> Result<Self, AggregateError> {
         let shares = self.figures.shares();
         let touched = reach::touched(self.keys, self.figures.cells());
-        let widest = |column: usize, price: &Price| {
-            // Who looks up whom is not known yet; a holder's customer takes the wider noise.
-            self.variance(column, Party::Answerer, Party::Asker, price).ok()
-        };
+        // At most 1 + 3·`MOST_TERMS`.
+        let drowned = self.drowned() as u32;
+        let price_of = |epsilon, delta| Price::beside(epsilon, delta, shares, drowned);
         let half_width = |epsilon: u64, delta: u64| {
-            let price = Price::of(epsilon, delta, shares).ok()?;
-            let variance = widest(self.figures.threshold(), &price)?;
-            Some(self.half_width(&DiscreteGaussian::new(variance).ok()?))
+            let share = price_of(epsilon, delta).ok()?.share();
+            // Who looks up whom is not known yet; a holder's customer takes the wider noise.
+            let counted = *self.sources.get(self.figures.threshold())?;
+            let widest = self.variance(counted, Party::Answerer, Party::Asker, share).ok()?;
+            Some(self.half_width(&DiscreteGaussian::new(widest).ok()?))
         };
         let (epsilon, delta) = affordable(&half_width, parsed, &terms.privacy, under)?;
-        let price = Price::of(epsilon, delta, shares)?.touching(touched);
-        let too_little =
-            || AggregateError::TooLittle { asked: Decimal::of_micro(epsilon), figures: shares };
-        for column in 0..self.sources.len() {
-            let of = [Party::Asker, Party::Answerer].map(|of| {
-                let other = self.variance(column, of, of.other(), &price);
-                other.and_then(|_| self.variance(column, of, of, &price)).is_ok()
-            });
-            if of.contains(&false) {
-                return Err(too_little());
-            }
+        let price = price_of(epsilon, delta)?.touching(touched);
+        let possible = |source: Source, share: u64| {
+            let seekers =
+                Party::BOTH.map(|seeker| Party::BOTH.map(|of| self.variance(source, of, seeker, share)));
+            seekers.iter().flatten().all(Result::is_ok)
+        };
+        let needed = self.sources.iter().all(|source| possible(*source, price.share()));
+        if !needed || !self.opened_sources(Party::Asker).into_iter().all(|source| possible(source, 1)) {
+            return Err(AggregateError::TooLittle { asked: Decimal::of_micro(epsilon), figures: shares });
         }
         Ok(Self { figures: self.figures.clone().at(price), ..self })
     }

@@ -13,6 +13,11 @@
 //!   sizes ──► roles ──► layout     who looks up whom, and what the protocol is told
 //! ```
 //!
+//! # What it costs
+//!
+//! As over one table, ρ is divided evenly among the integers of a group that the question needs. What is opened
+//! besides ([`layout`]) costs a billionth each.
+//!
 //! # Who is hidden from whom
 //!
 //! Who receives the figures can subtract what it added itself, so the noise that hides a party's customers is the
@@ -25,14 +30,12 @@ mod layout;
 mod reach;
 mod roles;
 mod terms;
-#[cfg(test)]
-mod tests;
 
 use tacit_protocol::noise::{DiscreteGaussian, NoiseError, Variance};
 
 pub(super) use build::Asked;
 pub use build::{pair_steps, product_steps};
-pub use layout::{Layout, Shape, Sum};
+pub use layout::Layout;
 pub use roles::{Roles, Sizes};
 pub use terms::{Term, TermKind};
 
@@ -41,6 +44,9 @@ use crate::query::TableName;
 
 /// The most groups of a question over the overlap: each is a column of the tables that are exchanged.
 pub const MOST_CELLS: usize = 64;
+
+/// The most terms of one side, and the most products: each is carried along with every customer.
+pub const MOST_TERMS: usize = 8;
 
 /// One of the two whose customers meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,42 +153,54 @@ impl JoinPlan {
         self.receives(party.other())
     }
 
-    /// The noise by which a party hides its customers in an integer of a group.
+    /// The noise by which a party hides its customers in an integer of a group; `column` is its place in the plan.
     ///
     /// # Errors
     /// The sampler's, for noise wider than it goes; the plan has checked that there is none such.
     pub fn noise(&self, column: usize, of: Party, roles: &Roles) -> Result<DiscreteGaussian, NoiseError> {
-        DiscreteGaussian::new(self.variance(column, of, roles.seeker, self.price())?)
+        let source = *self.sources.get(column).ok_or(NoiseError::SensitivityOutOfRange)?;
+        DiscreteGaussian::new(self.variance(source, of, roles.seeker, self.price().share())?)
     }
 
-    /// σ² = Δ²/2ρ′ (Canonne, Kamath and Steinke 2020, theorem 4), Δ² as [`reach`] has it.
+    /// The noise by which a party hides its customers in everything that the protocol opens of a group, in the
+    /// protocol's order; what the question does not need is drowned in it.
+    ///
+    /// # Errors
+    /// As [`noise`](Self::noise).
+    pub fn noises(&self, of: Party, roles: &Roles) -> Result<Vec<DiscreteGaussian>, NoiseError> {
+        let opened = self.opened_sources(roles.seeker).into_iter();
+        let price = |source: &Source| if self.sources.contains(source) { self.price().share() } else { 1 };
+        opened
+            .map(|source| DiscreteGaussian::new(self.variance(source, of, roles.seeker, price(&source))?))
+            .collect()
+    }
+
+    /// σ² = Δ²/2ρ′ (Canonne, Kamath and Steinke 2020, theorem 4), Δ² as [`reach`] has it, ρ′ in billionths.
     fn variance(
         &self,
-        column: usize,
+        source: Source,
         of: Party,
         seeker: Party,
-        price: &Price,
+        nano_rho: u64,
     ) -> Result<Variance, NoiseError> {
-        let squared = self.squared(column, of, seeker).ok_or(NoiseError::SensitivityOutOfRange)?;
-        if price.share() == 0 {
+        if nano_rho == 0 {
             return Err(NoiseError::PriceTooSmall);
         }
-        let num = squared.checked_mul(500_000_000).ok_or(NoiseError::VarianceOutOfRange)?;
-        Variance::new(num, price.share().into())
+        let num = self.squared(source, of, seeker).checked_mul(500_000_000);
+        Variance::new(num.ok_or(NoiseError::VarianceOutOfRange)?, nano_rho.into())
     }
 
     /// Δ² of an integer: the most that one customer of a party's changes it, over all groups together.
-    fn squared(&self, column: usize, of: Party, seeker: Party) -> Option<u128> {
-        let source = *self.sources.get(column)?;
+    fn squared(&self, source: Source, of: Party, seeker: Party) -> u128 {
         if of == seeker {
-            return Some(reach::of_seekers(self.span(source)));
+            return reach::of_seekers(self.span(source));
         }
         let depends = match source {
             Source::One => false,
             Source::Term(party, _) => party == of,
             Source::Product(_) => true,
         };
-        Some(reach::of_holders(self.span(source), depends, self.side(of).cells() > 1, self.keys))
+        reach::of_holders(self.span(source), depends, self.side(of).cells() > 1, self.keys)
     }
 
     /// Between what an integer changes by one customer on each side that match.

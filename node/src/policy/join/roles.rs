@@ -66,8 +66,12 @@ impl JoinPlan {
             side.cells() * (1 + side.terms.len())
         };
         match width(Party::Asker).cmp(&width(Party::Answerer)) {
-            std::cmp::Ordering::Greater => of(Party::Asker, "it has the groups and measures, which travel less so"),
-            std::cmp::Ordering::Less => of(Party::Answerer, "it has the groups and measures, which travel less so"),
+            std::cmp::Ordering::Greater => {
+                of(Party::Asker, "it has the groups and measures, which travel less so")
+            }
+            std::cmp::Ordering::Less => {
+                of(Party::Answerer, "it has the groups and measures, which travel less so")
+            }
             std::cmp::Ordering::Equal => of(fewer, "it does not bring more customers"),
         }
     }

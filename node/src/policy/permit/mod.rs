@@ -171,6 +171,14 @@ impl Permitted {
         self.join.as_ref()
     }
 
+    /// A party's name in the contract.
+    pub fn name_of(&self, party: Party) -> &str {
+        match party {
+            Party::Asker => self.asker(),
+            Party::Answerer => self.answerer(),
+        }
+    }
+
     /// Which of the two this node is.
     pub const fn party(&self) -> Party {
         match self.role {

@@ -3,6 +3,7 @@
 mod approvals;
 mod contracts;
 pub(crate) mod figures;
+pub(crate) mod joins;
 mod permit;
 
 use std::collections::BTreeMap;
