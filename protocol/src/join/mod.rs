@@ -28,6 +28,8 @@ mod figures;
 mod holder;
 mod items;
 mod message;
+#[cfg(any(test, feature = "testing"))]
+pub mod model;
 mod params;
 mod plan;
 mod rows;
@@ -37,6 +39,8 @@ mod select;
 mod shape;
 mod stage;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use figures::{Figures, Joined};
