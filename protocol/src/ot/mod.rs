@@ -21,6 +21,7 @@ mod block;
 mod correlated;
 mod field;
 mod lookup;
+mod piece;
 mod pprf;
 mod setup;
 mod transpose;

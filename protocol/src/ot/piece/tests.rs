@@ -1,0 +1,1 @@
+//! Both codes, and plain arithmetic, give the same rows.
