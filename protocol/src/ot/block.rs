@@ -133,14 +133,18 @@ impl Streams {
 }
 
 fn fill<const P: usize>(keys: &[Aes128Enc], counter: u128, out: &mut [[Lane; P]]) {
+    let mut blocks = [Array::default(); 16];
+    let blocks = &mut blocks[..4 * P];
     for (key, out) in keys.iter().zip(out) {
-        for (lane, counter) in out.iter_mut().zip((counter..).step_by(4)) {
-            let mut blocks = [0, 1, 2, 3].map(|block| Array::from((counter + block).to_le_bytes()));
-            key.encrypt_blocks(&mut blocks);
-            for (words, block) in lane.0.as_chunks_mut::<2>().0.iter_mut().zip(blocks) {
-                let block = u128::from_le_bytes(block.0);
-                *words = [block as u64, (block >> 64) as u64];
-            }
+        for (number, block) in (0..).zip(blocks.iter_mut()) {
+            *block = Array::from((counter + number).to_le_bytes());
+        }
+        key.encrypt_blocks(blocks);
+        for (number, block) in blocks.iter().enumerate() {
+            let block = u128::from_le_bytes(block.0);
+            let at = 2 * (number % 4);
+            out[number / 4].0[at] = block as u64;
+            out[number / 4].0[at + 1] = (block >> 64) as u64;
         }
     }
 }

@@ -28,6 +28,8 @@ mod transpose;
 mod vole;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 pub use block::Engine;

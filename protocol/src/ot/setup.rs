@@ -77,6 +77,11 @@ impl<const G: usize> KeeperSetup<G> {
         (Self { receiver, delta: Secret::new(delta), hash: hash_context::<G>(sid), engine }, message)
     }
 
+    #[cfg(test)]
+    pub(super) const fn symbols(&self) -> &Vec<u8> {
+        self.delta.expose()
+    }
+
     /// The keeper of the correlation, from the chooser's message.
     ///
     /// # Errors
