@@ -22,11 +22,14 @@ mod conjunction;
 mod correlated;
 mod field;
 mod lookup;
+mod piece;
 mod pprf;
 mod setup;
 mod transpose;
 mod vole;
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
 
