@@ -1,1 +1,2 @@
 //! The private join: noisy counts and sums over an overlap that nobody sees.
+pub mod permute;
