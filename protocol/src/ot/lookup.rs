@@ -141,8 +141,19 @@ impl LookupSender {
         message: &[u8],
         table: impl Fn(usize) -> u16 + Sync,
     ) -> Result<Vec<u8>, PeerMisbehaved> {
-        let unpack = |table: u16| std::array::from_fn(|k| (table >> k) & 1);
-        self.answer(batch, 1, count, message, |number| unpack(table(number)))
+        let rows = self.0.rows(batch, count, message)?;
+        let (hash, multiples) = (self.0.hash(), field::multiples(self.0.delta()));
+        let mut answer = vec![0; 2 * count];
+        let mut pads = [0; REKEY];
+        let parts = rows.chunks(REKEY).zip(answer.chunks_mut(2 * REKEY));
+        for (part, (rows, answer)) in parts.enumerate() {
+            hash.at(place(batch, part as u64)).hash_bits(rows, &multiples, &mut pads);
+            let first = part * REKEY;
+            for (number, (pad, out)) in (first..).zip(pads.iter().zip(answer.as_chunks_mut::<2>().0)) {
+                *out = (pad ^ table(number)).to_le_bytes();
+            }
+        }
+        Ok(answer)
     }
 }
 

@@ -42,3 +42,67 @@ fn smoke() {
         assert_eq!(ours[i].wrapping_add(theirs[i]), product);
     }
 }
+
+#[test]
+fn speed() {
+    let (chooser, keeper) = pair::<1>(b"b");
+    let (chooser, keeper) = (Arc::new(chooser), Arc::new(keeper));
+    let n = 131072usize;
+    let nibbles: Vec<u8> = (0..n as u32).map(|i| (i * 7 % 16) as u8).collect();
+    let codes: Vec<[u128; 1]> = nibbles.iter().map(|n| [field::repeat(*n)]).collect();
+    for slab in 0..4 {
+        let batch = Batch { stage: 9, slab };
+        let t = std::time::Instant::now();
+        let (message, _) = chooser.encode(batch, &codes);
+        let a = t.elapsed();
+        let t = std::time::Instant::now();
+        keeper.rows(batch, n, &message).unwrap();
+        println!(
+            "vole rows: chooser {:.1} keeper {:.1} ns",
+            a.as_nanos() as f64 / n as f64,
+            t.elapsed().as_nanos() as f64 / n as f64
+        );
+        let batch = Batch { stage: 10, slab };
+        let t = std::time::Instant::now();
+        let (message, _) = chooser.encode_bits(batch, &nibbles);
+        let a = t.elapsed();
+        let t = std::time::Instant::now();
+        keeper.bit_rows(batch, n, &message).unwrap();
+        println!(
+            "bit rows: chooser {:.1} keeper {:.1} ns",
+            a.as_nanos() as f64 / n as f64,
+            t.elapsed().as_nanos() as f64 / n as f64
+        );
+        let batch = Batch { stage: 11, slab };
+        let t = std::time::Instant::now();
+        let (asked, pending) = LookupChooser::new(chooser.clone()).choose(batch, &nibbles);
+        let a = t.elapsed();
+        let t = std::time::Instant::now();
+        let answer =
+            LookupSender::new(keeper.clone()).answer_bits(batch, n, &asked, |i| 1 << (i & 15)).unwrap();
+        let b = t.elapsed();
+        let t = std::time::Instant::now();
+        pending.open(1, &answer).unwrap();
+        println!(
+            "look-up: choose {:.1} answer {:.1} open {:.1} ns",
+            a.as_nanos() as f64 / n as f64,
+            b.as_nanos() as f64 / n as f64,
+            t.elapsed().as_nanos() as f64 / n as f64
+        );
+        let words: Vec<u64> = (0..n as u64).collect();
+        let t = std::time::Instant::now();
+        let (asked, pending) = CotChooser::new(chooser.clone()).choose(batch, &nibbles);
+        let a = t.elapsed();
+        let t = std::time::Instant::now();
+        let (_, answer) = CotSender::new(keeper.clone()).answer(batch, 1, &words, &asked).unwrap();
+        let b = t.elapsed();
+        let t = std::time::Instant::now();
+        pending.open(1, &answer).unwrap();
+        println!(
+            "cot: choose {:.1} answer {:.1} open {:.1} ns",
+            a.as_nanos() as f64 / n as f64,
+            b.as_nanos() as f64 / n as f64,
+            t.elapsed().as_nanos() as f64 / n as f64
+        );
+    }
+}

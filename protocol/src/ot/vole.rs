@@ -20,7 +20,7 @@ use super::{
     block::{Engine, Hash, Lane, Streams},
     field::{self, COLUMNS},
     pprf::LEAVES,
-    transpose::{PIECE, transpose},
+    transpose::PIECE,
 };
 use crate::session::PeerMisbehaved;
 
@@ -105,10 +105,10 @@ impl<const G: usize> Chooser<G> {
                 let counter = place::<4>(batch.counter(Symbols::Nibbles), piece);
                 let (u, v) = self.piece::<4>(group, counter);
                 let out = message.as_chunks_mut::<16>().0.iter_mut().skip(group).step_by(G);
-                for (out, (code, u)) in out.zip(codes.iter().zip(flat(&u))) {
+                for (out, (code, u)) in out.zip(codes.iter().zip(Lane::blocks(&u))) {
                     *out = (code[group] ^ u).to_le_bytes();
                 }
-                rows.iter_mut().zip(flat(&v)).for_each(|(row, v)| row[group] = *v);
+                rows.iter_mut().zip(Lane::blocks(&v)).for_each(|(row, v)| row[group] = v);
             }
         }
         (message, rows)
@@ -120,12 +120,12 @@ impl<const G: usize> Chooser<G> {
         let mut leaves = [[Lane::default(); P]; LEAVES];
         for column in 0..COLUMNS {
             self.streams.fill((group * COLUMNS + column) * LEAVES, counter, &mut leaves);
-            let (sum, parts) = sums(&mut leaves);
+            let (sum, parts) = self.engine.sum(&mut leaves);
             sum.iter().enumerate().for_each(|(plane, sum)| u[plane * COLUMNS + column] = *sum);
             put(&mut v, column, &parts);
         }
-        transpose(&mut u);
-        transpose(&mut v);
+        self.engine.turn(&mut u);
+        self.engine.turn(&mut v);
         (u, v)
     }
 
@@ -148,10 +148,10 @@ impl Chooser<1> {
         for (piece, ((bits, message), rows)) in (0..).zip(pieces) {
             let (u, v) = self.piece::<1>(0, place::<1>(batch.counter(Symbols::Bits), piece));
             let out = message.as_chunks_mut::<4>().0.iter_mut();
-            for (out, (bit, u)) in out.zip(bits.iter().zip(flat(&u))) {
-                *out = (u32::from(bit & 1).wrapping_neg() ^ *u as u32).to_le_bytes();
+            for (out, (bit, u)) in out.zip(bits.iter().zip(Lane::blocks(&u))) {
+                *out = (u32::from(bit & 1).wrapping_neg() ^ u as u32).to_le_bytes();
             }
-            rows.copy_from_slice(&flat(&v)[..rows.len()]);
+            rows.iter_mut().zip(Lane::blocks(&v)).for_each(|(row, v)| *row = v);
         }
         (message, rows)
     }
@@ -180,7 +180,7 @@ impl<const G: usize> Keeper<G> {
             for group in 0..G {
                 let q = self.piece::<4>(group, place::<4>(batch.counter(Symbols::Nibbles), piece));
                 let told = message.as_chunks::<16>().0.iter().skip(group).step_by(G);
-                for (row, (told, q)) in rows.iter_mut().zip(told.zip(flat(&q))) {
+                for (row, (told, q)) in rows.iter_mut().zip(told.zip(Lane::blocks(&q))) {
                     row[group] = q ^ field::times(u128::from_le_bytes(*told), &self.powers[group]);
                 }
             }
@@ -200,10 +200,10 @@ impl<const G: usize> Keeper<G> {
             // With y = x ⊕ Δ, leaf y counts y times: the one that we lack counts nothing.
             leaves[0] = [Lane::default(); P];
             self.streams.fill((group * COLUMNS + column) * KNOWN, counter, &mut leaves[1..]);
-            let (_, parts) = sums(&mut leaves);
+            let (_, parts) = self.engine.sum(&mut leaves);
             put(&mut q, column, &parts);
         }
-        transpose(&mut q);
+        self.engine.turn(&mut q);
         q
     }
 
@@ -229,7 +229,7 @@ impl Keeper<1> {
         for (piece, (rows, message)) in (0..).zip(pieces) {
             let q = self.piece::<1>(0, place::<1>(batch.counter(Symbols::Bits), piece));
             let told = message.as_chunks::<4>().0;
-            for (row, (told, q)) in rows.iter_mut().zip(told.iter().zip(flat(&q))) {
+            for (row, (told, q)) in rows.iter_mut().zip(told.iter().zip(Lane::blocks(&q))) {
                 *row = q ^ field::times_bits(u32::from_le_bytes(*told), delta);
             }
         }
@@ -274,26 +274,21 @@ const fn place<const P: usize>(counter: u128, piece: u64) -> u128 {
     counter | (piece as u128 * 4 * P as u128)
 }
 
-/// The rows of a turned matrix, in order.
-fn flat(matrix: &[Lane; 128]) -> &[u128] {
-    Lane::flat(matrix)
-}
-
 /// Σ rₓ, and the four Σ rₓ over those x that have bit b: Σ x·rₓ = Σ αᵇ·(those with bit b).
 #[inline(always)]
-fn sums<const P: usize>(leaves: &mut [[Lane; P]; LEAVES]) -> ([Lane; P], [[Lane; P]; 4]) {
+pub(super) fn sum_leaves<const P: usize>(leaves: &mut [[Lane; P]; LEAVES]) -> ([Lane; P], [[Lane; P]; 4]) {
     let mut parts = [[Lane::default(); P]; 4];
-    let mut half = LEAVES;
-    for part in &mut parts {
-        half /= 2;
-        for pair in 0..half {
-            let (even, odd) = (leaves[2 * pair], leaves[2 * pair + 1]);
-            for plane in 0..P {
-                part[plane] ^= odd[plane];
-                let mut both = even[plane];
-                both ^= odd[plane];
+    for plane in 0..P {
+        for (bit, part) in parts.iter_mut().enumerate() {
+            let mut odds = Lane::default();
+            for pair in 0..LEAVES / 2 >> bit {
+                let odd = leaves[2 * pair + 1][plane];
+                let mut both = leaves[2 * pair][plane];
+                odds ^= odd;
+                both ^= odd;
                 leaves[pair][plane] = both;
             }
+            part[plane] = odds;
         }
     }
     (leaves[0], parts)

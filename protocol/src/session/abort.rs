@@ -30,6 +30,15 @@ pub enum Abort {
     /// The session was set up with chunks that hold no item or do not fit into a message.
     #[error("a chunk must hold at least one item and fit into a message")]
     ChunkSize,
+    /// What was to be computed cannot be: too many cells or terms, or a figure that might overflow.
+    #[error("the join's shape, bounds and sizes do not fit together")]
+    JoinShape,
+    /// Our own rows are not of the agreed shape, or a key stands in them twice.
+    #[error("our own rows are not of the agreed shape")]
+    OwnRows,
+    /// This version joins by one kind of match key.
+    #[error("a join by several kinds of match key is not offered")]
+    SeveralKeys,
 }
 
 impl Abort {
@@ -43,6 +52,9 @@ impl Abort {
             Self::OwnSetAboveCap { .. } => "E-SET-ABOVE-CAP",
             Self::OwnFigures => "E-OWN-FIGURES",
             Self::ChunkSize => "E-CHUNK-SIZE",
+            Self::JoinShape => "E-JOIN-SHAPE",
+            Self::OwnRows => "E-OWN-ROWS",
+            Self::SeveralKeys => "E-JOIN-SEVERAL-KEYS",
         }
     }
 

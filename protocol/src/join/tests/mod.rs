@@ -1,0 +1,3 @@
+//! Whole runs: against a second road to the same answer, and whether anything that is said tells more than it may.
+
+mod reference;

@@ -1,0 +1,1 @@
+//! Both codes give the same bytes, and the bytes of the standard.
