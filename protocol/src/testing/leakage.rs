@@ -65,6 +65,38 @@ pub fn leaks(classes: &[Class]) -> Vec<Leak> {
     leaks
 }
 
+/// What in these messages is not uniform, `header` bytes at the beginning of each left out: which bytes occur, taken
+/// together and place by place. Every run must say the same messages, as [`leaks`] finds out. What is under a
+/// fresh mask is uniform to who lacks the mask, whatever stands under it; points and lengths are not.
+pub fn uneven(runs: &[Vec<Said>], masked: impl Fn(&Said) -> bool, header: usize) -> Vec<Leak> {
+    let Some(outline) = runs.first() else { return Vec::new() };
+    let mut kinds: BTreeMap<_, (Role, [f64; 256], Tally)> = BTreeMap::new();
+    for (at, said) in outline.iter().enumerate().filter(|(_, said)| masked(said)) {
+        let (by, empty) = (said.by, Tally::new(said.by));
+        let (_, counts, tally) = kinds.entry((by as u8, said.kind)).or_insert((by, [0.0; 256], empty));
+        for place in header..said.bytes.len() {
+            let mut ones = [0.0; 8];
+            for run in runs {
+                let byte = run[at].bytes[place];
+                counts[usize::from(byte)] += 1.0;
+                ones.iter_mut().enumerate().for_each(|(bit, ones)| *ones += f64::from(byte >> bit & 1));
+            }
+            let half = runs.len() as f64 / 2.0;
+            for (bit, ones) in ones.into_iter().enumerate() {
+                tally.add(place * 8 + bit, (ones - half).powi(2) / (half / 2.0));
+            }
+        }
+    }
+    let judged = kinds.into_iter().flat_map(|((_, kind), (by, counts, tally))| {
+        let all: f64 = counts.iter().sum();
+        let chi: f64 = counts.iter().map(|count| (count - all / 256.0).powi(2) / (all / 256.0)).sum();
+        let bound = bound(255.0, ALARM);
+        let bytes = (all > 0.0 && chi > bound).then_some(Leak::Bytes { by, kind, chi, bound });
+        bytes.into_iter().chain(tally.judge(kind, 1.0))
+    });
+    judged.collect()
+}
+
 /// What χ² with so many degrees of freedom exceeds with a probability of at most `alarm`.
 fn bound(degrees: f64, alarm: f64) -> f64 {
     let t = -alarm.ln();
@@ -129,12 +161,36 @@ fn bytes(classes: &[Class]) -> Vec<Leak> {
 /// What the places of one kind of message add up to.
 struct Tally {
     by: Role,
-    /// Σ χ² over the bits that are not the same in every run, how many these are, and the largest.
+    /// Σ χ² over the bits that were added, how many these are, and the largest.
     chi: f64,
     bits: f64,
     largest: f64,
     /// Where the largest is.
     bit: usize,
+}
+
+impl Tally {
+    const fn new(by: Role) -> Self {
+        Self { by, chi: 0.0, bits: 0.0, largest: 0.0, bit: 0 }
+    }
+
+    fn add(&mut self, bit: usize, chi: f64) {
+        self.chi += chi;
+        self.bits += 1.0;
+        if chi > self.largest {
+            (self.largest, self.bit) = (chi, bit);
+        }
+    }
+
+    /// `degrees` of freedom has each bit.
+    fn judge(self, kind: &'static str, degrees: f64) -> impl Iterator<Item = Leak> {
+        let Self { by, chi, bits, largest, bit } = self;
+        let all = bound(degrees * bits, ALARM);
+        let one = bound(degrees, ALARM / bits.max(1.0));
+        let together = (chi > all).then_some(Leak::Places { by, kind, chi, bound: all });
+        let single = (largest > one).then_some(Leak::Place { by, kind, bit, chi: largest, bound: one });
+        together.into_iter().chain(single)
+    }
 }
 
 /// How often each single bit of each message is set, class against class.
@@ -144,8 +200,7 @@ fn places(classes: &[Class]) -> Vec<Leak> {
     let degrees = classes.len() as f64 - 1.0;
     let mut kinds = BTreeMap::new();
     for (at, said) in outline.iter().enumerate() {
-        let empty = Tally { by: said.by, chi: 0.0, bits: 0.0, largest: 0.0, bit: 0 };
-        let tally = kinds.entry((said.by as u8, said.kind)).or_insert(empty);
+        let tally = kinds.entry((said.by as u8, said.kind)).or_insert(Tally::new(said.by));
         for bit in 0..said.bytes.len() * 8 {
             let set = |run: &&Vec<Said>| run[at].bytes[bit / 8] >> (bit % 8) & 1 == 1;
             let ones = classes.iter().map(|class| (class.runs.iter().filter(set).count() as f64, class));
@@ -158,22 +213,10 @@ fn places(classes: &[Class]) -> Vec<Leak> {
                 |(ones, runs): &(f64, f64)| (ones - runs * share).powi(2) / (runs * share * (1.0 - share));
             // The mean of this, the number of ones given, is the degrees of freedom times n / (n − 1).
             let chi = ones.iter().map(off).sum::<f64>() * (runs - 1.0) / runs;
-            tally.chi += chi;
-            tally.bits += 1.0;
-            if chi > tally.largest {
-                (tally.largest, tally.bit) = (chi, bit);
-            }
+            tally.add(bit, chi);
         }
     }
-    let judged = kinds.into_iter().flat_map(|((_, kind), Tally { by, chi, bits, largest, bit })| {
-        let all = bound(degrees * bits, ALARM);
-        let one = bound(degrees, ALARM / bits.max(1.0));
-        [
-            (chi > all).then_some(Leak::Places { by, kind, chi, bound: all }),
-            (largest > one).then_some(Leak::Place { by, kind, bit, chi: largest, bound: one }),
-        ]
-    });
-    judged.flatten().collect()
+    kinds.into_iter().flat_map(|((_, kind), tally)| tally.judge(kind, degrees)).collect()
 }
 
 /// How many words of the first run of each class stand in it twice.

@@ -134,6 +134,23 @@ fn a_mask_that_is_missing_is_caught() {
     assert!(matches!(found(Fault::MaskTwice, 1)[..], [.., Leak::Echo { .. }]));
 }
 
+#[test]
+fn what_is_not_under_a_fresh_mask_is_not_uniform() {
+    let runs = |fault, kind: &'static str| {
+        let runs: Vec<_> = (0..RUNS).map(|seed| toy(BINS / 2, fault, seed)).collect();
+        uneven(&runs, |said| said.kind == kind, HEADER)
+    };
+    assert_eq!(runs(Fault::None, "Question"), []);
+    assert_eq!(runs(Fault::None, "Bits"), []);
+    // The order of a bin's items is random, but no two of them are alike.
+    assert_eq!(runs(Fault::None, "Slots"), []);
+    for fault in [Fault::MissingMask, Fault::WeakMask, Fault::SameMask] {
+        let leaks = runs(fault, "Bits");
+        assert!(leaks.iter().any(|leak| matches!(leak, Leak::Place { .. })), "{leaks:?}");
+    }
+    assert!(matches!(runs(Fault::UnshuffledBin, "Slots")[0], Leak::Places { .. }));
+}
+
 /// What is called a false alarm's probability is one: 2,000 draws of χ² at a level where 20 alarms are due at
 /// most; more than 60 would be there once in 10¹¹.
 #[test]
