@@ -7,7 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::params::{NAME, Params};
+use super::{
+    params::{NAME, Params},
+    stage::Stage,
+};
 use crate::{
     session::PeerMisbehaved,
     transcript::Transcript,
@@ -39,48 +42,6 @@ impl Role {
             Self::Holder => "holder",
         }
     }
-}
-
-/// What a message of a slab is for, in the order in which a slab goes through them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[repr(u16)]
-pub enum Stage {
-    /// Seeker: its items, hidden; of each bin the holder gets a key of the pseudorandom function.
-    Oprf,
-    /// Holder: what its items map to, under those keys.
-    Opprf,
-    /// Holder: look-ups by 16 nibbles of each bin's target.
-    Nibbles,
-    /// Seeker: whether each is its own.
-    NibbleTables,
-    /// Holder: look-ups by 4 nibbles of those halves.
-    Fours,
-    /// Seeker: whether all four bits are set.
-    FoursTables,
-    /// Holder: a look-up by the nibble of those.
-    Last,
-    /// Seeker: whether the strings are equal.
-    LastTables,
-    /// Seeker: its half of "equal", to choose by, when the holder has cells.
-    SeekerMatch,
-    /// Holder: its half of "equal", to choose by, when the holder has cells.
-    HolderMatch,
-    /// Holder: the answer to [`SeekerMatch`](Self::SeekerMatch).
-    HolderCells,
-    /// Seeker: the answer to [`HolderMatch`](Self::HolderMatch).
-    SeekerCells,
-    /// Holder: for each of its cells its half of "equal, and in this cell".
-    HolderBits,
-    /// Seeker: the same, of its halves.
-    SeekerBits,
-    /// Seeker: the bits of its products' terms, and its cells.
-    OwnBits,
-    /// Seeker: the answer to [`HolderBits`](Self::HolderBits).
-    SeekerWords,
-    /// Holder: the answer to [`SeekerBits`](Self::SeekerBits).
-    HolderWords,
-    /// Holder: the answer to [`OwnBits`](Self::OwnBits).
-    OwnWords,
 }
 
 /// Everything that is said in a run.

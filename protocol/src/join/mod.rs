@@ -23,20 +23,31 @@ pub mod opprf;
 pub mod oprf;
 pub mod permute;
 
+mod draws;
+mod equality;
 mod figures;
 mod holder;
+mod items;
 mod message;
 mod params;
+mod plan;
 mod rows;
+mod run;
 mod seeker;
+mod select;
 mod shape;
+mod stage;
+mod sums;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use figures::{Figures, Joined};
 pub use holder::Holder;
-pub use message::{Message, Role, Stage};
+pub use message::{Message, Role};
 pub use params::{Agreed, Learns, Params, SLAB_BINS};
+pub use plan::{Cost, Plan};
 pub use rows::Rows;
 pub use seeker::Seeker;
 pub use shape::{Figure, Product, Shape};
+pub use stage::Stage;

@@ -45,6 +45,8 @@ pub enum OpprfError {
 pub struct Opprf {
     shape: Shape,
     words: usize,
+    /// So many of the words, the first ones, are lists of bits.
+    lists: usize,
 }
 
 /// What the holder brings, by the numbers of its items.
@@ -80,7 +82,12 @@ impl Opprf {
     /// # Errors
     /// [`OpprfError::TooManyWords`] above [`MOST_WORDS`].
     pub const fn new(shape: Shape, words: usize) -> Result<Self, OpprfError> {
-        if words > MOST_WORDS { Err(OpprfError::TooManyWords) } else { Ok(Self { shape, words }) }
+        if words > MOST_WORDS { Err(OpprfError::TooManyWords) } else { Ok(Self { shape, words, lists: 0 }) }
+    }
+
+    /// The first `lists` payload words are lists of bits: what the ends have of them is under ⊕, not under +.
+    pub const fn with_lists(self, lists: usize) -> Self {
+        Self { lists, ..self }
     }
 
     /// Bytes of every slab's table (JOIN-31).
@@ -127,12 +134,18 @@ impl Opprf {
             for (entry, value) in batch.iter().zip(values[first..].chunks_exact_mut(1 + words)) {
                 let (bin, item) = (usize::from(entry.bin), entry.item as usize);
                 let (tag, shares) = value.split_at_mut(1);
-                // JOIN-32: the target under ⊕, the payload less its mask under + modulo 2⁶⁴.
+                // JOIN-32: the target and lists of bits under ⊕, other payload less its mask under + modulo 2⁶⁴.
                 tag[0] ^= drawn.targets.get(bin).ok_or(OpprfError::Lengths)?;
                 let payload = &brought.payload[item * words..][..words];
                 let masks = &drawn.masks[bin * words..][..words];
-                for (share, (payload, mask)) in shares.iter_mut().zip(payload.iter().zip(masks)) {
-                    *share = share.wrapping_add(payload.wrapping_sub(*mask));
+                for (word, (share, (payload, mask))) in
+                    shares.iter_mut().zip(payload.iter().zip(masks)).enumerate()
+                {
+                    *share = if word < self.lists {
+                        *share ^ payload ^ mask
+                    } else {
+                        share.wrapping_add(payload.wrapping_sub(*mask))
+                    };
                 }
             }
         }
@@ -161,7 +174,9 @@ impl Opprf {
             (Vec::with_capacity(points.len()), Vec::with_capacity(points.len() * words));
         for (value, own) in values.chunks_exact(1 + words).zip(own.chunks_exact(1 + words)) {
             tags.push(value[0] ^ own[0]);
-            shares.extend(value[1..].iter().zip(&own[1..]).map(|(value, own)| value.wrapping_sub(*own)));
+            shares.extend(value[1..].iter().zip(&own[1..]).enumerate().map(|(word, (value, own))| {
+                if word < self.lists { value ^ own } else { value.wrapping_sub(*own) }
+            }));
         }
         Ok(Read { tags, shares })
     }

@@ -1,6 +1,9 @@
 //! What both ends of a run agree on before the first message.
 
-use super::shape::{MOST, Shape};
+use super::{
+    plan,
+    shape::{MOST, Shape},
+};
 use crate::{
     ids::{ContractId, SessionId},
     session::Abort,
@@ -110,9 +113,28 @@ impl Params {
         self.agreed.session
     }
 
-    /// How long a message of this run may be.
-    pub const fn limits(&self) -> Limits {
-        Limits::new(crate::wire::limits::LARGEST)
+    pub(super) const fn max_seeker(&self) -> u32 {
+        self.agreed.max_seeker
+    }
+
+    pub(super) const fn max_holder(&self) -> u32 {
+        self.agreed.max_holder
+    }
+
+    pub(super) const fn slab_bins(&self) -> u32 {
+        self.slab_bins
+    }
+
+    /// Whether this is one end's noise: a share for each figure, within what was agreed (JOIN-47).
+    pub(super) fn fits_noise(&self, noise: &[i64]) -> bool {
+        let most = self.agreed.noise.iter().cycle();
+        noise.len() == self.shape().figures()
+            && noise.iter().zip(most).all(|(noise, most)| noise.unsigned_abs() <= *most)
+    }
+
+    /// How long a message of this run may be (JOIN-41).
+    pub fn limits(&self) -> Limits {
+        Limits::new(plan::longest(self))
     }
 
     /// For each figure of a cell, the largest magnitude that it can have after the opening (JOIN-06, JOIN-46).

@@ -19,6 +19,7 @@
 
 mod base;
 mod block;
+mod conjunction;
 mod correlated;
 mod field;
 mod lookup;
@@ -32,6 +33,7 @@ mod vole;
 mod tests;
 
 pub use block::Engine;
+pub use conjunction::{PendingConjunction, answer_conjunction, conjoin};
 pub use correlated::{CorrelatedOt, CotChooser, CotSender, PendingCot, SoftSpoken};
 pub use lookup::{LookupChooser, LookupSender, PendingLookup};
 pub use pad::{PadChooser, PadSender};
