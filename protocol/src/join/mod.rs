@@ -21,6 +21,7 @@
 pub mod cuckoo;
 pub mod opprf;
 pub mod oprf;
+pub mod permute;
 
 mod draws;
 mod equality;
