@@ -21,6 +21,7 @@
 pub mod cuckoo;
 pub mod opprf;
 pub mod oprf;
+pub mod permute;
 
 mod draws;
 mod equality;
@@ -28,6 +29,8 @@ mod figures;
 mod holder;
 mod items;
 mod message;
+#[cfg(any(test, feature = "testing"))]
+pub mod model;
 mod params;
 mod plan;
 mod rows;
@@ -37,6 +40,8 @@ mod select;
 mod shape;
 mod stage;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use figures::{Figures, Joined};
