@@ -118,8 +118,8 @@ mod tests {
         let seq = day.reserve(1, price(2 * share));
         let body = &mut day.entries[seq as usize - 1].body;
         let noise = [
-            Noise::gaussian("values", Some("balance"), 1, share).unwrap(),
-            Noise::gaussian("centred-sum", Some("balance"), 500, share).unwrap(),
+            Noise::gaussian("values", Some("balance"), "1".to_owned(), 1, share).unwrap(),
+            Noise::gaussian("centred-sum", Some("balance"), "0.01".to_owned(), 500, share).unwrap(),
         ];
         body["noise"] = json!(noise);
         body["charge"]["price"]["atto_delta"] = json!(2);

@@ -24,6 +24,7 @@ mod init;
 mod input;
 pub mod interrupt;
 mod later;
+mod memory;
 mod parse;
 mod partner;
 mod printer;
@@ -155,6 +156,7 @@ enum Command {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    memory::seal();
     let words: Vec<OsString> = std::env::args_os().collect();
     let status = match Cli::try_parse_from(&words) {
         Ok(cli) => run(cli),

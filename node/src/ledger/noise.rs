@@ -22,9 +22,11 @@ pub struct Noise {
     pub column: Option<String>,
     /// `discrete-gaussian`.
     pub mechanism: String,
-    /// Δ₂: by how much one customer changes all groups of it at most, in steps of the measure.
+    /// What a step is worth, `1` where customers are counted; of squares, the side of one.
+    pub step: String,
+    /// Δ₂: by how much one customer changes all groups of it at most, in steps.
     pub sensitivity: u64,
-    /// σ in the same steps: four decimals, rounded up.
+    /// σ in steps: four decimals, rounded up.
     pub sigma: String,
     /// ρ of the figure, in billionths.
     pub nano_rho: u64,
@@ -38,6 +40,7 @@ impl Noise {
     pub fn gaussian(
         figure: &str,
         column: Option<&str>,
+        step: String,
         sensitivity: u64,
         nano_rho: u64,
     ) -> Result<Self, NoiseError> {
@@ -45,6 +48,7 @@ impl Noise {
             figure: figure.to_owned(),
             column: column.map(str::to_owned),
             mechanism: GAUSSIAN.to_owned(),
+            step,
             sensitivity,
             sigma: sigma(sensitivity, nano_rho)?,
             nano_rho,
@@ -59,12 +63,13 @@ impl Noise {
 
 impl fmt::Display for Noise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { figure, column, mechanism, sensitivity, sigma, .. } = self;
+        let Self { figure, column, mechanism, step, sensitivity, sigma, .. } = self;
         write!(f, "{figure}")?;
         if let Some(column) = column {
             write!(f, " of {column}")?;
         }
-        write!(f, ": {mechanism}, Δ {sensitivity}, σ {sigma}")
+        write!(f, ": {mechanism}, Δ {sensitivity}, σ {sigma}")?;
+        if step == "1" { Ok(()) } else { write!(f, " steps of {step}") }
     }
 }
 
@@ -80,11 +85,15 @@ mod tests {
     #[test]
     fn noise_04_sigma_follows_from_sensitivity_and_price() {
         // ρ = 1/2σ²: 0.02 is σ = 5 for one customer, and 50,000 times as much for a sum of values up to 50,000.
-        let count = Noise::gaussian("customers", None, 1, 20_000_000).unwrap();
+        let count = Noise::gaussian("customers", None, "1".to_owned(), 1, 20_000_000).unwrap();
         assert_eq!((count.sigma.as_str(), count.holds()), ("5.0000", true));
         assert_eq!(count.to_string(), "customers: discrete-gaussian, Δ 1, σ 5.0000");
-        let sum = Noise::gaussian("sum", Some("balance"), 50_000, 20_000_000).unwrap();
+        let sum = Noise::gaussian("sum", Some("balance"), "0.01".to_owned(), 50_000, 20_000_000).unwrap();
         assert_eq!((sum.sigma.as_str(), sum.holds()), ("250000.0000", true));
+        assert_eq!(
+            sum.to_string(),
+            "sum of balance: discrete-gaussian, Δ 50000, σ 250000.0000 steps of 0.01"
+        );
         for false_one in [
             Noise { sigma: "4.9999".to_owned(), ..count.clone() },
             Noise { nano_rho: count.nano_rho + 1_000_000, ..count.clone() },

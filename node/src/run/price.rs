@@ -11,7 +11,7 @@ use tacit_protocol::{
 use crate::{
     config::units::show_size,
     ledger::Noise,
-    policy::{AggregatePlan, Decimal, NoisyColumn, Permitted, Quantity, lifetime},
+    policy::{AggregatePlan, Decimal, FixedPoint, NoisyColumn, Permitted, Quantity, lifetime},
     release::{self, Expected},
     report::Report,
 };
@@ -99,9 +99,19 @@ pub(super) fn noises(plan: &AggregatePlan) -> Vec<Noise> {
             Quantity::Bucket(of, 0) => ("buckets", Some(of)),
             Quantity::Bucket(..) => return None,
         };
-        let measured = measure.and_then(|of| plan.measures().get(of)).map(|of| of.column.as_str());
+        let measure = measure.and_then(|of| plan.measures().get(of));
+        let fixed = measure.map(|measure| &measure.fixed);
+        let step = match column.quantity {
+            Quantity::Sum(_) | Quantity::Centred(_) => fixed.map(FixedPoint::step_decimal),
+            Quantity::Squares(_) => fixed.map(|fixed| {
+                Decimal::of_units(fixed.step_decimal().units() * i128::from(fixed.squared_by()))
+            }),
+            Quantity::Customers | Quantity::Values(_) | Quantity::Bucket(..) => None,
+        };
+        let step = step.unwrap_or(Decimal::ONE).to_string();
+        let measured = measure.map(|measure| measure.column.as_str());
         // The plan has checked that there is noise of this width.
-        Noise::gaussian(figure, measured, column.sensitivity, plan.price().share()).ok()
+        Noise::gaussian(figure, measured, step, column.sensitivity, plan.price().share()).ok()
     };
     plan.columns().iter().filter_map(of).collect()
 }

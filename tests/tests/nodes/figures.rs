@@ -94,7 +94,7 @@ fn a_partner_is_asked_for_figures_and_not_for_rows() {
     assert_eq!(figures, ["customers", "values", "centred-sum"]);
     for home in ["brand", "bank"] {
         let log = pair.world.tacit(home, &["audit", "log", "--kind", "reserve"]).ok().out;
-        assert!(log.contains("centred-sum of balance: discrete-gaussian, Δ 500, σ "), "{log}");
+        assert!(log.contains("centred-sum of balance: discrete-gaussian, Δ 5000000, σ "), "{log}");
     }
 }
 

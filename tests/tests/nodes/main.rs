@@ -8,6 +8,7 @@ mod demo;
 mod figures;
 mod hostile;
 mod keys;
+mod machine;
 mod mending;
 mod plain;
 mod refusals;
