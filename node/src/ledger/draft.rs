@@ -3,6 +3,8 @@
 //! The attack it stops: text from a partner that moves the reader's terminal, hides a line, or fills the disk (D17).
 //! Control characters and those that turn the direction of text are spelled out, and everything has a largest size.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -10,6 +12,8 @@ use tacit_protocol::{
     ids::{ContractId, QueryId},
     log::{Kind, book::Wish},
 };
+
+use super::Successor;
 
 /// The most characters of a word on the outcome, and of a partner's name.
 const LONGEST_WORD: usize = 200;
@@ -60,6 +64,8 @@ pub(super) enum Act {
     Abort(u64),
     /// Says no.
     Refuse,
+    /// Hands the log's signing key over.
+    HandOver(Arc<dyn Successor>),
 }
 
 impl Draft {

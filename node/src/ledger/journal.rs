@@ -21,19 +21,21 @@ use serde_json::{Value, json};
 use tacit_protocol::{
     ids::PartnerId,
     log::{
-        Book, Charge, Entry, Kind, LARGEST_ENTRY,
+        Book, Charge, Entry, Kind, LARGEST_ENTRY, Lineage,
         book::{Past, Wish},
-        checkpoint::{self, Checkpoint, CheckpointFault, SignedCheckpoint},
+        checkpoint::{Checkpoint, CheckpointFault, Keys, SignedCheckpoint},
+        handover::{Handover, HandoverFault, Succession},
         merkle::{self, Frontier, TreeHash},
-        note::{SignatureKind, VerifierKey},
+        note::VerifierKey,
     },
 };
 
 use super::{
-    LedgerError,
+    LedgerError, Successor,
     disk::{Disk, Span, write_all},
     draft::{Act, Cost, Draft},
     flood::Flood,
+    handover,
     head::{self, FORMAT, Head},
     replay::{self, HEAD, LEAVES, LOG, Line, Newest, Replayed},
     tower::Tower,
@@ -53,6 +55,18 @@ pub trait Signer: Send + Sync {
     fn public(&self) -> [u8; 32];
     /// Signs a message.
     fn sign(&self, message: &[u8]) -> [u8; 64];
+    /// The line of keys that ends with [`public`](Self::public).
+    fn lineage(&self) -> Lineage {
+        Lineage::of(self.public())
+    }
+    /// A key that a rotation left behind takes over if its hand-over is among these, and is forgotten otherwise.
+    ///
+    /// # Errors
+    /// It can be neither.
+    fn settle(&self, logged: &[Handover]) -> io::Result<()> {
+        let _ = logged;
+        Ok(())
+    }
 }
 
 /// What everybody may see: durable, and told.
@@ -163,6 +177,8 @@ pub(super) struct Journal<D> {
     disk: D,
     signer: Arc<dyn Signer>,
     key: VerifierKey,
+    /// Whose record is on its way to the disk.
+    successor: Option<Arc<dyn Successor>>,
     shared: Arc<Shared>,
     /// The tree with what is staged.
     frontier: Frontier,
@@ -189,15 +205,17 @@ impl<D: Disk> Journal<D> {
         shared: Arc<Shared>,
         now: Timestamp,
     ) -> Result<Self, LedgerError> {
-        let origin = checkpoint::origin(&signer.id());
-        let key = VerifierKey::new(&origin, SignatureKind::Ed25519, signer.public());
-        let key = key.map_err(|fault| LedgerError::Unsigned(fault.into()))?;
+        let (keys, _) = handover::keys(&*signer)?;
         let newest = replay::newest(&mut disk)?;
-        let mut last = Timestamp::UNIX_EPOCH;
-        let mut see = |entry: &Entry| last = entry.time.parse().unwrap_or(last);
+        let (mut last, mut told_keys) = (Timestamp::UNIX_EPOCH, Succession::default());
+        let mut see = |entry: &Entry| {
+            last = entry.time.parse().unwrap_or(last);
+            // What is wrong with a hand-over shows below: then records and keys tell of different ones.
+            let _ = told_keys.take(entry);
+        };
         let (mut replayed, head) = match &newest {
             Some(Newest { head, .. }) => {
-                let signed = replay::signed(head, &key)?;
+                let signed = replay::signed(head, &keys)?;
                 (replay::covered(&mut disk, head, signed.head(), &mut see)?, Some(head))
             }
             None => (Replayed::default(), None),
@@ -217,6 +235,8 @@ impl<D: Disk> Journal<D> {
             }
             None => {}
         }
+        handover::settle(&*signer, &told_keys)?;
+        let (keys, key) = handover::keys(&*signer)?;
         let Replayed { book, frontier, tower, ends } = replayed;
         let begun = !ends.is_empty();
         let bytes = ends.last().copied().unwrap_or(0);
@@ -225,6 +245,7 @@ impl<D: Disk> Journal<D> {
         let mut journal = Self {
             signer,
             key,
+            successor: None,
             durable: frontier.clone(),
             frontier,
             bytes,
@@ -239,7 +260,7 @@ impl<D: Disk> Journal<D> {
         };
         journal.settle(head.map_or(0, |head| head.bytes), rest).map_err(|error| full(error).error())?;
         *journal.shared.book.write().unwrap_or_else(PoisonError::into_inner) = book;
-        journal.show(head, tower, ends, told)?;
+        journal.show(head.map(|head| (head, &keys)), tower, ends, told)?;
         // The torn rest is what shows that a torn head is no damage: it is cut off when both heads are whole again.
         if unsettled {
             journal.sync(LOG).and_then(|()| journal.write_head()).map_err(|broken| broken.error())?;
@@ -249,7 +270,12 @@ impl<D: Disk> Journal<D> {
         }
         if !begun {
             let (node, key) = (journal.signer.id(), journal.key.to_string());
-            let body = json!({ "format": FORMAT, "origin": journal.key.name(), "node": node, "key": key });
+            let mut body =
+                json!({ "format": FORMAT, "origin": journal.key.name(), "node": node, "key": key });
+            let before = handover::before(&journal.signer.lineage());
+            if !before.is_empty() {
+                body["handovers"] = json!(before);
+            }
             journal.stage_note(Kind::Open, None, "begun", body, now)?;
         }
         journal.close_runs(now)?;
@@ -258,11 +284,6 @@ impl<D: Disk> Journal<D> {
         }
         journal.mend_leaves();
         Ok(journal)
-    }
-
-    /// The log's own key.
-    pub(super) const fn key(&self) -> &VerifierKey {
-        &self.key
     }
 
     /// Makes what the process before left behind fit to go on from: the torn rest is put aside, and what was taken
@@ -303,7 +324,7 @@ impl<D: Disk> Journal<D> {
     /// Shows what the newest head covers, before anything is added.
     fn show(
         &self,
-        head: Option<&Head>,
+        head: Option<(&Head, &Keys)>,
         tower: Tower,
         mut ends: Vec<u64>,
         told: usize,
@@ -317,7 +338,7 @@ impl<D: Disk> Journal<D> {
         }
         published.ends = ends;
         published.head = match head {
-            Some(head) => Some(replay::signed(head, &self.key)?),
+            Some((head, keys)) => Some(replay::signed(head, keys)?),
             None => None,
         };
         Ok(())
@@ -436,9 +457,31 @@ impl<D: Disk> Journal<D> {
                 let refunded = self.book(|book| book.run(*reserve).is_some_and(|run| !run.spent));
                 draft.body_with(&[("reserve", json!(reserve)), ("refunded", json!(refunded))])
             }
+            Act::HandOver(next) => {
+                let handover = self.hand_over(next)?;
+                draft.body_with(&[("handover", json!(handover))])
+            }
         };
-        let seq = self.push(&draft, body)?;
-        Ok(Written { seq, charge })
+        let pushed = self.push(&draft, body);
+        if let (Err(_), Act::HandOver(_)) = (&pushed, act) {
+            self.successor = None;
+        }
+        Ok(Written { seq: pushed?, charge })
+    }
+
+    /// Signs the hand-over that the next record is to hold, and keeps the key that it leads to.
+    fn hand_over(&mut self, next: &Arc<dyn Successor>) -> Result<Handover, LedgerError> {
+        if self.successor.is_some() {
+            return Err(LedgerError::NotHandedOver(HandoverFault::KeyTwice));
+        }
+        let seq = self.frontier.size() + 1;
+        let signed = handover::sign(&*self.signer, &self.key, &**next, seq);
+        let handover = signed.map_err(LedgerError::NotHandedOver)?;
+        let line = self.signer.lineage().then(handover.clone());
+        line.map_err(LedgerError::NotHandedOver)?;
+        next.keep(&handover).map_err(|error| LedgerError::NotDurable(Arc::new(error)))?;
+        self.successor = Some(Arc::clone(next));
+        Ok(handover)
     }
 
     /// The charge for a question, after a new period has begun if one is due.
@@ -526,6 +569,7 @@ impl<D: Disk> Journal<D> {
             // If this fails as well, it is tried again before the next write.
             let _ = self.disk.truncate(LOG, self.bytes);
             self.state = State::Full;
+            self.successor = None;
             self.read_anew();
             return Err(error);
         }
@@ -534,7 +578,27 @@ impl<D: Disk> Journal<D> {
         self.durable = self.frontier.clone();
         self.unheaded.leaves.extend(leaves);
         self.unheaded.ends.extend(ends);
+        if let Some(next) = self.successor.take() {
+            self.follow(&*next)?;
+        }
         self.write_head()
+    }
+
+    /// The hand-over is durable, so its key signs from here on.
+    fn follow(&mut self, next: &dyn Successor) -> Result<(), Broken> {
+        let dead = |error: io::Error| Arc::new(error);
+        let key = next.take_over().and_then(|()| handover::keys(&*self.signer).map_err(io::Error::other));
+        match key.map_err(dead) {
+            Ok((_, key)) => {
+                self.key = key;
+                Ok(())
+            }
+            Err(error) => {
+                // A head by the old key would be one by a retired key.
+                self.state = State::Dead(Arc::clone(&error));
+                Err(Broken::Disk(error))
+            }
+        }
     }
 
     /// Covers all that the log holds with a head.

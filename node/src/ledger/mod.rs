@@ -19,6 +19,7 @@ mod disk;
 mod draft;
 mod error;
 mod flood;
+mod handover;
 mod head;
 mod heads;
 mod journal;
@@ -35,6 +36,7 @@ mod writer;
 
 pub use draft::Cost;
 pub use error::LedgerError;
+pub use handover::{Rotation, Successor};
 pub use heads::{Considered, Heads};
 pub use journal::{Fence, Signer};
 pub use kept::{Kept, KeptAnswer, Sameness};
