@@ -6,6 +6,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
 
 /// A text that is not 64 hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,9 +85,17 @@ macro_rules! id {
 }
 
 id! {
-    /// Another organisation: the SHA-256 of its signing key.
+    /// Another organisation: the SHA-256 of its first signing key.
     PartnerId
 }
+
+impl PartnerId {
+    /// The id of a node that began with this signing key (Ed25519): its SHA-256.
+    pub fn of_key(signing_key: &[u8; 32]) -> Self {
+        Self::new(Sha256::digest(signing_key).into())
+    }
+}
+
 id! {
     /// A contract: the hash of its canonical form.
     ContractId

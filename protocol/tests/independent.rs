@@ -48,6 +48,7 @@ fn write(folder: &Path, sizes: &[u64]) {
         origin: LOG.to_owned(),
         log: vec![log.key(SignatureKind::Ed25519)],
         witnesses: vec![WitnessKey { who: "bank".to_owned(), key: witness.clone() }],
+        handovers: Vec::new(),
     };
     let last = sizes.last().copied().unwrap_or_default();
     let records: Vec<String> = (1..=last)

@@ -65,7 +65,8 @@ impl Witness {
         let trusted = self.partners.trusted();
         let key = *trusted.by_id(partner).expect("a partner").card().signing_key();
         let log = VerifierKey::new(&origin(&partner), SignatureKind::Ed25519, key).expect("a key");
-        let keys = Keys { origin: origin(&partner), log: vec![log], witnesses: Vec::new() };
+        let keys =
+            Keys { origin: origin(&partner), log: vec![log], witnesses: Vec::new(), handovers: Vec::new() };
         let request = AddCheckpoint::parse(request.as_bytes()).expect("a request");
         let considered = self.heads.consider(partner, &keys, &request).expect("a head can be kept");
         let accepted = match considered {

@@ -81,7 +81,13 @@ pub fn of_verdict(verdict: &Verdict, exported: bool) -> Vec<Check> {
         let first = found.min_by_key(|finding| finding.seq.unwrap_or(u64::MAX))?;
         Some(Check::new(name, false, first.to_string()).at(first.seq))
     };
-    let in_log = |finding: &Finding| finding.file == LOG;
+    let by_key = |finding: &Finding| {
+        matches!(
+            finding.fault,
+            Fault::Handover(_) | Fault::HandoverNotInLog { .. } | Fault::RetiredKey { .. }
+        )
+    };
+    let in_log = |finding: &Finding| finding.file == LOG && !by_key(finding);
     let unreadable = |finding: &Finding| {
         in_log(finding) && matches!(finding.fault, Fault::Malformed | Fault::LineTooLong | Fault::OpenLine)
     };
@@ -93,7 +99,7 @@ pub fn of_verdict(verdict: &Verdict, exported: bool) -> Vec<Check> {
         |failed: Option<Check>, name, found: String| failed.unwrap_or_else(|| Check::new(name, true, found));
     let mut checks = vec![
         or(failed("records", &unreadable), "records", format!("{records} read")),
-        match (&verdict.head, failed("head", &|finding| finding.file == CHECKPOINT)) {
+        match (&verdict.head, failed("head", &|finding| finding.file == CHECKPOINT && !by_key(finding))) {
             (_, Some(failed)) => failed,
             (Some(head), None) => {
                 Check::new("head", true, format!("{} records, signed for {}", head.size, head.origin))
@@ -116,6 +122,7 @@ pub fn of_verdict(verdict: &Verdict, exported: bool) -> Vec<Check> {
             format!("{} heads seen on the way are on it", verdict.heads),
         ),
     ];
+    checks.extend(failed(HANDED_OVER, &by_key).or_else(|| handed_over(verdict.handovers)));
     if exported {
         let receipts = failed("receipts", &|finding| finding.file.starts_with("receipts/"));
         checks.push(match receipts {
@@ -128,6 +135,18 @@ pub fn of_verdict(verdict: &Verdict, exported: bool) -> Vec<Check> {
         checks.push(or(manifest, "manifest", format!("{MANIFEST} says what is there")));
     }
     checks
+}
+
+const HANDED_OVER: &str = "signing key";
+
+/// The signing key was handed over so many times, each time by the one before and on record.
+pub fn handed_over(count: u64) -> Option<Check> {
+    let found = match count {
+        0 => return None,
+        1 => "handed over once, by the key before it and on record".to_owned(),
+        count => format!("handed over {count} times, each time by the key before and on record"),
+    };
+    Some(Check::new(HANDED_OVER, true, found))
 }
 
 /// The key belongs to the node that the log says it is of.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tacit_protocol::{
     ids::PartnerId,
-    log::{Charge, Entry, Kind, note::VerifierKey},
+    log::{Charge, Entry, Handover, Kind, note::VerifierKey},
 };
 
 use crate::ledger::Noise;
@@ -217,9 +217,12 @@ impl<'a> History<'a> {
     }
 }
 
-/// Whose log it is: the id of the key that its first record names.
+/// Whose log it is: the id of the key that its first record names, or of the first key where that one was handed over to
+/// before this log began.
 pub(super) fn owner(open: &Entry) -> Option<PartnerId> {
     let key = open.body["key"].as_str().and_then(|key| key.parse::<VerifierKey>().ok());
+    let earlier = open.body["handovers"][0].as_str().and_then(|note| note.parse::<Handover>().ok());
+    let key = earlier.map(|handover| handover.old().clone()).or(key);
     let named = || open.body["node"].as_str()?.parse().ok();
     key.map(|key| crate::config::partner_id(key.public())).or_else(named)
 }

@@ -6,7 +6,8 @@
 use std::{fs, io, path::Path};
 
 use tacit_protocol::log::{
-    checkpoint::{Keys, SignedCheckpoint, WitnessKey, origin},
+    Lineage,
+    checkpoint::{Keys, SignedCheckpoint, WitnessKey},
     merkle::{Frontier, TreeHash, leaf_hash},
     note::{SignatureKind, VerifierKey},
 };
@@ -53,12 +54,11 @@ fn whole(
     believed: Option<Keys>,
     keep: bool,
 ) -> Result<Read, AuditError> {
-    let own = Keys {
-        origin: reading.key().name().to_owned(),
-        log: vec![reading.key().clone()],
-        witnesses: witnesses(home, contracts, reading.key().public())?,
+    let own = Keys { witnesses: witnesses(home, contracts, reading.keys())?, ..reading.keys().clone() };
+    let keys = match believed {
+        Some(believed) => believed.extended(&own.handovers),
+        None => own,
     };
-    let keys = believed.unwrap_or(own);
     let (mut head, mut checks) = match keys.accept(reading.note().clone()) {
         Ok(head) => {
             let found = format!("{} records, signed for {}", head.head().size, head.head().origin);
@@ -98,6 +98,7 @@ fn whole(
             format!("{} heads that partners cosigned are on the way", cosigned.len()),
         ),
     });
+    checks.extend(check::handed_over(reading.keys().handovers.len() as u64));
     checks.push(check::identity(&keys, seen.me));
     let mut earlier = Vec::new();
     for note in cosigned {
@@ -171,26 +172,28 @@ fn cosignatures(keys: &Keys, head: Option<&SignedCheckpoint>, earlier: &[SignedC
 }
 
 /// How partners cosign: by the keys on their cards, and by those in contracts.
-fn witnesses(home: &Home, contracts: &[Document], own: &[u8; 32]) -> Result<Vec<WitnessKey>, AuditError> {
+fn witnesses(home: &Home, contracts: &[Document], own: &Keys) -> Result<Vec<WitnessKey>, AuditError> {
     let mut keys: Vec<WitnessKey> = Vec::new();
-    for (who, public) in partners(home, contracts)? {
-        let id = crate::config::partner_id(&public);
-        let key = VerifierKey::new(&origin(&id), SignatureKind::Cosignature, public);
-        if let Ok(key) = key
-            && public != *own
-            && keys.iter().all(|known| known.key.public() != &public)
-        {
-            keys.push(WitnessKey { who, key });
+    let cards = cards(&home.partners_dir())?;
+    let carded = cards.iter().map(|card| (card.name(), card.lineage().clone()));
+    let bound = contracts.iter().flat_map(|document| document.contract().partners());
+    let bound = bound.map(|partner| (partner.name.as_str(), Lineage::of(partner.key)));
+    for (who, line) in carded.chain(bound) {
+        for key in line.verifier_keys(SignatureKind::Cosignature).unwrap_or_default() {
+            let known = keys.iter().map(|known| &known.key).chain(&own.log);
+            if known.map(VerifierKey::public).all(|known| known != key.public()) {
+                keys.push(WitnessKey { who: who.to_owned(), key });
+            }
         }
     }
     Ok(keys)
 }
 
-/// Names and signing keys of the other organisations, and this one's as contracts name it.
+/// Names and first signing keys of the other organisations, and this one's as contracts name it.
 pub(super) fn partners(home: &Home, contracts: &[Document]) -> Result<Vec<(String, [u8; 32])>, AuditError> {
     let cards = cards(&home.partners_dir())?;
     let mut known: Vec<(String, [u8; 32])> =
-        cards.iter().map(|card| (card.name().to_owned(), *card.signing_key())).collect();
+        cards.iter().map(|card| (card.name().to_owned(), *card.lineage().first())).collect();
     let bound = contracts.iter().flat_map(|document| document.contract().partners());
     known.extend(bound.map(|partner| (partner.name.clone(), partner.key)));
     Ok(known)

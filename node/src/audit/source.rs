@@ -148,7 +148,9 @@ fn exported(place: &Path, believed: Option<Keys>, keep: bool) -> Result<Read, Au
         Some(text) => Some(keys(&path, &text)?),
         None => None,
     };
-    let Some(keys) = believed.or(own) else {
+    // LOG-18: the folder's hand-overs are signed by the keys that are believed, or lead nowhere.
+    let told = own.as_ref().map(|own| own.handovers.clone()).unwrap_or_default();
+    let Some(keys) = believed.map(|believed| believed.extended(&told)).or(own) else {
         let mut read = unsigned(&bytes(&place.join(LOG))?);
         read.checks.insert(0, Check::new("head", None, format!("no {KEYS} here, and none was given")));
         return Ok(read);

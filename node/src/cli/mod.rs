@@ -23,6 +23,7 @@ mod id;
 mod init;
 mod input;
 pub mod interrupt;
+mod keys;
 mod later;
 mod memory;
 mod parse;
@@ -147,6 +148,9 @@ enum Command {
     /// Renew this node's TLS key and certificate
     #[command(subcommand)]
     Certificate(certificate::Certificate),
+    /// Show this node's keys, or put new ones in their place
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Measure this machine with the real thing, for sizing
     #[command(subcommand)]
     Bench(sizing::Bench),
@@ -216,6 +220,7 @@ fn perform(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Train(_) | Command::Predict(_) | Command::Model(_) => later::learning(),
         Command::Doctor(doctor) => doctor.run(console),
         Command::Certificate(certificate) => certificate.run(console),
+        Command::Keys(keys) => keys.run(console),
         Command::Bench(bench) => bench.run(console),
         Command::Demo(demo) => demo.run(),
     }

@@ -69,6 +69,9 @@ fn every_line_of_the_interface_is_understood() {
         "doctor",
         "doctor bank",
         "certificate rotate",
+        "keys show",
+        "keys rotate --signing",
+        "keys rotate --tls",
         "bench psi --rows 2^20 --partner-rows 1000 --overlap 0.5 -o json",
         "bench join --rows 7",
         "demo",
@@ -106,6 +109,8 @@ fn a_wrong_line_is_wrong_usage() {
         "bench psi --overlap 2",
         "status -o yaml",
         "certificate",
+        "keys rotate",
+        "keys rotate --signing --tls",
     ] {
         let error = read(line).err().unwrap_or_else(|| panic!("{line} was understood"));
         // Help in place of missing words is no success either.

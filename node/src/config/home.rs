@@ -105,6 +105,11 @@ impl Home {
         self.keys_dir().join("signing.key")
     }
 
+    /// The signing key that is to follow, while a rotation is under way.
+    pub fn next_signing_key_file(&self) -> PathBuf {
+        self.keys_dir().join("signing.next")
+    }
+
     /// The TLS key, encrypted, and its certificate.
     pub fn tls_key_file(&self) -> PathBuf {
         self.keys_dir().join("tls.key")

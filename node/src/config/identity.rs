@@ -1,11 +1,12 @@
 //! Who this node is: a signing key for what it says, a TLS key for how it is reached.
 //!
-//! The signing key never changes: its hash is the node's id, and contracts are signed with it. The TLS key is
+//! The hash of the first signing key is the node's id for good; a later key follows it through hand-overs that stand in
+//! the log ([`signing`](super::signing)). The TLS key is
 //! rotated while the node runs; a rotation that is cut short leaves the old key or the new one, never none,
 //! because both parts of it lie in one file that is replaced in one step.
 
 use std::{
-    fmt,
+    fmt, io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
@@ -15,16 +16,21 @@ use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     PublicKeyData,
 };
-use ring::signature::{self, Ed25519KeyPair, UnparsedPublicKey};
+use ring::signature::{self, UnparsedPublicKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
-use tacit_protocol::ids::PartnerId;
+use tacit_protocol::{
+    ids::PartnerId,
+    log::{Handover, Lineage},
+    secret::Secret,
+};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::config::{
     Config, ConfigError, Home, Unlock,
-    keys::{Envelope, Kind, WrappingKey, random},
+    keys::{Envelope, Kind, WrappingKey},
+    signing::{self, NextKey, SigningKey},
 };
 
 /// How long a certificate holds.
@@ -36,11 +42,12 @@ const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
 pub struct Identity {
     name: String,
     id: PartnerId,
-    public: [u8; 32],
-    signing: Ed25519KeyPair,
+    signing: RwLock<Arc<SigningKey>>,
+    /// A key whose hand-over may be in the log or not.
+    next: Mutex<Option<Arc<SigningKey>>>,
     tls: RwLock<Arc<TlsIdentity>>,
     wrapping: WrappingKey,
-    tls_file: PathBuf,
+    home: Home,
     /// One rotation at a time, so that file and memory agree.
     rotation: Mutex<()>,
 }
@@ -55,13 +62,11 @@ impl Identity {
     /// Makes the keys of a new home and writes them there, encrypted.
     pub fn create(home: &Home, name: &str, unlock: &Unlock, now: Timestamp) -> Result<Self, ConfigError> {
         let wrapping = unlock.fresh()?;
-        let seed = Zeroizing::new(random::<32>("signing key")?);
-        let signing = signing_key(&*seed)?;
-        let public = public_key(&signing)?;
+        let mut signing = SigningKey::first()?;
         let tls = TlsIdentity::generate(name, now)?;
-        Envelope::seal(Kind::Signing, name, &public, &*seed, &wrapping)?.write(&home.signing_key_file())?;
+        signing.write(name, &wrapping, &home.signing_key_file())?;
         tls.seal(name, &wrapping)?.write(&home.tls_key_file())?;
-        Ok(Self::assemble(home, name, signing, public, tls, wrapping))
+        Ok(Self::assemble(home, name, (signing, None), tls, wrapping))
     }
 
     /// Unlocks the keys of a home.
@@ -81,11 +86,8 @@ impl Identity {
             });
         }
         let (wrapping, seed) = unlock.open(&envelope)?;
-        let signing = signing_key(&seed).map_err(|_| damaged(file.clone(), "its key is not a key"))?;
-        let public = public_key(&signing)?;
-        if envelope.public().as_deref() != Some(&public[..]) {
-            return Err(damaged(file, "its public key is another one's"));
-        }
+        let signing = SigningKey::read(&envelope, &seed, &file)?;
+        let next = SigningKey::read_next(&home.next_signing_key_file(), unlock, &wrapping)?;
 
         let file = home.tls_key_file();
         let envelope = Envelope::read(&file, Kind::Tls)?;
@@ -99,25 +101,24 @@ impl Identity {
             .public()
             .and_then(|certificate| TlsIdentity::from_parts(certificate, &private))
             .ok_or_else(|| damaged(file, "its certificate and its key do not belong together"))?;
-        Ok(Self::assemble(home, &config.name, signing, public, tls, wrapping))
+        Ok(Self::assemble(home, &config.name, (signing, next), tls, wrapping))
     }
 
     fn assemble(
         home: &Home,
         name: &str,
-        signing: Ed25519KeyPair,
-        public: [u8; 32],
+        (signing, next): (SigningKey, Option<SigningKey>),
         tls: TlsIdentity,
         wrapping: WrappingKey,
     ) -> Self {
         Self {
             name: name.to_owned(),
-            id: partner_id(&public),
-            public,
-            signing,
+            id: signing.lineage.node(),
+            signing: RwLock::new(Arc::new(signing)),
+            next: Mutex::new(next.map(Arc::new)),
             tls: RwLock::new(Arc::new(tls)),
             wrapping,
-            tls_file: home.tls_key_file(),
+            home: home.clone(),
             rotation: Mutex::new(()),
         }
     }
@@ -127,22 +128,78 @@ impl Identity {
         &self.name
     }
 
-    /// SHA-256 of the signing key.
+    /// SHA-256 of the first signing key.
     pub fn id(&self) -> PartnerId {
         self.id
     }
 
-    /// The public signing key (Ed25519, RFC 8032).
+    /// The public signing key of today (Ed25519, RFC 8032).
     pub fn signing_key(&self) -> [u8; 32] {
-        self.public
+        *self.signing().lineage.current()
+    }
+
+    /// The line of signing keys, the one of today at its end.
+    pub fn lineage(&self) -> Lineage {
+        self.signing().lineage.clone()
+    }
+
+    /// What padding is drawn with: the same for the life of the home.
+    pub fn padding_key(&self) -> Secret<[u8; 32]> {
+        self.signing().padding.clone()
+    }
+
+    fn signing(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.signing.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Signs a message (Ed25519, RFC 8032). The caller separates what is signed for what purpose.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        let mut bytes = [0; 64];
-        // An Ed25519 signature is 64 bytes long, RFC 8032 section 5.1.6.
-        bytes.copy_from_slice(self.signing.sign(message).as_ref());
-        bytes
+        self.signing().sign(message)
+    }
+
+    /// Keeps a key that is to follow, with its hand-over, before that one is written into the log.
+    ///
+    /// # Errors
+    /// The hand-over does not follow from the key of today, or the file cannot be written.
+    pub fn prepare(&self, next: &NextKey, handover: &Handover) -> Result<(), ConfigError> {
+        let now = self.signing();
+        let line = now.lineage.clone().then(handover.clone());
+        let line = line.map_err(|_| ConfigError::KeyMaking { what: "hand-over of the signing key" })?;
+        let mut key = next.in_line(line, now.padding.clone())?;
+        key.write(&self.name, &self.wrapping, &self.home.next_signing_key_file())?;
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(key));
+        Ok(())
+    }
+
+    /// The hand-over is in the log, durably: the prepared key signs from now on, and the one before is gone.
+    ///
+    /// # Errors
+    /// Its file cannot take the place of the old one; the next start does it then.
+    pub fn take_over(&self) -> io::Result<()> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = next.as_ref() {
+            signing::take_place(&self.home.next_signing_key_file(), &self.home.signing_key_file())?;
+            *self.signing.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(key);
+            *next = None;
+        }
+        Ok(())
+    }
+
+    /// After a start: a key that a rotation left behind takes over if the log has its hand-over, and is forgotten
+    /// otherwise.
+    ///
+    /// # Errors
+    /// A file in `keys/` cannot be moved or removed.
+    pub fn settle(&self, logged: &[Handover]) -> io::Result<()> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(key) = next.as_ref() else { return Ok(()) };
+        if key.lineage.handovers().last().is_some_and(|handover| logged.contains(handover)) {
+            drop(next);
+            return self.take_over();
+        }
+        signing::remove(&self.home.next_signing_key_file())?;
+        *next = None;
+        Ok(())
     }
 
     /// The TLS key and certificate as they are now; ask again for every handshake.
@@ -154,7 +211,7 @@ impl Identity {
     /// one is both.
     pub fn replace_tls(&self, new: TlsIdentity) -> Result<Arc<TlsIdentity>, ConfigError> {
         let _one_at_a_time = self.rotation.lock().unwrap_or_else(PoisonError::into_inner);
-        new.seal(&self.name, &self.wrapping)?.write(&self.tls_file)?;
+        new.seal(&self.name, &self.wrapping)?.write(&self.home.tls_key_file())?;
         let new = Arc::new(new);
         *self.tls.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
         Ok(new)
@@ -229,18 +286,9 @@ pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
     UnparsedPublicKey::new(&signature::ED25519, public).verify(message, signature).is_ok()
 }
 
-/// The id that goes with a signing key: its SHA-256.
+/// The id of a node that began with this signing key: its SHA-256.
 pub fn partner_id(public: &[u8; 32]) -> PartnerId {
-    PartnerId::new(Sha256::digest(public).into())
-}
-
-fn signing_key(seed: &[u8]) -> Result<Ed25519KeyPair, ConfigError> {
-    Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| ConfigError::KeyMaking { what: "signing key" })
-}
-
-fn public_key(signing: &Ed25519KeyPair) -> Result<[u8; 32], ConfigError> {
-    use ring::signature::KeyPair as _;
-    signing.public_key().as_ref().try_into().map_err(|_| ConfigError::KeyMaking { what: "signing key" })
+    PartnerId::of_key(public)
 }
 
 #[cfg(test)]

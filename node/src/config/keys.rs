@@ -24,6 +24,9 @@ use crate::{
 };
 
 const VERSION: u32 = 1;
+/// Of a signing key that came after another: its public part has the hand-overs behind it, its private part the padding
+/// key of the first.
+const VERSION_IN_LINE: u32 = 2;
 /// RFC 9106, section 4, second recommended option has 64 MiB, 3 passes and 4 lanes; one lane costs an
 /// attacker the same and needs no threads here.
 const ARGON2_MEMORY_KIB: u32 = 64 << 10;
@@ -111,10 +114,30 @@ impl Envelope {
         private: &[u8],
         wrapping: &WrappingKey,
     ) -> Result<Self, ConfigError> {
+        Self::seal_as(VERSION, (kind, name), public, private, wrapping)
+    }
+
+    /// Encrypts a signing key that came after another.
+    pub(super) fn seal_in_line(
+        name: &str,
+        public: &[u8],
+        private: &[u8],
+        wrapping: &WrappingKey,
+    ) -> Result<Self, ConfigError> {
+        Self::seal_as(VERSION_IN_LINE, (Kind::Signing, name), public, private, wrapping)
+    }
+
+    fn seal_as(
+        version: u32,
+        (kind, name): (Kind, &str),
+        public: &[u8],
+        private: &[u8],
+        wrapping: &WrappingKey,
+    ) -> Result<Self, ConfigError> {
         // 96 random bits: a home seals a few keys in its life, far from the 2^32 of SP 800-38D, section 8.3.
         let nonce = random::<NONCE_LEN>("nonce")?;
         let mut envelope = Self {
-            version: VERSION,
+            version,
             kind,
             name: name.to_owned(),
             public: hex(public),
@@ -141,6 +164,11 @@ impl Envelope {
             .len();
         bytes.truncate(length);
         Some(bytes)
+    }
+
+    /// Whether it is a signing key that came after another.
+    pub(super) const fn is_in_line(&self) -> bool {
+        self.version == VERSION_IN_LINE
     }
 
     /// The public part: a public key or a certificate.
@@ -187,12 +215,13 @@ impl Envelope {
         let table: toml::Table = text.parse().map_err(|_| damaged("it is not TOML"))?;
         // The version first: a newer file may have fields that would be refused as unknown.
         let version = table.get("version").and_then(toml::Value::as_integer).unwrap_or(0);
-        if version > i64::from(VERSION) {
+        if version > i64::from(VERSION_IN_LINE) {
             return Err(ConfigError::KeysNewer { file: path.to_owned(), version });
         }
         let envelope: Self =
             table.try_into().map_err(|_| damaged("its fields are not those of a key file"))?;
-        if envelope.version != VERSION || envelope.kind != kind {
+        let known = envelope.version == VERSION || envelope.is_in_line() && kind == Kind::Signing;
+        if !known || envelope.kind != kind {
             return Err(damaged("it holds another kind of key"));
         }
         Ok(envelope)

@@ -13,6 +13,7 @@ mod keys;
 mod prompt;
 mod reader;
 mod settings;
+mod signing;
 pub mod units;
 mod unlock;
 
@@ -25,4 +26,5 @@ pub use settings::{
     BudgetSettings, Config, Congestion, LimitSettings, LinkSettings, LogFormat, LogSettings, UnlockMethod,
     check_name,
 };
+pub use signing::NextKey;
 pub use unlock::{Unlock, UnlockChoice};

@@ -29,6 +29,10 @@ pub enum Request {
     Recover,
     /// Makes a new TLS key and certificate, announced to every partner.
     CertificateRotate,
+    /// The signing keys that this node has had, for verifiers of its log.
+    KeysShow,
+    /// Makes a new signing key, handed over to in the log and announced to every partner.
+    SigningKeyRotate,
     /// Registers files as a dataset.
     DatasetAdd(DatasetAdd),
     /// The datasets.

@@ -91,8 +91,13 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
             Some(Said::Cosigned { line }) => {
                 let line =
                     Signature::parse_lines(line.as_bytes()).ok().and_then(|lines| lines.into_iter().next());
-                let witness = keys_of(rooms, partner).map(|theirs| theirs.witness);
-                let added = line.zip(witness).map(|(line, witness)| head.add_cosignature(line, &witness));
+                let witness = keys_of(rooms, partner).map(|theirs| theirs.witness).unwrap_or_default();
+                // It may have handed its key over a moment ago, and we may know or not.
+                let by = line.and_then(|line| {
+                    let key = witness.iter().find(|key| line.claims(key))?;
+                    Some((line.clone(), key))
+                });
+                let added = by.map(|(line, key)| head.add_cosignature(line, key));
                 let Some(Ok(time)) = added else { return Err(out_of_place("a cosignature of our head")) };
                 rooms.heads.keep_cosigned(partner, &head).map_err(WitnessError::Unkept)?;
                 rooms.ledger.witnessed(time);
@@ -174,8 +179,8 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
         Ok(request) => request,
         Err(_) => return refused("E-WITNESS-MALFORMED"),
     };
-    let (heads, shown, keys) = (Arc::clone(&rooms.heads), request.note.clone(), theirs.log.log.clone());
-    let considered = blocking(move || heads.consider(partner, &theirs.log, &request)).await;
+    let (heads, shown, keys) = (Arc::clone(&rooms.heads), request.note.clone(), theirs.any.log.clone());
+    let considered = blocking(move || heads.consider(partner, (&theirs.any, &theirs.newest), &request)).await;
     match considered {
         Err(error) => {
             tracing::error!(%error, "a partner's head could not be kept, so it is not cosigned");
@@ -236,27 +241,35 @@ fn signed_by(note: &Note, keys: &[VerifierKey]) -> Vec<String> {
 
 /// Under which keys a partner's log is signed, and how it cosigns ours.
 struct Theirs {
-    log: Keys,
-    witness: VerifierKey,
+    /// All its keys: a head that we cosigned before its key was handed over is one still.
+    any: Keys,
+    /// The one of today: nothing new counts under another (LOG-19).
+    newest: Keys,
+    /// The one of today last.
+    witness: Vec<VerifierKey>,
 }
 
 fn keys_of(rooms: &Rooms, partner: PartnerId) -> Option<Theirs> {
     let trusted = rooms.partners.trusted();
-    let key = *trusted.by_id(partner)?.card().signing_key();
-    let log = VerifierKey::new(&origin(&partner), SignatureKind::Ed25519, key).ok()?;
-    let witness = VerifierKey::new(&origin(&partner), SignatureKind::Cosignature, key).ok()?;
-    Some(Theirs { log: Keys { origin: origin(&partner), log: vec![log], witnesses: Vec::new() }, witness })
+    let line = trusted.by_id(partner)?.card().lineage().clone();
+    let any = Keys { handovers: Vec::new(), ..Keys::of(&line, Vec::new()).ok()? };
+    let newest = Keys { log: any.log.last().cloned().into_iter().collect(), ..any.clone() };
+    let witness = line.verifier_keys(SignatureKind::Cosignature).ok()?;
+    Some(Theirs { any, newest, witness })
 }
 
 /// Under which keys our own log is signed and cosigned.
 pub fn own_keys(rooms: &Rooms) -> Keys {
-    let me = origin(&rooms.identity.id());
-    let log = VerifierKey::new(&me, SignatureKind::Ed25519, rooms.identity.signing_key());
-    let witnesses = rooms.partners.list().into_iter().filter_map(|partner| {
-        let key = keys_of(rooms, partner.card().id())?.witness;
-        Some(WitnessKey { who: partner.card().name().to_owned(), key })
+    let witnesses = rooms.partners.list().into_iter().flat_map(|partner| {
+        let keys = keys_of(rooms, partner.card().id()).map(|theirs| theirs.witness).unwrap_or_default();
+        let who = partner.card().name().to_owned();
+        keys.into_iter().map(move |key| WitnessKey { who: who.clone(), key })
     });
-    Keys { log: log.into_iter().collect(), witnesses: witnesses.collect(), origin: me }
+    // What partners and this node itself keep of its heads may be older than its key of today.
+    let lineage = rooms.identity.lineage();
+    let log = lineage.verifier_keys(SignatureKind::Ed25519).unwrap_or_default();
+    let origin = origin(&lineage.node());
+    Keys { origin, log, witnesses: witnesses.collect(), handovers: Vec::new() }
 }
 
 fn own_witness_key(rooms: &Rooms) -> Result<VerifierKey, NoteFault> {

@@ -3,6 +3,8 @@
 //! The attack it stops: text from a partner that moves the reader's terminal, hides a line, or fills the disk (D17).
 //! Control characters and those that turn the direction of text are spelled out, and everything has a largest size.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -11,6 +13,7 @@ use tacit_protocol::{
     log::{Kind, book::Wish},
 };
 
+use super::Successor;
 use crate::data::hex;
 
 /// The most characters of a word on the outcome, and of a partner's name.
@@ -64,6 +67,8 @@ pub(super) enum Act {
     Refuse,
     /// Tells of a partner's misdeed, which it may repeat as often as it likes.
     Misdeed,
+    /// Hands the log's signing key over.
+    HandOver(Arc<dyn Successor>),
 }
 
 impl Draft {

@@ -7,6 +7,7 @@ use tacit_protocol::log::{
     Amount,
     book::{BookFault, BudgetFault, Past},
     checkpoint::CheckpointFault,
+    handover::HandoverFault,
 };
 
 use crate::report::{Class, Detail, Refusal};
@@ -79,6 +80,12 @@ pub enum LedgerError {
         /// Who has seen it.
         witness: String,
     },
+    /// The log has handed over to a key that this node does not have.
+    #[error("the log has handed over to another signing key than this node has")]
+    KeyRetired,
+    /// The signing key was not handed over.
+    #[error("the signing key was not handed over")]
+    NotHandedOver(#[source] HandoverFault),
     /// There is nothing to give up.
     #[error("the ledger is sound, so nothing is put aside")]
     Sound,
@@ -123,6 +130,8 @@ impl Refusal for LedgerError {
             Self::Damaged { .. } => "E-LEDGER-DAMAGED",
             Self::RolledBack { .. } => "E-LEDGER-ROLLED-BACK",
             Self::Forked { .. } => "E-LEDGER-FORKED",
+            Self::KeyRetired => "E-LEDGER-KEY-RETIRED",
+            Self::NotHandedOver(_) => "E-LEDGER-HANDOVER",
             Self::Sound => "E-LEDGER-SOUND",
             Self::Unsigned(_) => "E-LEDGER-UNSIGNED",
             Self::Closed => "E-LEDGER-CLOSED",
@@ -221,6 +230,14 @@ impl Refusal for LedgerError {
                 operator,
                 "find out who changed the files; then `tacit recover`: what is missing counts as spent",
             ),
+            Self::KeyRetired => (
+                operator,
+                "put the newest copy of keys/ back; a node whose signing key is lost is nobody: make a new home",
+            ),
+            Self::NotHandedOver(HandoverFault::TooMany) => {
+                (operator, "make a new home, with new cards and contracts; this one's line of keys is full")
+            }
+            Self::NotHandedOver(_) => (operator, "run the command again; the key in force stays"),
             Self::Sound => {
                 (operator, "`tacit recover` without --begin-anew gives up what partners miss of it")
             }

@@ -66,14 +66,15 @@ impl Heads {
         turn.lock_owned().await
     }
 
-    /// Considers a partner's new head, and keeps it durably if it begins with the one we know.
+    /// Considers a partner's new head, and keeps it durably if it begins with the one we know. That one may be signed by
+    /// any of its keys, the new one by the newest.
     ///
     /// # Errors
     /// The head that we know cannot be read, or the new one not be kept.
     pub fn consider(
         &self,
         partner: PartnerId,
-        keys: &Keys,
+        (any, newest): (&Keys, &Keys),
         request: &AddCheckpoint,
     ) -> io::Result<Considered> {
         let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,8 +82,8 @@ impl Heads {
         let note = read(&file)?;
         // A head that does not read back is not the same as none: the disk has changed it.
         let known =
-            note.as_ref().map(|note| keys.open(note.as_bytes()).map_err(io::Error::other)).transpose()?;
-        Ok(match consider(keys, known.as_ref().map(SignedCheckpoint::head), request) {
+            note.as_ref().map(|note| any.open(note.as_bytes()).map_err(io::Error::other)).transpose()?;
+        Ok(match consider(newest, known.as_ref().map(SignedCheckpoint::head), request) {
             Ok(accepted) => {
                 keep(&self.seen, &file, accepted.checkpoint())?;
                 Considered::Kept(Box::new(accepted))

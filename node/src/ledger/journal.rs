@@ -23,19 +23,21 @@ use serde_json::{Value, json};
 use tacit_protocol::{
     ids::PartnerId,
     log::{
-        Book, Charge, Entry, Kind, LARGEST_ENTRY,
+        Book, Charge, Entry, Kind, LARGEST_ENTRY, Lineage,
         book::{Past, Wish},
         checkpoint::{Checkpoint, CheckpointFault, SignedCheckpoint},
+        handover::{Handover, HandoverFault},
         merkle::{self, Frontier, TreeHash},
         note::VerifierKey,
     },
 };
 
 use super::{
-    Fence, LedgerError,
+    Fence, LedgerError, Successor,
     disk::{Disk, write_all},
     draft::{Act, Cost, Draft},
     flood::{Flood, Stream},
+    handover,
     head::{self, Head},
     replay::{self, HEAD, LEAVES, LOG, Line, Replayed},
     tower::Tower,
@@ -52,6 +54,18 @@ pub trait Signer: Send + Sync {
     fn public(&self) -> [u8; 32];
     /// Signs a message.
     fn sign(&self, message: &[u8]) -> [u8; 64];
+    /// The line of keys that ends with [`public`](Self::public).
+    fn lineage(&self) -> Lineage {
+        Lineage::of(self.public())
+    }
+    /// A key that a rotation left behind takes over if its hand-over is among these, and is forgotten otherwise.
+    ///
+    /// # Errors
+    /// It can be neither.
+    fn settle(&self, logged: &[Handover]) -> io::Result<()> {
+        let _ = logged;
+        Ok(())
+    }
 }
 
 /// What everybody may see: durable, and told.
@@ -123,6 +137,8 @@ pub(super) struct Journal<D> {
     disk: D,
     signer: Arc<dyn Signer>,
     key: VerifierKey,
+    /// Whose record is on its way to the disk.
+    successor: Option<Arc<dyn Successor>>,
     shared: Arc<Shared>,
     /// The tree with what is staged.
     frontier: Frontier,
@@ -142,11 +158,6 @@ pub(super) struct Journal<D> {
 }
 
 impl<D: Disk> Journal<D> {
-    /// The log's own key.
-    pub(super) const fn key(&self) -> &VerifierKey {
-        &self.key
-    }
-
     /// Writes a group. The answers are in the order of the group; when this returns, they are true.
     pub(super) fn commit(&mut self, group: Vec<(Draft, Act)>) -> Vec<Result<Written, LedgerError>> {
         if let Err(broken) = self.ready() {
@@ -244,9 +255,31 @@ impl<D: Disk> Journal<D> {
                 let refunded = self.book(|book| book.run(*reserve).is_some_and(|run| !run.spent));
                 draft.body_with(&[("reserve", json!(reserve)), ("refunded", json!(refunded))])
             }
+            Act::HandOver(next) => {
+                let handover = self.hand_over(next)?;
+                draft.body_with(&[("handover", json!(handover))])
+            }
         };
-        let seq = self.push(&draft, body)?;
-        Ok(Written { seq, charge })
+        let pushed = self.push(&draft, body);
+        if let (Err(_), Act::HandOver(_)) = (&pushed, act) {
+            self.successor = None;
+        }
+        Ok(Written { seq: pushed?, charge })
+    }
+
+    /// Signs the hand-over that the next record is to hold, and keeps the key that it leads to.
+    fn hand_over(&mut self, next: &Arc<dyn Successor>) -> Result<Handover, LedgerError> {
+        if self.successor.is_some() {
+            return Err(LedgerError::NotHandedOver(HandoverFault::KeyTwice));
+        }
+        let seq = self.frontier.size() + 1;
+        let signed = handover::sign(&*self.signer, &self.key, &**next, seq);
+        let handover = signed.map_err(LedgerError::NotHandedOver)?;
+        let line = self.signer.lineage().then(handover.clone());
+        line.map_err(LedgerError::NotHandedOver)?;
+        next.keep(&handover).map_err(|error| LedgerError::NotDurable(Arc::new(error)))?;
+        self.successor = Some(Arc::clone(next));
+        Ok(handover)
     }
 
     /// The charge for a question, after a new period has begun if one is due.
@@ -338,6 +371,7 @@ impl<D: Disk> Journal<D> {
             // If this fails as well, it is tried again before the next write.
             let _ = self.disk.truncate(LOG, self.bytes);
             self.state = State::Full;
+            self.successor = None;
             self.read_anew();
             return Err(error);
         }
@@ -346,7 +380,27 @@ impl<D: Disk> Journal<D> {
         self.durable = self.frontier.clone();
         self.unheaded.leaves.extend(leaves);
         self.unheaded.ends.extend(ends);
+        if let Some(next) = self.successor.take() {
+            self.follow(&*next)?;
+        }
         self.write_head()
+    }
+
+    /// The hand-over is durable, so its key signs from here on.
+    fn follow(&mut self, next: &dyn Successor) -> Result<(), Broken> {
+        let dead = |error: io::Error| Arc::new(error);
+        let key = next.take_over().and_then(|()| handover::keys(&*self.signer).map_err(io::Error::other));
+        match key.map_err(dead) {
+            Ok((_, key)) => {
+                self.key = key;
+                Ok(())
+            }
+            Err(error) => {
+                // A head by the old key would be one by a retired key.
+                self.state = State::Dead(Arc::clone(&error));
+                Err(Broken::Disk(error))
+            }
+        }
     }
 
     /// Covers all that the log holds with a head.

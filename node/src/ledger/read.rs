@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
 use tacit_protocol::log::{
     Book, Entry, Kind,
-    checkpoint::SignedCheckpoint,
+    checkpoint::{Checkpoint, Keys, SignedCheckpoint},
+    handover::Succession,
     note::{Note, VerifierKey},
 };
 
@@ -28,19 +28,13 @@ pub struct Reading {
     directory: PathBuf,
     bytes: u64,
     head: SignedCheckpoint,
-    key: VerifierKey,
+    keys: Keys,
     book: Book,
 }
 
-/// The body of the first record.
-#[derive(Deserialize)]
-struct OpenBody {
-    key: VerifierKey,
-}
-
 /// Reads a ledger, checks every record against the book's rules and all of them against the signed head. A node may go
-/// on writing meanwhile. The signing key is that of the log's own first record: whoever knows the node's card compares
-/// it with [`Reading::key`].
+/// on writing meanwhile. The signing keys are those that the log's own records name: whoever knows the node's card
+/// compares them with [`Reading::keys`].
 ///
 /// # Errors
 /// There is none; a byte of it has changed; it is of a newer version.
@@ -59,20 +53,41 @@ pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
             Err(error) => return Err(error),
         }
     };
-    let key = own_key(&mut folder, head.bytes)?;
-    let signed = replay::signed(&head, &key)?;
-    let replayed = replay::covered(&mut folder, &head, signed.head(), |_| ())?;
-    Ok(Reading { directory: directory.to_owned(), bytes: head.bytes, head: signed, key, book: replayed.book })
+    if !begins(&mut folder, head.bytes)? {
+        return Err(LedgerError::damaged(Some(1), "its first record does not begin a log"));
+    }
+    // Which key is to have signed it, the records tell; so they are held against what is signed, and that against them.
+    let unread = LedgerError::damaged(None, "its head is not signed by this node's key");
+    let note = Note::parse(head.note.as_bytes()).ok();
+    let Some(told) = note.and_then(|note| Checkpoint::parse(note.text()).ok()) else { return Err(unread) };
+    let (mut succession, mut fault) = (Succession::default(), None);
+    let replayed = replay::covered(&mut folder, &head, &told, |entry| {
+        if let Err(problem) = succession.take(entry) {
+            fault = fault.or(Some((entry.seq, problem)));
+        }
+    })?;
+    if let Some((seq, _)) = fault {
+        return Err(LedgerError::damaged(Some(seq), "its signing key is not handed over as it says"));
+    }
+    let Some(keys) = succession.keys(Vec::new()) else { return Err(unread) };
+    let signed = replay::signed(&head, &keys)?;
+    Ok(Reading {
+        directory: directory.to_owned(),
+        bytes: head.bytes,
+        head: signed,
+        keys,
+        book: replayed.book,
+    })
 }
 
-/// The key in the first record. A false one verifies no head, and a head by another key is not this node's.
-fn own_key(folder: &mut Folder, bytes: u64) -> Result<VerifierKey, LedgerError> {
+/// Whether the first record names a key. A false one verifies no head, and a head by another key is not this node's.
+fn begins(folder: &mut Folder, bytes: u64) -> Result<bool, LedgerError> {
     let mut line = Vec::new();
     let read = replay::next_line(&mut replay::lines(folder, 0, bytes), &mut line);
     read.map_err(LedgerError::Unopened)?;
     let first = serde_json::from_slice::<Entry>(&line).ok().filter(|entry| entry.kind == Kind::Open);
-    let body = first.and_then(|entry| serde_json::from_value::<OpenBody>(entry.body).ok());
-    body.map(|body| body.key).ok_or(LedgerError::damaged(Some(1), "its first record does not begin a log"))
+    let key = first.and_then(|entry| entry.body["key"].as_str()?.parse::<VerifierKey>().ok());
+    Ok(key.is_some())
 }
 
 impl Reading {
@@ -121,9 +136,9 @@ impl Reading {
         self.head.note()
     }
 
-    /// The key that signed it, by the log's own word.
-    pub const fn key(&self) -> &VerifierKey {
-        &self.key
+    /// The keys that may sign it, by the log's own word; the one of today is the last.
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// What the records add up to.

@@ -7,7 +7,6 @@ use tacit_protocol::log::{
     Book, Entry, LARGEST_ENTRY,
     checkpoint::{Checkpoint, Keys, SignedCheckpoint},
     merkle::{self, Frontier, TreeHash},
-    note::VerifierKey,
 };
 
 use super::{
@@ -124,9 +123,8 @@ pub(super) fn newest<D: Disk>(disk: &mut D) -> Result<Option<Newest>, LedgerErro
     })
 }
 
-/// The checkpoint of a head, if this key has signed it.
-pub(super) fn signed(head: &Head, key: &VerifierKey) -> Result<SignedCheckpoint, LedgerError> {
-    let keys = Keys { origin: key.name().to_owned(), log: vec![key.clone()], witnesses: Vec::new() };
+/// The checkpoint of a head, if the key in force has signed it.
+pub(super) fn signed(head: &Head, keys: &Keys) -> Result<SignedCheckpoint, LedgerError> {
     let signed = keys.open(head.note.as_bytes());
     signed.map_err(|_| LedgerError::damaged(None, "its head is not signed by this node's key"))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
+    io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
     sync::{Arc, PoisonError, atomic::Ordering},
@@ -12,16 +13,15 @@ use serde_json::{Value, json};
 use tacit_protocol::{
     ids::{ContractId, PartnerId, QueryId},
     log::{
-        Book, Charge,
+        Book, Charge, Handover, Lineage,
         book::Past,
         checkpoint::SignedCheckpoint,
         merkle::{MerkleFault, TreeHash},
-        note::VerifierKey,
     },
 };
 
 use super::{
-    Cost, Entry, Fence, Kind, LedgerError, Outcome, Signer,
+    Cost, Entry, Fence, Kind, LedgerError, Outcome, Signer, Successor,
     disk::Folder,
     draft::{Act, Draft},
     journal::{Journal, Shared, told},
@@ -39,7 +39,6 @@ use crate::{
 #[derive(Clone)]
 pub struct Ledger {
     shared: Arc<Shared>,
-    key: VerifierKey,
     /// For reading records that are told; the writer has its own.
     log: Arc<File>,
     writer: Arc<Writer>,
@@ -220,10 +219,9 @@ impl Ledger {
         let lock = lock(&directory.join("lock"))?;
         let shared = Arc::new(Shared::default());
         let journal = Journal::open(folder, signer, Arc::clone(&shared), Timestamp::now())?;
-        let key = journal.key().clone();
         let log = File::open(directory.join(LOG)).map_err(LedgerError::Unopened)?;
         let writer = Writer::start(journal, lock).map_err(LedgerError::Unopened)?;
-        Ok(Self { shared, key, log: Arc::new(log), writer: Arc::new(writer) })
+        Ok(Self { shared, log: Arc::new(log), writer: Arc::new(writer) })
     }
 
     /// Sets a permitted question's price aside: that there is room for it, and that nobody else gets that room, is
@@ -376,6 +374,18 @@ impl Ledger {
         self.append(draft, Act::Note).await.map(drop)
     }
 
+    /// Hands the log's signing key over: the record of it, and every head from there on, is under the new one.
+    ///
+    /// # Errors
+    /// The new key or the record could not be made durable. If it is the record's head that could not be written, the
+    /// new key is in force all the same.
+    pub async fn hand_over(&self, next: Arc<dyn Successor>, now: Timestamp) -> Result<u64, LedgerError> {
+        let what = "signing key rotated".to_owned();
+        let draft =
+            Draft { kind: Kind::Key, query: None, contract: None, partner: None, what, body: json!({}), now };
+        self.append(draft, Act::HandOver(next)).await
+    }
+
     /// The newest `limit` records (all without a limit), oldest first.
     ///
     /// # Errors
@@ -419,11 +429,6 @@ impl Ledger {
         self.shared.published.read().unwrap_or_else(PoisonError::into_inner).head.clone()
     }
 
-    /// The key that signs the heads, under the log's name.
-    pub const fn key(&self) -> &VerifierKey {
-        &self.key
-    }
-
     /// The root over the first `size` records.
     ///
     /// # Errors
@@ -463,6 +468,14 @@ impl Ledger {
 impl Signer for Identity {
     fn id(&self) -> PartnerId {
         Self::id(self)
+    }
+
+    fn lineage(&self) -> Lineage {
+        Self::lineage(self)
+    }
+
+    fn settle(&self, logged: &[Handover]) -> io::Result<()> {
+        Self::settle(self, logged)
     }
 
     fn public(&self) -> [u8; 32] {

@@ -16,6 +16,8 @@ use tacit_protocol::{
     log::{
         Account, Amount, Kind,
         book::{Balance, Cycle, Wish},
+        checkpoint::origin,
+        note::{SignatureKind, VerifierKey},
     },
 };
 
@@ -33,7 +35,7 @@ struct Key(Ed25519KeyPair);
 
 impl Signer for Key {
     fn id(&self) -> PartnerId {
-        PartnerId::new([9; 32])
+        PartnerId::of_key(&self.public())
     }
 
     fn public(&self) -> [u8; 32] {
@@ -43,6 +45,11 @@ impl Signer for Key {
     fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).as_ref().try_into().unwrap()
     }
+}
+
+fn verifier_key(seed: u8) -> VerifierKey {
+    let signer = signer(seed);
+    VerifierKey::new(&origin(&signer.id()), SignatureKind::Ed25519, signer.public()).unwrap()
 }
 
 fn signer(seed: u8) -> Arc<dyn Signer> {

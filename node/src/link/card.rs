@@ -2,7 +2,7 @@
 //!
 //! The attack this stops is the card that was altered on its way (a mail, a chat, a share), and the card of
 //! somebody else under a partner's name. Every field is under the node's own Ed25519 signature (RFC 8032),
-//! the id is the hash of that signing key, and two people compare the [fingerprint](Card::fingerprint) over
+//! the id is the hash of the node's first signing key, from which hand-overs lead to the key of today (LOG-18), and two people compare the [fingerprint](Card::fingerprint) over
 //! the phone. The words of the fingerprint are *not* written on the card: whoever forges a card would write
 //! the victim's words there, and people would compare those.
 //!
@@ -12,13 +12,18 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use tacit_protocol::{ids::PartnerId, wire::hello::node_of};
+use tacit_protocol::{
+    ids::PartnerId,
+    log::{Handover, Lineage},
+};
 
 use super::{CardError, armour, words};
 use crate::config::{Identity, TlsIdentity, check_name, verify};
 
-/// The version of the card's form that this build writes and reads.
+/// The version of the card's form of a node that has its first signing key.
 const VERSION: u32 = 1;
+/// Of one that has handed its key over.
+const VERSION_IN_LINE: u32 = 2;
 
 /// No card is longer; a wrong file is.
 const LARGEST: usize = 16 << 10;
@@ -32,6 +37,7 @@ pub struct Card {
     name: String,
     id: PartnerId,
     signing_key: [u8; 32],
+    lineage: Lineage,
     addresses: Vec<String>,
     spki_hash: [u8; 32],
     not_after: Timestamp,
@@ -56,10 +62,12 @@ impl Card {
         addresses: &[String],
         issued: Timestamp,
     ) -> Result<Self, CardError> {
+        let lineage = identity.lineage();
         let mut card = Self {
             name: identity.name().to_owned(),
             id: identity.id(),
-            signing_key: identity.signing_key(),
+            signing_key: *lineage.current(),
+            lineage,
             addresses: addresses.to_vec(),
             spki_hash: tls.spki_hash,
             not_after: whole_milliseconds(tls.not_after),
@@ -81,14 +89,21 @@ impl Card {
         }
         // The version is looked at first: a later version may have fields that this build cannot read.
         let version: Version = toml::from_str(text).map_err(|error| malformed(&error))?;
-        if version.version != VERSION {
+        if ![VERSION, VERSION_IN_LINE].contains(&version.version) {
             return Err(CardError::UnknownVersion(version.version));
         }
         let fields: Fields = toml::from_str(text).map_err(|error| malformed(&error))?;
+        if fields.handovers.is_empty() != (version.version == VERSION) {
+            return Err(CardError::Malformed("its version does not fit its hand-overs".into()));
+        }
+        let signing_key = armour::bytes_of_base64(&fields.signing_key, "signing_key")?;
+        let lineage = lineage(signing_key, &fields.handovers).filter(|line| line.node() == fields.id);
+        let lineage = lineage.ok_or(CardError::KeyNotOfId)?;
         let card = Self {
             name: fields.name,
             id: fields.id,
-            signing_key: armour::bytes_of_base64(&fields.signing_key, "signing_key")?,
+            signing_key,
+            lineage,
             addresses: fields.addresses,
             spki_hash: armour::bytes_of_base64(&fields.tls_key_hash, "tls_key_hash")?,
             not_after: millisecond(&fields.not_after, "not_after")?,
@@ -96,9 +111,6 @@ impl Card {
             signature: armour::bytes_of_base64(&fields.signature, "signature")?,
         };
         card.check_fields()?;
-        if node_of(&card.signing_key) != card.id {
-            return Err(CardError::KeyNotOfId);
-        }
         if !verify(&card.signing_key, &card.signed_bytes(), &card.signature) {
             return Err(CardError::BadSignature);
         }
@@ -111,18 +123,21 @@ impl Card {
         format!(
             "# A Tacit partner card. Add it with `tacit partner add FILE`, and compare the words that are\n\
              # shown then over the phone.\n\
-             version      = {VERSION}\n\
+             version      = {}\n\
              name         = \"{}\"\n\
              id           = \"{}\"\n\
              signing_key  = \"{}\"\n\
+             {}\
              addresses    = [{}]\n\
              tls_key_hash = \"{}\"\n\
              not_after    = \"{}\"\n\
              issued       = \"{}\"\n\
              signature    = \"{}\"\n",
+            self.version(),
             self.name,
             self.id,
             armour::base64(&self.signing_key),
+            self.handovers_text(),
             addresses.join(", "),
             armour::base64(&self.spki_hash),
             self.not_after,
@@ -147,14 +162,34 @@ impl Card {
         &self.name
     }
 
-    /// The SHA-256 of the signing key.
+    /// The SHA-256 of the first signing key.
     pub const fn id(&self) -> PartnerId {
         self.id
     }
 
-    /// The Ed25519 public key, 32 bytes.
+    /// The Ed25519 public key of today, 32 bytes.
     pub const fn signing_key(&self) -> &[u8; 32] {
         &self.signing_key
+    }
+
+    /// The line of signing keys that ends with it.
+    pub const fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    fn version(&self) -> u32 {
+        if self.lineage.handovers().is_empty() { VERSION } else { VERSION_IN_LINE }
+    }
+
+    /// The line of the text that holds the hand-overs, if there are any.
+    fn handovers_text(&self) -> String {
+        let armoured =
+            |handover: &Handover| format!("\"{}\"", armour::base64(handover.to_string().as_bytes()));
+        let handovers: Vec<String> = self.lineage.handovers().iter().map(armoured).collect();
+        if handovers.is_empty() {
+            return String::new();
+        }
+        format!("handovers    = [{}]\n", handovers.join(", "))
     }
 
     /// Where the node answers, `host:port`, best first; one to eight.
@@ -196,7 +231,7 @@ impl Card {
             bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
             bytes.extend_from_slice(part);
         };
-        put(&VERSION.to_le_bytes());
+        put(&self.version().to_le_bytes());
         put(self.name.as_bytes());
         put(self.id.as_bytes());
         put(&self.signing_key);
@@ -205,6 +240,8 @@ impl Card {
         put(&self.spki_hash);
         put(&self.not_after.as_millisecond().to_le_bytes());
         put(&self.issued.as_millisecond().to_le_bytes());
+        // Behind the rest, so that a card of the first key is what it always was.
+        self.lineage.handovers().iter().for_each(|handover| put(handover.to_string().as_bytes()));
         bytes
     }
 
@@ -234,11 +271,18 @@ struct Fields {
     name: String,
     id: PartnerId,
     signing_key: String,
+    #[serde(default)]
+    handovers: Vec<String>,
     addresses: Vec<String>,
     tls_key_hash: String,
     not_after: String,
     issued: String,
     signature: String,
+}
+
+fn lineage(current: [u8; 32], armoured: &[String]) -> Option<Lineage> {
+    let read = |text: &String| Handover::parse(&armour::bytes_of_any_length(text)?).ok();
+    Lineage::ending(current, armoured.iter().map(read).collect::<Option<_>>()?).ok()
 }
 
 /// TOML's message with its excerpt is several lines; the first that says what is wrong is enough.

@@ -85,6 +85,12 @@ pub enum PartnersError {
         /// The name on the new card.
         name: String,
     },
+    /// A card that is signed with a key that the node has handed over since.
+    #[error("the card of {name} is signed with a key that was handed over")]
+    KeyRetired {
+        /// Whose card.
+        name: String,
+    },
     /// This node's own card, or a card under this node's own name.
     #[error("{name} is this node itself")]
     OwnCard {
@@ -122,6 +128,7 @@ impl Refusal for PartnersError {
             Self::Card(error) => error.code(),
             Self::KeyChanged { .. } => "E-CARD-KEY-CHANGED",
             Self::KnownAs { .. } => "E-CARD-OTHER-NAME",
+            Self::KeyRetired { .. } => "E-CARD-KEY-RETIRED",
             Self::OwnCard { .. } => "E-CARD-OWN",
             Self::Older { .. } => "E-CARD-OLDER",
             Self::Unknown(_) | Self::Ambiguous(_) => "E-PARTNER-UNKNOWN",
@@ -157,6 +164,10 @@ impl Refusal for PartnersError {
             Self::KnownAs { known, .. } => {
                 would_do(format!("tacit partner remove {known}, then add the card"))
             }
+            Self::KeyRetired { name } => vec![
+                Detail::new("why", "whoever found the old key could have made this card"),
+                Detail::new("would do", format!("ask {name} over the phone for the card of today")),
+            ],
             Self::OwnCard { .. } => would_do("add the card that the partner's `tacit card` printed".into()),
             Self::Older { name } => {
                 would_do(format!("ask {name} for a fresh card, or keep the one you have"))

@@ -188,7 +188,7 @@ impl Line {
     ) -> Result<Self, Failure> {
         let pace = Pace::of(&core.settings);
         let capabilities = core.settings.capabilities.iter().copied();
-        let ours = Hello::new(core.identity.signing_key(), capabilities, random().map_err(Failure::Link)?);
+        let ours = Hello::of(&core.identity.lineage(), capabilities, random().map_err(Failure::Link)?);
         let mut exporter = [0; 32];
         connection
             .export_keying_material(&mut exporter, EXPORTER_LABEL, b"")
@@ -224,9 +224,10 @@ impl Line {
     }
 }
 
+const RETIRED_KEY: &str = "its signing key is not the one in force";
 const OTHERS_KEY: &str = "its TLS key belongs to another node than its signature";
 
-/// The node that signed must be a partner, under the signing key and a TLS key that its card names.
+/// The node that signed must be a partner, under a TLS key that its card names and the signing key in force.
 fn check(
     core: &Core,
     connection: &quinn::Connection,
@@ -235,8 +236,12 @@ fn check(
     let key = tls::shown_key(connection).ok_or(Failure::Rule("it showed no certificate"))?;
     let trusted = core.partners.trusted();
     let known = trusted.by_id(connected.peer()).ok_or(Failure::Rule("it is not a partner"))?;
-    if connected.signing_key() != known.card().signing_key() || !known.has_pin(&key, Timestamp::now()) {
+    if !known.has_pin(&key, Timestamp::now()) {
         return Err(Failure::Rule(OTHERS_KEY));
+    }
+    // LOG-18: a key that its card does not name yet is taken if hand-overs lead there from the one that it names.
+    if !connected.lineage().continues(known.card().lineage()) {
+        return Err(Failure::Rule(RETIRED_KEY));
     }
     Ok((Arc::clone(known), key))
 }

@@ -105,6 +105,16 @@ impl Link {
         let endpoint = endpoint::bind(&settings, &identity, Arc::clone(&keys), Arc::clone(&partners))?;
         let (incoming, from_partners) = mpsc::channel(WAITING);
         let (calls, calls_here) = mpsc::channel(WAITING);
+        // A partner that was not there when the signing key was handed over hears of it when it connects.
+        let announced = if identity.lineage().handovers().is_empty() {
+            None
+        } else {
+            Some(
+                Card::issue(&identity, &settings.addresses, Timestamp::now())
+                    .map_err(LinkError::OwnCard)?
+                    .to_text(),
+            )
+        };
         let core = Arc::new(Core {
             settings,
             identity,
@@ -118,7 +128,7 @@ impl Link {
             calls,
             closed: watch::Sender::new(false),
             refusals: dial::Refusals::default(),
-            announced: Mutex::default(),
+            announced: Mutex::new(announced),
         });
         tokio::spawn(Arc::clone(&core).answer_all());
         tokio::spawn(Arc::clone(&core).watch_partners());
@@ -211,6 +221,15 @@ impl Link {
     /// [`LinkError::KeyNotStored`], [`LinkError::OwnKey`], [`LinkError::OwnCard`]; the old key goes on then.
     pub async fn rotate(&self, new: TlsIdentity) -> Result<Rotation, LinkError> {
         self.core().rotate(new).await
+    }
+
+    /// Tells all partners that can be reached of the signing key that the log was handed over to, which may take ten
+    /// seconds; the others are told when they connect.
+    ///
+    /// # Errors
+    /// [`LinkError::OwnCard`].
+    pub async fn announce_signing_key(&self) -> Result<Rotation, LinkError> {
+        self.core().announce_signing_key().await
     }
 
     /// Looks at everything that can be wrong between this node and a partner's, within ten seconds.

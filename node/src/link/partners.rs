@@ -1,7 +1,8 @@
 //! Whom this node trusts: one signed card a file, `NAME.card`, in the home's `partners` directory.
 //!
 //! The attacks this stops: a card of somebody else under a partner's name (E-CARD-KEY-CHANGED), an old card
-//! played back to bring a retired TLS key to life again (E-CARD-OLDER), and a partner that was removed but
+//! played back to bring a retired TLS key to life again (E-CARD-OLDER), a card signed with a signing key that was handed
+//! over since (E-CARD-KEY-RETIRED), and a partner that was removed but
 //! goes on over a connection that is still open: every change is announced to the link, which closes what
 //! is no longer trusted.
 //!
@@ -180,6 +181,10 @@ impl Partners {
             Some(known) if known.card == card => return Ok((Arc::clone(known), Added::Same)),
             Some(known) if card.issued() <= known.card.issued() => {
                 return Err(PartnersError::Older { name });
+            }
+            // A thief of the retired key can sign a card as well, with a later time.
+            Some(known) if !card.lineage().continues(known.card.lineage()) => {
+                return Err(PartnersError::KeyRetired { name });
             }
             // Only addresses changed: the card before it keeps its place beside.
             Some(known) if known.card.spki_hash() == card.spki_hash() => {

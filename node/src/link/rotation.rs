@@ -14,6 +14,9 @@
 //! Cut short before 2, the node goes on with the old key, after it with the new one: a partner that was told
 //! takes either. One that was not told is told when it connects while this process lives; else it needs the
 //! new card as a file.
+//!
+//! A new *signing* key has been handed over in the log before anybody is told. The card that tells of it carries the
+//! hand-overs, and so does every hello, so that a partner that was not told takes the new key all the same.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -60,8 +63,30 @@ impl Core {
         let card = Card::issue_for(&self.identity, &new, &self.settings.addresses, Timestamp::now())
             .map_err(LinkError::OwnCard)?;
         let text = card.to_text();
+        let told = self.tell_all(&text).await;
+        let identity = Arc::clone(&self.identity);
+        let stored = tokio::task::spawn_blocking(move || identity.replace_tls(new)).await;
+        let stored = stored.map_err(|_| LinkError::Closed)?;
+        stored.map_err(|error| LinkError::KeyNotStored(Arc::new(error)))?;
+        self.keys.rotate(key);
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        Ok(Rotation { card, told })
+    }
+
+    /// Tells every partner of the signing key that is in force now, by a card that it has signed and that the
+    /// hand-over leads to.
+    pub(super) async fn announce_signing_key(self: &Arc<Self>) -> Result<Rotation, LinkError> {
+        let card = self.card()?;
+        let text = card.to_text();
+        // First, so that whoever connects meanwhile is told as well.
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.clone());
+        let told = self.tell_all(&text).await;
+        Ok(Rotation { card, told })
+    }
+
+    async fn tell_all(self: &Arc<Self>, text: &str) -> Vec<(PartnerId, Result<(), LinkError>)> {
         let telling = self.partners.list().into_iter().map(|partner| {
-            let (core, id, text) = (Arc::clone(self), partner.card().id(), text.clone());
+            let (core, id, text) = (Arc::clone(self), partner.card().id(), text.to_owned());
             let told = async move {
                 let told =
                     timeout(ANNOUNCE, async { announce(&core, core.connection(id).await?, text).await });
@@ -76,13 +101,7 @@ impl Core {
         for (partner, task) in telling {
             told.push((partner, task.await.unwrap_or(Err(LinkError::Closed))));
         }
-        let identity = Arc::clone(&self.identity);
-        let stored = tokio::task::spawn_blocking(move || identity.replace_tls(new)).await;
-        let stored = stored.map_err(|_| LinkError::Closed)?;
-        stored.map_err(|error| LinkError::KeyNotStored(Arc::new(error)))?;
-        self.keys.rotate(key);
-        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-        Ok(Rotation { card, told })
+        told
     }
 }
 
@@ -134,7 +153,7 @@ pub(super) async fn taken(
     match renewed.await {
         Ok(Ok((_, added))) => {
             if added == Added::Renewed {
-                tracing::info!(partner = using.0.name, "the partner has a new TLS key");
+                tracing::info!(partner = using.0.name, "the partner has a new key");
             }
             writer.small(Kind::CardTaken, &[]).await?;
             writer.finish();

@@ -14,7 +14,7 @@ use jiff::{Timestamp, civil::Date};
 use tacit_protocol::ids::{ContractId, PartnerId};
 
 use super::{Contract, ContractError, Directory, Document, Says, Signer, State, Terms, contract::list};
-use crate::config::{FileError, files::write_atomic, partner_id};
+use crate::config::{FileError, files::write_atomic};
 
 /// How many contracts are kept that this node has said nothing about.
 const UNSIGNED: usize = 200;
@@ -87,7 +87,7 @@ impl Contracts {
                     let contract = document.contract().title();
                     return Err(ContractError::WrongState { contract, what: "proposed", because });
                 }
-                let own = partner_id(&me.signing_key());
+                let own = me.lineage().node();
                 let said = document.statements().iter().any(|statement| statement.by == own);
                 if said { Ok(()) } else { document.state_own(Says::Propose, None, me, now) }
             },
@@ -188,7 +188,7 @@ impl Contracts {
     ) -> Result<Document, ContractError> {
         let today = day(now);
         let document = self.find(wanted, today)?;
-        let own = partner_id(&me.signing_key());
+        let own = me.lineage().node();
         let Some(name) = document.contract().partner(&own).map(|partner| partner.name.clone()) else {
             return Err(ContractError::NotOurs { contract: document.contract().title() });
         };

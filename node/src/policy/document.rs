@@ -1,13 +1,18 @@
 //! A contract with what its partners have said about it, as it is stored, carried and merged.
 //!
 //! The attack this stops is a forged or withheld signature: every statement is signed over the contract's id,
-//! its kind, its time and its reason, by a key that stands in the contract itself. Documents merge by union, so
+//! its kind, its time and its reason, by a key that stands in the contract itself or that hand-overs lead to from there
+//! (LOG-18). Documents merge by union, so
 //! whoever carries one around can leave statements out but not make any up; and one that says *no* outweighs
 //! all that say *yes*.
 
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
-use tacit_protocol::{ids::PartnerId, transcript::Transcript};
+use tacit_protocol::{
+    ids::PartnerId,
+    log::{Handover, Lineage},
+    transcript::Transcript,
+};
 
 use super::{
     Contract, ContractError, Signer,
@@ -59,6 +64,8 @@ pub struct Statement {
     pub at: Timestamp,
     /// Why, for a no.
     pub reason: Option<String>,
+    /// The partner's signing keys, up to the one that signed.
+    pub line: Lineage,
     signature: [u8; 64],
 }
 
@@ -190,7 +197,8 @@ impl Document {
         me: &dyn Signer,
         now: Timestamp,
     ) -> Result<(), ContractError> {
-        let by = crate::config::partner_id(&me.signing_key());
+        let line = me.lineage();
+        let by = line.node();
         if self.contract.partner(&by).is_none() {
             return Err(ContractError::NotOurs { contract: self.contract.title() });
         }
@@ -201,7 +209,7 @@ impl Document {
         let at = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let message = self.message(says, by, at, reason.as_deref());
         let signature = me.sign(&message);
-        self.add(Statement { says, by, at, reason, signature });
+        self.add(Statement { says, by, at, reason, line, signature });
         Ok(())
     }
 
@@ -214,6 +222,11 @@ impl Document {
         transcript.absorb("at", at.to_string().as_bytes());
         transcript.absorb("reason", reason.unwrap_or_default().as_bytes());
         transcript.hash()
+    }
+
+    /// Whether the partner's very statement is here.
+    pub fn holds(&self, statement: &Statement) -> bool {
+        self.statements.contains(statement)
     }
 
     /// Takes a checked statement in, unless the partner has said the same before.
@@ -250,6 +263,9 @@ impl Document {
                 });
                 if let Some(reason) = &statement.reason {
                     object["reason"] = json!(reason);
+                }
+                if !statement.line.handovers().is_empty() {
+                    object["handovers"] = json!(statement.line.handovers());
                 }
                 object
             })
@@ -315,6 +331,14 @@ impl Document {
         let forged = |problem| ContractError::NotGenuine { problem };
         let text = |name: &str| value.get(name).and_then(Value::as_str);
         let fields = value.as_object().map_or(0, serde_json::Map::len);
+        let handovers: Vec<Handover> = match value.get("handovers") {
+            None => Vec::new(),
+            Some(told) => serde_json::from_value(told.clone())
+                .ok()
+                .filter(|told: &Vec<Handover>| !told.is_empty())
+                .ok_or(forged("a statement's hand-overs do not read"))?,
+        };
+        let optional = usize::from(!handovers.is_empty());
         let reason = text("reason").map(str::to_owned);
         let (Some(says), Some(by), Some(at), Some(signature)) =
             (text("says"), text("by"), text("at"), text("signature"))
@@ -329,16 +353,19 @@ impl Document {
         let moment: Timestamp = at.parse().map_err(|_| forged("a statement has no time"))?;
         let signature = unhex::<64>(signature).ok_or(forged("a signature is not 128 hex digits"))?;
         let partner = self.contract.partner(&by).ok_or(forged("a statement is by a stranger"))?;
-        if fields != 4 + usize::from(reason.is_some()) || moment.to_string() != at {
+        if fields != 4 + usize::from(reason.is_some()) + optional || moment.to_string() != at {
             return Err(forged("a statement has another form than nodes give it"));
         }
         if !reason_fits(says, reason.as_deref()) {
             return Err(forged("a statement has a reason where none belongs, or none where one does"));
         }
-        if !verify(&partner.key, &self.message(says, by, moment, reason.as_deref()), &signature) {
+        let line = Lineage::new(partner.key, handovers);
+        let line =
+            line.map_err(|_| forged("hand-overs do not lead from a partner's key to the one that signed"))?;
+        if !verify(line.current(), &self.message(says, by, moment, reason.as_deref()), &signature) {
             return Err(forged("a signature does not fit its partner's key"));
         }
-        Ok(Statement { says, by, at: moment, reason, signature })
+        Ok(Statement { says, by, at: moment, reason, line, signature })
     }
 }
 

@@ -239,21 +239,6 @@ impl Parsed {
         sql
     }
 
-    /// Says no to what this version cannot run yet. Called after the contract has been asked.
-    ///
-    /// # Errors
-    ///
-    /// [`QueryError::NotInThisVersion`] for figures over the overlap.
-    pub fn offered(&self) -> Result<(), QueryError> {
-        match &self.ask {
-            Ask::Reveal(_) | Ask::Aggregate(_) => Ok(()),
-            Ask::Join(_) => Err(QueryError::NotInThisVersion {
-                what: "noisy figures over the overlap",
-                instead: "figures over one table: SELECT COUNT(*) FROM them.theirs, if the contract allows that",
-            }),
-        }
-    }
-
     /// The figures over one partner's table, if that is what is asked for.
     pub const fn aggregates(&self) -> Option<&Aggregates> {
         match &self.ask {

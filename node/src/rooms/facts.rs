@@ -27,10 +27,10 @@ impl policy::Datasets for Rooms {
 impl policy::Directory for Rooms {
     fn key_of(&self, name: &str) -> Option<[u8; 32]> {
         if name == self.identity.name() {
-            return Some(self.identity.signing_key());
+            return Some(*self.identity.lineage().first());
         }
         // By the exact name: a contract's `ab` must not become the partner whose id starts with ab.
-        self.partners.trusted().by_name(name).map(|partner| *partner.card().signing_key())
+        self.partners.trusted().by_name(name).map(|partner| *partner.card().lineage().first())
     }
 
     fn name_of(&self, id: &PartnerId) -> Option<String> {
@@ -132,6 +132,7 @@ impl Rooms {
             if let Some(from) = from {
                 signed_by(&text, from)?;
             }
+            rooms.by_keys_in_force(&text, from)?;
             rooms.contracts.import(&text, &rooms.identity.id(), &rooms)
         })
         .await?;
@@ -146,6 +147,29 @@ impl Rooms {
             self.papers_have_changed();
         }
         Ok(id)
+    }
+
+    /// Whoever finds a retired key could sign in its node's name and give an early date. So a statement that is new here
+    /// and under such a key counts only from the hand of the partner that made it.
+    fn by_keys_in_force(&self, text: &str, from: Option<PartnerId>) -> Result<(), ContractError> {
+        let document = Document::of_json(text)?;
+        let known = self.contracts.find_id(&document.contract().id());
+        let trusted = self.partners.trusted();
+        for statement in document.statements() {
+            let line = match trusted.by_id(statement.by) {
+                Some(partner) => partner.card().lineage().clone(),
+                None if statement.by == self.identity.id() => self.identity.lineage(),
+                None => continue,
+            };
+            let in_force = statement.line.continues(&line);
+            let handed_by_itself = from == Some(statement.by) && line.continues(&statement.line);
+            if !in_force && !handed_by_itself && !known.as_ref().is_some_and(|known| known.holds(statement)) {
+                let partner = document.contract().partner(&statement.by);
+                let partner = partner.map_or_else(|| statement.by.short(), |partner| partner.name.clone());
+                return Err(ContractError::RetiredKey { partner });
+            }
+        }
+        Ok(())
     }
 
     /// Contracts that a partner in them has not got as they stand here.

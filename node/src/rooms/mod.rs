@@ -10,18 +10,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tacit_protocol::{
     identity::{KeyKind, Region},
     ids::PartnerId,
-    secret::Secret,
 };
 use tokio::sync::{Notify, RwLock, watch};
 
 use crate::{
-    config::{Config, Home, HomeLock, Identity, TlsIdentity, Unlock},
+    config::{Config, Home, HomeLock, Identity, NextKey, TlsIdentity, Unlock},
     exchange::Rules,
-    ledger::{Heads, Kept, Ledger, LedgerError},
+    ledger::{Heads, Kept, Ledger, LedgerError, Rotation},
     link::{Card, Link, Partners, Settings},
     policy::{
         Approvals, Contracts,
@@ -125,14 +123,9 @@ impl Rooms {
         })
     }
 
-    /// What this node brings to every session. The key of its padding is its signature over a fixed text:
-    /// Ed25519 signs alike every time, and nobody else can.
+    /// What this node brings to every session.
     pub fn rules(&self) -> Rules {
-        let signature = self.identity.sign(b"tacit padding key 1: never signed for anybody else");
-        Rules {
-            max_items: self.config.limits.max_items,
-            padding_key: Secret::new(Sha256::digest(signature).into()),
-        }
+        Rules { max_items: self.config.limits.max_items, padding_key: self.identity.padding_key() }
     }
 
     /// This node's card, signed now.
@@ -160,6 +153,21 @@ impl Rooms {
             .filter(|(_, took)| took.is_ok())
             .filter_map(|(id, _)| self.partner_name(id))
             .collect())
+    }
+
+    /// A new signing key, handed over to in the log; the record of that, and the names of the partners that were told.
+    ///
+    /// # Errors
+    /// The key could not be made or stored, or the record not be written; the old key goes on then, unless it is only
+    /// the head over the record that is missing.
+    pub async fn rotate_signing_key(&self) -> Result<(u64, Vec<String>), Report> {
+        let next = blocking(NextKey::generate).await?;
+        let rotation = Arc::new(Rotation::new(Arc::clone(&self.identity), next));
+        let record = self.ledger.hand_over(rotation, Timestamp::now()).await?;
+        // A card that cannot be made now is made when a partner connects to the next process.
+        let told = self.link.announce_signing_key().await.map(|rotation| rotation.told).unwrap_or_default();
+        let told = told.into_iter().filter(|(_, took)| took.is_ok());
+        Ok((record, told.filter_map(|(id, _)| self.partner_name(id)).collect()))
     }
 
     /// Contracts were signed or partners added: somebody may have something to hear.

@@ -97,7 +97,8 @@ pub(super) fn noises(plan: &AggregatePlan) -> Vec<Noise> {
             Quantity::Centred(of) => ("centred-sum", Some(of)),
             Quantity::Squares(of) => ("squares", Some(of)),
             Quantity::Bucket(of, 0) => ("buckets", Some(of)),
-            Quantity::Bucket(..) => return None,
+            // Of an overlap; they stand in no plan over one table.
+            Quantity::Bucket(..) | Quantity::Product(..) | Quantity::Pair(..) => return None,
         };
         let measure = measure.and_then(|of| plan.measures().get(of));
         let fixed = measure.map(|measure| &measure.fixed);
@@ -106,10 +107,10 @@ pub(super) fn noises(plan: &AggregatePlan) -> Vec<Noise> {
             Quantity::Squares(_) => fixed.map(|fixed| {
                 Decimal::of_units(fixed.step_decimal().units() * i128::from(fixed.squared_by()))
             }),
-            Quantity::Customers | Quantity::Values(_) | Quantity::Bucket(..) => None,
+            _ => None,
         };
         let step = step.unwrap_or(Decimal::ONE).to_string();
-        let measured = measure.map(|measure| measure.column.as_str());
+        let measured = measure.map(|measure| measure.name.column.as_str());
         // The plan has checked that there is noise of this width.
         Noise::gaussian(figure, measured, step, column.sensitivity, plan.price().share()).ok()
     };

@@ -108,7 +108,6 @@ pub async fn permit(
         }
         said => said?,
     };
-    permitted.parsed().offered()?;
     Ok(permitted)
 }
 

@@ -14,7 +14,7 @@ use crate::{
     data::hex,
     exchange::{ExchangeError, Question, papers},
     ledger::{Cost, KeptAnswer, Reserved, Sameness},
-    policy::{Permitted, Role, ceiling},
+    policy::{JoinPlan, Permitted, Role, ceiling},
     release,
     report::Report,
     rooms::{Rooms, blocking},
@@ -112,7 +112,7 @@ fn cost(rooms: &Rooms, permitted: &Permitted) -> Cost {
 /// What the record says of the question besides the charge: what it looks at, never what it looks for; and how
 /// many batches of withdrawals there were, which the data that is read for it honours, and later ones too.
 async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
-    let price = match permitted.plan() {
+    let price = match permitted.plan().or_else(|| permitted.join().map(JoinPlan::figures)) {
         Some(plan) => release::priced(plan),
         None => json!({ "epsilon": 0, "reveals": "which of the asker's own customers match" }),
     };

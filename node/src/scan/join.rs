@@ -8,13 +8,13 @@
 
 use std::fmt;
 
-use tacit_protocol::{identity::KeyKind, ids::SnapshotHash};
+use tacit_protocol::{identity::KeyKind, ids::SnapshotHash, join::Rows};
 
 use crate::{
     policy::JoinSide,
     scan::{
         collect::{CollectPlan, Counts, Customers},
-        counted::{Rows, value},
+        counted::{Rows as Counted, value},
         error::ScanError,
     },
 };
@@ -69,6 +69,11 @@ impl JoinInput {
     pub const fn snapshot(&self) -> SnapshotHash {
         self.snapshot
     }
+
+    /// As the protocol takes it.
+    pub fn into_rows(self) -> Rows {
+        Rows { keys: self.keys, cells: self.cells, terms: self.terms }
+    }
 }
 
 /// Reads a dataset once and collects what its side of a join brings. `kinds` are the contract's kinds of match key,
@@ -84,7 +89,7 @@ pub fn collect_join(
     side: &JoinSide,
     watch: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<JoinInput, ScanError> {
-    let mut rows = Rows::new(collect.registration, &side.axes, &side.measures)?.complete(side.complete);
+    let mut rows = Counted::new(collect.registration, &side.axes, &side.measures)?.complete(side.complete);
     let input = rows.read(collect, watch)?;
     let (counts, snapshot) = (input.counts().clone(), input.snapshot());
     let (items, customers) = input.into_parts();

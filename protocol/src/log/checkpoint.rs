@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cosignature,
+    handover::{Handover, Lineage},
     merkle::{LARGEST_TREE, MerkleFault, TreeHash},
     note::{LONGEST_NAME, Note, NoteFault, Signature, SignatureKind, VerifierKey},
 };
@@ -38,6 +39,9 @@ pub enum CheckpointFault {
     /// Another log's checkpoint.
     #[error("the checkpoint is of another log")]
     OriginDiffers,
+    /// Signed, but only by a key that had handed over before the log was so large (LOG-19).
+    #[error("the head is signed by a key that had been handed over before it")]
+    RetiredKey,
     /// Keys that contradict themselves: no key of the log, the wrong kinds, one key under two names.
     #[error("the keys name a log's signing keys and its witnesses' cosigning keys, each once")]
     MisfitKeys,
@@ -232,8 +236,11 @@ pub struct Keys {
     pub origin: String,
     /// The keys that may sign its heads; more than one after a rotation.
     pub log: Vec<VerifierKey>,
-    /// The partners, and whoever else cosigns.
+    /// The partners, and whoever else cosigns; a partner whose key was handed over stands here with each of them.
     pub witnesses: Vec<WitnessKey>,
+    /// How one key of the log follows another. Without them every key of the log may sign every head.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handovers: Vec<Handover>,
 }
 
 /// A witness that has cosigned, and when.
@@ -246,6 +253,33 @@ pub struct Cosigned {
 }
 
 impl Keys {
+    /// The log's keys, each for as long as it is in force.
+    ///
+    /// # Errors
+    ///
+    /// A key under which anybody could sign.
+    pub fn of(lineage: &Lineage, witnesses: Vec<WitnessKey>) -> Result<Self, NoteFault> {
+        Ok(Self {
+            origin: origin(&lineage.node()),
+            log: lineage.verifier_keys(SignatureKind::Ed25519)?,
+            witnesses,
+            handovers: lineage.handovers().to_vec(),
+        })
+    }
+
+    /// The same, with the hand-overs of `other` that go on where these end: each is signed by the key before it, so
+    /// whoever believes the one may believe the next (LOG-18).
+    #[must_use]
+    pub fn extended(mut self, other: &[Handover]) -> Self {
+        for handover in other {
+            if self.log.last() == Some(handover.old()) && !self.log.contains(handover.new_key()) {
+                self.log.push(handover.new_key().clone());
+                self.handovers.push(handover.clone());
+            }
+        }
+        self
+    }
+
     /// Refuses keys under which a head would seem better attested than it is: cosignatures do not bind the witness's
     /// name, so one key under two names would count twice, and the log's own key is no witness of it.
     ///
@@ -259,7 +293,20 @@ impl Keys {
         let mut all: Vec<_> = self.log.iter().chain(witnesses()).map(VerifierKey::public).collect();
         all.sort_unstable();
         let once = all.windows(2).all(|pair| pair[0] != pair[1]);
-        if kinds && once && !self.log.is_empty() { Ok(()) } else { Err(CheckpointFault::MisfitKeys) }
+        // LOG-18: with hand-overs, the keys are those that they lead through, and no others.
+        let linked = |(handover, keys): (&Handover, &[VerifierKey])| {
+            keys == [handover.old().clone(), handover.new_key().clone()]
+                && handover.old().name() == self.origin
+                && self.handovers[0].node() == handover.node()
+        };
+        let chained = self.handovers.is_empty()
+            || self.log.len() == self.handovers.len() + 1
+                && self.handovers.iter().zip(self.log.windows(2)).all(linked);
+        if kinds && once && chained && !self.log.is_empty() {
+            Ok(())
+        } else {
+            Err(CheckpointFault::MisfitKeys)
+        }
     }
 
     /// Reads and verifies a signed head: its origin, that a key of the log has signed it, and that no line of any key
@@ -282,17 +329,26 @@ impl Keys {
         if note.text().split('\n').next() != Some(&self.origin) {
             return Err(CheckpointFault::OriginDiffers);
         }
-        let mut signed = false;
-        for key in &self.log {
-            signed |= note.by(key)?.is_some();
+        let mut newest = None;
+        for (index, key) in self.log.iter().enumerate() {
+            newest = note.by(key)?.map(|_| index).or(newest);
         }
-        if !signed {
-            return Err(NoteFault::NotSignedBy.into());
-        }
+        let Some(newest) = newest else { return Err(NoteFault::NotSignedBy.into()) };
         for witness in &self.witnesses {
             note.by(&witness.key)?;
         }
-        Ok(SignedCheckpoint { head: Checkpoint::parse(note.text())?, note })
+        let head = Checkpoint::parse(note.text())?;
+        // LOG-19: by then the log had handed over, so this is somebody who found the old key.
+        let after = self.handovers.iter().skip(newest);
+        if after.map(Handover::size).min().is_some_and(|handed_over| head.size >= handed_over) {
+            return Err(CheckpointFault::RetiredKey);
+        }
+        Ok(SignedCheckpoint { head, note })
+    }
+
+    /// The newest key of the log that has signed a head, by its place in [`log`](Self::log).
+    pub fn signer(&self, checkpoint: &SignedCheckpoint) -> Option<usize> {
+        self.log.iter().rposition(|key| matches!(checkpoint.note.by(key), Ok(Some(_))))
     }
 
     /// Who has cosigned a head, in the order of the keys; of several times of one witness the newest.
@@ -301,13 +357,19 @@ impl Keys {
     ///
     /// A line of a known witness that does not verify.
     pub fn cosigned(&self, checkpoint: &SignedCheckpoint) -> Result<Vec<Cosigned>, CheckpointFault> {
-        let mut found = Vec::new();
+        let mut found: Vec<(&str, Cosigned)> = Vec::new();
         for witness in &self.witnesses {
             if let Some(time) = checkpoint.note.by(&witness.key)?.and_then(|signed| signed.time) {
-                found.push(Cosigned { who: witness.who.clone(), time });
+                // LOG-20: a witness that has handed its key over is one witness still.
+                match found.iter_mut().find(|(name, _)| *name == witness.key.name()) {
+                    Some((_, known)) => known.time = known.time.max(time),
+                    None => {
+                        found.push((witness.key.name(), Cosigned { who: witness.who.clone(), time }));
+                    }
+                }
             }
         }
-        Ok(found)
+        Ok(found.into_iter().map(|(_, cosigned)| cosigned).collect())
     }
 }
 

@@ -20,6 +20,7 @@ pub mod checkpoint;
 mod cosignature;
 mod entry;
 pub mod export;
+pub mod handover;
 pub mod merkle;
 pub mod note;
 pub mod proof;
@@ -32,3 +33,4 @@ pub mod witness;
 
 pub use book::Book;
 pub use entry::{Account, Amount, Charge, Entry, Kind, LARGEST_ENTRY, Period};
+pub use handover::{Handover, Lineage};

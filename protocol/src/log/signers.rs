@@ -54,5 +54,6 @@ pub(super) fn keys() -> Keys {
         origin: log().name.to_owned(),
         log: vec![log().key(SignatureKind::Ed25519)],
         witnesses: vec![WitnessKey { who: "bank".to_owned(), key }],
+        handovers: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@
 mod finding;
 mod lines;
 mod pass;
+mod succession;
 
 use std::io::{self, Read};
 
@@ -90,6 +91,8 @@ pub struct Verdict {
     pub receipts: u64,
     /// Tiles and bundles compared.
     pub tiles: u64,
+    /// Hand-overs of the signing key that the records tell of.
+    pub handovers: u64,
     /// What is wrong: of each kind in each file the first. What merely follows from an earlier fault is left out.
     pub findings: Vec<Finding>,
 }
@@ -130,6 +133,7 @@ pub fn verify(
 ) -> io::Result<Verdict> {
     let mut findings = Vec::new();
     let mut cosigned = Vec::new();
+    let mut signed = None;
     let head = match read(folder, CHECKPOINT, LARGEST_NOTE)? {
         Err(fault) => {
             findings.push(Finding::of(CHECKPOINT, fault));
@@ -141,6 +145,7 @@ pub fn verify(
             match opened {
                 Ok((seen, opened)) => {
                     cosigned = seen;
+                    signed = audit.keys.signer(&opened).map(|signer| (opened.head().size, signer));
                     Some(opened.head().clone())
                 }
                 Err(fault) => {
@@ -180,7 +185,7 @@ pub fn verify(
         .as_ref()
         .map(|head| (head.size, head.root))
         .or_else(|| manifest.map(|manifest| (manifest.size, manifest.root)));
-    let pass = Pass::new(folder, audit.parts, target, heads, receipts);
+    let pass = Pass::new(folder, (audit.keys, signed), audit.parts, target, heads, receipts);
     let ended = pass.run(book)?;
     findings.extend(ended.findings);
     Ok(Verdict {
@@ -192,6 +197,7 @@ pub fn verify(
         heads: ended.heads,
         receipts: ended.receipts,
         tiles: ended.tiles,
+        handovers: ended.handovers,
         findings,
     })
 }
@@ -253,7 +259,8 @@ fn earlier(
         });
         match opened {
             Ok((opened, cosigned)) => {
-                heads.push(Met { size: *size, root: opened.head().root, file: path });
+                let signer = keys.signer(&opened);
+                heads.push(Met { size: *size, root: opened.head().root, file: path, signer });
                 cosignatures += cosigned as u64;
             }
             Err(fault) if findings.len() < MOST_FINDINGS => findings.push(Finding::of(&path, fault)),
@@ -271,7 +278,8 @@ fn receipt(keys: &Keys, folder: &dyn Folder, name: &str) -> io::Result<Result<(H
         let record = receipt.extra.as_deref().ok_or(Fault::ReceiptWithoutRecord)?;
         let proven = receipt.verify(keys, record).map_err(Fault::Receipt)?;
         let head = proven.checkpoint.head();
-        let met = Met { size: head.size, root: head.root, file: path.clone() };
+        let signer = keys.signer(&proven.checkpoint);
+        let met = Met { size: head.size, root: head.root, file: path.clone(), signer };
         let held = Held { index: receipt.index, leaf: leaf_hash(record), file: path.clone() };
         Ok((held, met, proven.cosigned.len() as u64))
     });

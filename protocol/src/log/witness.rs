@@ -167,7 +167,8 @@ pub fn consider(
         CheckpointFault::OriginDiffers | CheckpointFault::MisfitKeys => WitnessRefusal::UnknownOrigin,
         CheckpointFault::Note(
             NoteFault::NotSignedBy | NoteFault::BadSignature | NoteFault::TimeOutOfRange,
-        ) => WitnessRefusal::BadSignature,
+        )
+        | CheckpointFault::RetiredKey => WitnessRefusal::BadSignature,
         CheckpointFault::EmptyRootDiffers => WitnessRefusal::Inconsistent(MerkleFault::RootDiffers),
         _ => WitnessRefusal::Malformed,
     })?;

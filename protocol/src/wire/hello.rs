@@ -14,15 +14,15 @@
 
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
     Limits, Role, Wire, WireError, codec,
-    codec::List,
+    codec::{Bulk, List},
     version::{NoCommonVersion, SUPPORTED, Version, Versions, negotiate},
 };
 use crate::{
     ids::{ContractId, PartnerId, QueryId, SessionId},
+    log::handover::{Handover, Lineage, MOST_HANDOVERS},
     transcript::Transcript,
 };
 
@@ -36,36 +36,54 @@ pub mod capability {
 }
 
 /// The first message on a connection, from either end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
     /// The versions it speaks.
     pub versions: Versions,
-    /// Its id: the SHA-256 of its signing key.
+    /// Its id: the SHA-256 of its first signing key.
     pub node: PartnerId,
-    /// Its Ed25519 public key (RFC 8032), 32 bytes.
+    /// Its Ed25519 public key of today (RFC 8032), 32 bytes.
     pub signing_key: [u8; 32],
     /// What it can do.
     pub capabilities: Capabilities,
     /// 32 bytes fresh for this connection.
     pub nonce: [u8; 32],
+    /// How the key of today follows from the first.
+    pub handovers: Vec<Handover>,
+}
+
+/// What every hello has; the hand-overs stand behind it, where there are any.
+#[derive(Serialize, Deserialize)]
+struct Plain {
+    versions: Versions,
+    node: PartnerId,
+    signing_key: [u8; 32],
+    capabilities: Capabilities,
+    nonce: [u8; 32],
 }
 
 impl Hello {
-    /// The hello of a node with this signing key, offering all [`SUPPORTED`] versions.
+    /// The hello of a node that has its first signing key, offering all [`SUPPORTED`] versions.
     pub fn new(signing_key: [u8; 32], capabilities: impl IntoIterator<Item = u16>, nonce: [u8; 32]) -> Self {
+        Self::of(&Lineage::of(signing_key), capabilities, nonce)
+    }
+
+    /// The hello of a node with this line of signing keys.
+    pub fn of(lineage: &Lineage, capabilities: impl IntoIterator<Item = u16>, nonce: [u8; 32]) -> Self {
         Self {
             versions: Versions::new(SUPPORTED),
-            node: node_of(&signing_key),
-            signing_key,
+            node: lineage.node(),
+            signing_key: *lineage.current(),
             capabilities: Capabilities::new(capabilities),
             nonce,
+            handovers: lineage.handovers().to_vec(),
         }
     }
 }
 
-/// The id that belongs to a signing key: its SHA-256.
+/// The id of a node that began with this signing key: its SHA-256.
 pub fn node_of(signing_key: &[u8; 32]) -> PartnerId {
-    PartnerId::new(Sha256::digest(signing_key).into())
+    PartnerId::of_key(signing_key)
 }
 
 impl Wire for Hello {
@@ -74,13 +92,38 @@ impl Wire for Hello {
     }
 
     fn encode(&self) -> Vec<u8> {
-        codec::encode(self, 128)
+        let Self { versions, node, signing_key, capabilities, nonce, handovers } = self.clone();
+        let mut bytes = codec::encode(&Plain { versions, node, signing_key, capabilities, nonce }, 128);
+        // LOG-18: a node that never handed its key over says what it always said.
+        if !handovers.is_empty() {
+            let notes = handovers.iter().map(|handover| Bulk(handover.to_string().into_bytes()));
+            bytes.extend(codec::encode(&Notes::new(notes), 1024));
+        }
+        bytes
     }
 
     fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, WireError> {
-        codec::decode(bytes, limits)
+        let (plain, handovers) = match codec::decode::<Plain>(bytes, limits) {
+            Err(WireError::TrailingBytes(rest)) => {
+                let (plain, notes) = bytes.split_at(bytes.len() - rest);
+                let trailing = |_| WireError::TrailingBytes(rest);
+                let notes: Notes = codec::decode(notes, limits).map_err(trailing)?;
+                let read = |note: &Bulk| Handover::parse(&note.0).map_err(|_| WireError::Malformed);
+                let handovers: Vec<Handover> = notes.as_slice().iter().map(read).collect::<Result<_, _>>()?;
+                if handovers.is_empty() {
+                    return Err(WireError::TrailingBytes(rest));
+                }
+                (codec::decode::<Plain>(plain, limits)?, handovers)
+            }
+            plain => (plain?, Vec::new()),
+        };
+        let Plain { versions, node, signing_key, capabilities, nonce } = plain;
+        Ok(Self { versions, node, signing_key, capabilities, nonce, handovers })
     }
 }
+
+/// Hand-overs as they travel.
+type Notes = List<Bulk, MOST_HANDOVERS>;
 
 /// The second message on a connection, from either end.
 #[derive(Clone, PartialEq, Eq)]
@@ -115,7 +158,7 @@ impl Wire for HelloSignature {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HelloRefused {
-    /// Its id is not the hash of its signing key.
+    /// Its id is not the hash of its first signing key, or the hand-overs do not lead from there to the key of today.
     #[error("the node's id does not belong to its signing key")]
     KeyNotOfNode,
     /// It carries our own id, or our own nonce: we are speaking to ourselves or to a mirror.
@@ -146,6 +189,7 @@ impl HelloRefused {
 pub struct Greeting {
     role: Role,
     theirs: Hello,
+    lineage: Lineage,
     version: Version,
     hash: [u8; 32],
 }
@@ -160,15 +204,15 @@ impl Greeting {
         if theirs.node == ours.node || theirs.nonce == ours.nonce {
             return Err(HelloRefused::Reflected);
         }
-        if theirs.node != node_of(&theirs.signing_key) {
-            return Err(HelloRefused::KeyNotOfNode);
-        }
+        let lineage = Lineage::ending(theirs.signing_key, theirs.handovers.clone());
+        let lineage = lineage.ok().filter(|lineage| lineage.node() == theirs.node);
+        let lineage = lineage.ok_or(HelloRefused::KeyNotOfNode)?;
         let version = negotiate(&ours.versions, &theirs.versions)?;
         let hash = match role {
             Role::Initiator => connection_hash(ours, &theirs, exporter),
             Role::Responder => connection_hash(&theirs, ours, exporter),
         };
-        Ok(Self { role, theirs, version, hash })
+        Ok(Self { role, theirs, lineage, version, hash })
     }
 
     /// The node at the other end, as it claims.
@@ -189,7 +233,7 @@ impl Greeting {
         let signed = bytes_to_sign(self.role.peer(), &self.hash);
         let key = UnparsedPublicKey::new(&ED25519, &self.theirs.signing_key);
         key.verify(&signed, &signature.0).map_err(|_| HelloRefused::BadSignature)?;
-        Ok(Connected { peer: self.theirs, version: self.version, hash: self.hash })
+        Ok(Connected { peer: self.theirs, lineage: self.lineage, version: self.version, hash: self.hash })
     }
 }
 
@@ -197,6 +241,7 @@ impl Greeting {
 #[derive(Debug, Clone)]
 pub struct Connected {
     peer: Hello,
+    lineage: Lineage,
     version: Version,
     hash: [u8; 32],
 }
@@ -210,6 +255,11 @@ impl Connected {
     /// Its signing key.
     pub const fn signing_key(&self) -> &[u8; 32] {
         &self.peer.signing_key
+    }
+
+    /// The line of its signing keys.
+    pub const fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// Whether it listed this [`capability`].

@@ -49,6 +49,7 @@ impl Node {
             origin: origin(&self.id()),
             log: vec![self.key(SignatureKind::Ed25519)],
             witnesses: vec![WitnessKey { who: "brand".to_owned(), key }],
+            handovers: Vec::new(),
         }
     }
 

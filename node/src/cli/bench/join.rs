@@ -1,12 +1,14 @@
 //! `tacit bench join`.
 
+use std::io;
+
 use serde_json::{Value, json};
 
 use super::{BenchError, Measured, Nodes, cpu_name, identifier, readable, round, shared, write_rows};
 use crate::{
     cli::{
-        format::{self, Format},
-        stage::{Stage, failed},
+        format::{self, AnswerError, Format},
+        stage::{Stage, StageError, failed},
     },
     control::{Answer, Event, Reply},
     report::Report,
@@ -50,7 +52,7 @@ pub fn join(bench: &JoinBench, events: &mut dyn FnMut(Event)) -> Result<Reply, R
     let Measured { reply, seconds, cpu_seconds, bytes_sent, peak_rss_bytes } = nodes.ask(sql, events)?;
     let mut answer = Vec::new();
     if let Some(Answer { path, .. }) = &reply.answer {
-        format::write_answer(path, Format::Json, &mut answer).map_err(failed("read the answer"))?;
+        format::write_answer(path, Format::Json, &mut answer).map_err(unread)?;
     }
     let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
     for cell in 0..CELLS {
@@ -78,6 +80,14 @@ pub fn join(bench: &JoinBench, events: &mut dyn FnMut(Event)) -> Result<Reply, R
     });
     drop(nodes);
     Ok(Reply { text: Some(readable(&figures)), document: Some(figures), ..Reply::default() })
+}
+
+fn unread(error: AnswerError) -> StageError {
+    let error = match error {
+        AnswerError::Read(error) => io::Error::other(error),
+        AnswerError::Write(error) => io::Error::other(error),
+    };
+    failed("read the answer")(error)
 }
 
 /// Holds a group's count against the truth, by its own interval.

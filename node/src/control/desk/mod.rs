@@ -8,6 +8,7 @@ mod consent;
 mod contracts;
 mod datasets;
 mod doctor;
+mod keys;
 mod layout;
 mod partners;
 mod recovery;
@@ -47,7 +48,9 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
         Request::PartnerRemove { partner } => partners::remove(rooms, &partner).await,
         Request::PartnerRecovered { partner } => recovery::forgive(rooms, &partner).await,
         Request::Recover => recovery::recover(rooms).await,
-        Request::CertificateRotate => partners::rotate(rooms).await,
+        Request::CertificateRotate => keys::rotate_tls(rooms).await,
+        Request::SigningKeyRotate => keys::rotate_signing(rooms).await,
+        Request::KeysShow => keys::show(rooms),
         Request::DatasetAdd(dataset) => datasets::add(rooms, dataset).await,
         Request::DatasetList => datasets::list(rooms),
         Request::DatasetShow { dataset } => datasets::show(rooms, dataset).await,

@@ -1,4 +1,4 @@
-//! Cards, partners, certificates.
+//! Cards and partners.
 
 use std::time::Duration;
 
@@ -102,28 +102,6 @@ pub async fn remove(rooms: &Rooms, which: &str) -> Result<Reply, Report> {
     rooms.ledger.note(Kind::Partner, None, name, "removed", body, Timestamp::now()).await?;
     let note = format!("{} is no partner any more; its connection is closed", card.name());
     Ok(Reply { notes: vec![note], ..Reply::default() })
-}
-
-/// A new TLS key and certificate.
-pub async fn rotate(rooms: &Rooms) -> Result<Reply, Report> {
-    let announced = rooms.rotate_certificate().await?;
-    let body = json!({ "announced_to": announced });
-    rooms.ledger.note(Kind::Key, None, None, "certificate rotated", body, Timestamp::now()).await?;
-    let mut notes = vec!["this node has a new TLS key and certificate; its signing key stays".to_owned()];
-    let behind: Vec<String> = rooms
-        .partners
-        .list()
-        .iter()
-        .map(|partner| partner.card().name().to_owned())
-        .filter(|name| !announced.contains(name))
-        .collect();
-    if !behind.is_empty() {
-        notes.push(format!(
-            "not connected just now: {}; they are told when they connect, or send them `tacit card`",
-            behind.join(", ")
-        ));
-    }
-    Ok(Reply { notes, ..Reply::default() })
 }
 
 /// Who is running.

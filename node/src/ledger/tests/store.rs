@@ -70,7 +70,7 @@ async fn an_auditor_reads_beside_a_running_node() {
     reading.await.unwrap();
     let reading = read(&directory).unwrap();
     assert_eq!(reading.head().head().size, 201);
-    assert_eq!(reading.key(), ledger.key());
+    assert_eq!(reading.keys().log, [super::verifier_key(1)]);
     let lines: Vec<Vec<u8>> = reading.lines().map(Result::unwrap).collect();
     let leaf = tacit_protocol::log::merkle::leaf_hash(&lines[100]);
     let proof = ledger.inclusion(101, 201).unwrap();

@@ -180,6 +180,12 @@ pub enum ContractError {
         /// What does not fit.
         problem: &'static str,
     },
+    /// A statement under a key that was handed over since, and not from whoever made it.
+    #[error("a statement of {partner} is signed with a key that was handed over")]
+    RetiredKey {
+        /// Whose.
+        partner: String,
+    },
     /// The document is of a later version.
     #[error("the contract document has form {found}, which this version of Tacit does not read")]
     UnknownForm {
@@ -251,6 +257,7 @@ impl Refusal for ContractError {
             Self::TooMany { .. } => "E-CONTRACT-TOO-MANY",
             Self::NotOurs { .. } => "E-CONTRACT-NOT-OURS",
             Self::NotGenuine { .. } => "E-CONTRACT-NOT-GENUINE",
+            Self::RetiredKey { .. } => "E-CONTRACT-KEY-RETIRED",
             Self::UnknownForm { .. } => "E-CONTRACT-FORM",
             Self::NotFound { .. } => "E-CONTRACT-NOT-FOUND",
             Self::Ambiguous { .. } => "E-CONTRACT-AMBIGUOUS",
@@ -318,6 +325,9 @@ impl Refusal for ContractError {
             Self::TooMany { .. } => would_do("tacit contract refuse, for those that nobody wants".into()),
             Self::NotOurs { .. } => would_do("a contract that names this node's own key".into()),
             Self::NotGenuine { .. } => would_do("ask the partner for the document again".into()),
+            Self::RetiredKey { partner } => {
+                would_do(format!("have {partner}'s node hand it over itself, while both nodes run"))
+            }
             Self::UnknownForm { .. } => would_do("install the version of Tacit that the partner has".into()),
             Self::NotFound { contracts, .. } | Self::Ambiguous { contracts, .. } => {
                 let list = if contracts.is_empty() { "none yet".into() } else { contracts.join(", ") };

@@ -58,12 +58,12 @@ pub struct Contract {
 pub struct Partner {
     /// What the contract calls it; what SQL calls it.
     pub name: String,
-    /// Its public signing key (Ed25519).
+    /// Its first public signing key (Ed25519); those that follow are handed over to.
     pub key: [u8; 32],
 }
 
 impl Partner {
-    /// The id of the node: the hash of its key.
+    /// The id of the node: the hash of its first key.
     pub fn id(&self) -> PartnerId {
         crate::config::partner_id(&self.key)
     }

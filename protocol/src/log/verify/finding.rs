@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::log::{book::BookFault, checkpoint::CheckpointFault, proof::ReceiptFault};
+use crate::log::{
+    book::BookFault, checkpoint::CheckpointFault, handover::HandoverFault, proof::ReceiptFault,
+};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +94,23 @@ pub enum Fault {
     #[error("it covers {size} records: the log that is shown is older")]
     OlderCopy {
         /// Records under that head.
+        size: u64,
+    },
+    /// A record that says that the signing key was handed over, and does not show it.
+    #[error(transparent)]
+    Handover(HandoverFault),
+    /// A hand-over that the keys name and the log does not have.
+    #[error("the hand-over to key {key} is not in record {size} of the log")]
+    HandoverNotInLog {
+        /// The verifier key that came.
+        key: String,
+        /// The record that should hold it.
+        size: u64,
+    },
+    /// A head that was signed by a key after the log had handed it over.
+    #[error("it is signed by a key that record {size} of the log had handed over")]
+    RetiredKey {
+        /// The record with the hand-over.
         size: u64,
     },
     /// A receipt that does not hold by itself.

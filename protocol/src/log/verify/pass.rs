@@ -6,12 +6,14 @@ use super::{
     Fault, Finding, Folder, Parts,
     lines::{Batch, Chunk},
     read_into,
+    succession::{self, SignedBy},
 };
 use crate::log::{
     Entry,
     book::BookFault,
-    checkpoint::Checkpoint,
-    export::{LOG, TABLE},
+    checkpoint::{Checkpoint, Keys},
+    export::{CHECKPOINT, LOG, TABLE},
+    handover::Succession,
     merkle::{Frontier, TreeHash},
     table,
     tiles::{Holds, LARGEST_BUNDLE, LARGEST_TILE, Tile, Tiler, WIDTH, tile_bytes},
@@ -22,6 +24,8 @@ pub(super) struct Met {
     pub(super) size: u64,
     pub(super) root: TreeHash,
     pub(super) file: String,
+    /// The place of its signer among the keys; `None` for a head that is only known.
+    pub(super) signer: Option<usize>,
 }
 
 impl Met {
@@ -30,6 +34,7 @@ impl Met {
             size: head.size,
             root: head.root,
             file: format!("the head of {} records that is known", head.size),
+            signer: None,
         }
     }
 }
@@ -47,6 +52,7 @@ pub(super) struct Ended {
     pub(super) heads: u64,
     pub(super) receipts: u64,
     pub(super) tiles: u64,
+    pub(super) handovers: u64,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -58,6 +64,10 @@ struct Noticed {
 
 pub(super) struct Pass<'a> {
     folder: &'a dyn Folder,
+    keys: &'a Keys,
+    /// The signed head's size, and who has signed it.
+    signed: Option<(u64, usize)>,
+    succession: Succession,
     parts: Parts,
     target: Option<(u64, TreeHash)>,
     /// The tree of the records.
@@ -83,6 +93,7 @@ pub(super) struct Pass<'a> {
 impl<'a> Pass<'a> {
     pub(super) fn new(
         folder: &'a dyn Folder,
+        (keys, signed): (&'a Keys, Option<(u64, usize)>),
         parts: Parts,
         target: Option<(u64, TreeHash)>,
         mut heads: Vec<Met>,
@@ -92,6 +103,9 @@ impl<'a> Pass<'a> {
         receipts.sort_by_key(|held| held.index);
         Self {
             folder,
+            keys,
+            signed,
+            succession: Succession::default(),
             parts,
             target,
             tree: Frontier::new(),
@@ -181,13 +195,17 @@ impl<'a> Pass<'a> {
                     self.notice(index, Finding::at(LOG, index + 1, Fault::Malformed));
                     self.book_goes_on = false;
                 }
-                Some(entry) if self.book_goes_on => {
-                    if let Err(fault) = book(entry) {
+                Some(entry) => {
+                    if let Err(fault) = self.succession.take(entry) {
+                        self.notice(index, Finding::at(LOG, index + 1, Fault::Handover(fault)));
+                    }
+                    if self.book_goes_on
+                        && let Err(fault) = book(entry)
+                    {
                         self.notice(index, Finding::at(LOG, index + 1, Fault::Book(fault)));
                         self.book_goes_on = false;
                     }
                 }
-                Some(_) => {}
             }
         }
         self.compare_rows(first, chunk)
@@ -370,6 +388,14 @@ impl<'a> Pass<'a> {
     /// Says which of records and tiles is right, and leaves out what merely follows.
     fn judge(mut self) -> Ended {
         let (records, root) = (self.tree.size(), self.tree.root());
+        let met = self.heads.iter().filter_map(|head| {
+            head.signer.map(|signer| SignedBy { file: &head.file, size: head.size, signer })
+        });
+        let newest = self.signed.map(|(size, signer)| SignedBy { file: CHECKPOINT, size, signer });
+        let heads = newest.into_iter().chain(met);
+        for (index, finding) in succession::judge(&self.succession, self.keys, records, heads) {
+            self.notice(index, finding);
+        }
         for head in self.heads.split_off(self.heads_met) {
             let finding = Finding::of(&head.file, Fault::OlderCopy { size: head.size });
             self.notice(records, finding);
@@ -422,6 +448,7 @@ impl<'a> Pass<'a> {
             heads: self.heads_met as u64,
             receipts: self.receipts_good,
             tiles: self.tiles,
+            handovers: (self.succession.before().len() + self.succession.found().len()) as u64,
             findings,
         }
     }
