@@ -72,7 +72,7 @@ impl Refusal for BenchError {
 
 /// Two nodes that serve, with a table each and a contract in force.
 struct Nodes {
-    stage: Stage,
+    _stage: Stage,
     nodes: [Node; 2],
     asker: Home,
 }
@@ -114,7 +114,7 @@ impl Nodes {
         note("starting both nodes");
         let nodes = [stage.serve("asker")?, stage.serve("partner")?];
         let asker = stage.home("asker");
-        Ok(Self { stage, nodes, asker })
+        Ok(Self { _stage: stage, nodes, asker })
     }
 
     /// Asks, and measures from the request to the answer.

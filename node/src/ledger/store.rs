@@ -10,11 +10,12 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tacit_protocol::{
     ids::{ContractId, PartnerId, QueryId},
     log::{
         Book, Charge, Handover, Lineage,
-        book::Past,
+        book::{Past, Wish},
         checkpoint::SignedCheckpoint,
         merkle::{MerkleFault, TreeHash},
     },
@@ -32,6 +33,7 @@ use crate::{
     config::Identity,
     data::hex,
     policy::{Permitted, Role},
+    report::Refusal,
     rooms::blocking,
 };
 
@@ -61,7 +63,7 @@ pub struct Ledger {
 /// use tacit_protocol::{ids::QueryId, log::Charge};
 ///
 /// fn make(permitted: Permitted, query: QueryId, seq: u64, charge: Option<Charge>) -> Reserved {
-///     Reserved { permitted, query, seq, charge }
+///     Reserved { permitted, query, seq, charge, back: None }
 /// }
 /// ```
 /// ```compile_fail,E0599
@@ -149,6 +151,8 @@ pub struct Reserved {
     query: QueryId,
     seq: u64,
     charge: Option<Charge>,
+    /// Where both learn: the record that set the answerer's share aside.
+    back: Option<u64>,
 }
 
 impl Reserved {
@@ -165,6 +169,12 @@ impl Reserved {
     /// The record that set it aside.
     pub fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// The question as the log has it, and, where both learn, its return: ids and records.
+    fn questions(&self) -> impl DoubleEndedIterator<Item = (QueryId, u64)> {
+        let back = self.back.map(|seq| (in_return(self.query), seq));
+        std::iter::once((self.query, self.seq)).chain(back)
     }
 
     /// What was charged, and the balance before and after; nothing for a revelation or a repeated answer.
@@ -225,7 +235,7 @@ impl Ledger {
     }
 
     /// Sets a permitted question's price aside: that there is room for it, and that nobody else gets that room, is
-    /// decided in one step. `told` is an object with what else the record says: mechanism, scale, snapshot.
+    /// decided in one step. Where both learn, `back` is what the answerer pays. `told` is an object with what else the record says: mechanism, scale, snapshot.
     ///
     /// # Errors
     /// [`LedgerError::Exhausted`] with what is left; the id was used before; the record could not be made durable.
@@ -233,7 +243,7 @@ impl Ledger {
         &self,
         permitted: Permitted,
         query: QueryId,
-        cost: Cost,
+        (cost, back): (Cost, Option<Wish>),
         told: Value,
         now: Timestamp,
     ) -> Result<Reserved, LedgerError> {
@@ -255,11 +265,27 @@ impl Ledger {
         }
         let draft = Draft {
             what: role(&permitted, "asks", "is asked"),
-            body,
+            body: body.clone(),
             ..about(Kind::Reserve, query, &permitted, now)
         };
         let (seq, charge) = self.writer.append(draft, Act::Reserve(cost)).await?.keep();
-        Ok(Reserved { permitted, query, seq, charge })
+        let mut reserved = Reserved { permitted, query, seq, charge, back: None };
+        if let Some(wish) = back {
+            let draft = Draft {
+                what: role(&reserved.permitted, "is asked in return", "asks in return"),
+                body,
+                ..about(Kind::Reserve, in_return(query), &reserved.permitted, now)
+            };
+            match self.writer.append(draft, Act::Reserve(Cost::Charge(Box::new(wish)))).await {
+                Ok(written) => reserved.back = Some(written.keep().0),
+                Err(error) => {
+                    // Nothing has left: the first price comes back.
+                    self.abort(&reserved, error.code(), now).await?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(reserved)
     }
 
     /// From now on nothing is set aside: the log is not what somebody has seen of it.
@@ -284,11 +310,14 @@ impl Ledger {
     /// # Errors
     /// The record could not be made durable; then nothing may leave.
     pub async fn spend(&self, reserved: &Reserved, now: Timestamp) -> Result<(), LedgerError> {
-        let draft = Draft {
-            what: "first data-dependent message".to_owned(),
-            ..about(Kind::Spend, reserved.query, &reserved.permitted, now)
-        };
-        self.append(draft, Act::Spend(reserved.seq)).await.map(drop)
+        for (query, seq) in reserved.questions() {
+            let draft = Draft {
+                what: "first data-dependent message".to_owned(),
+                ..about(Kind::Spend, query, &reserved.permitted, now)
+            };
+            self.append(draft, Act::Spend(seq)).await?;
+        }
+        Ok(())
     }
 
     /// Makes the record of an answer durable. Only then may anyone see it.
@@ -301,13 +330,18 @@ impl Ledger {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Receipt, LedgerError> {
-        let draft = Draft {
-            what: role(&reserved.permitted, "learned", "served"),
-            body: json!({ "outcome": outcome }),
-            ..about(Kind::Answer, reserved.query, &reserved.permitted, now)
-        };
-        let seq = self.append(draft, Act::Answer(reserved.seq)).await?;
-        Ok(Receipt { seq })
+        let mut last = 0;
+        // The question's own record comes last: it is there only if both are.
+        for (query, seq) in reserved.questions().rev() {
+            let what = match query == reserved.query {
+                true => role(&reserved.permitted, "learned", "served"),
+                false => role(&reserved.permitted, "served in return", "learned in return"),
+            };
+            let body = json!({ "outcome": outcome });
+            let draft = Draft { what, body, ..about(Kind::Answer, query, &reserved.permitted, now) };
+            last = self.append(draft, Act::Answer(seq)).await?;
+        }
+        Ok(Receipt { seq: last })
     }
 
     /// Records that a reserved question came to no answer; `code` is the stable code of the reason. The price comes
@@ -316,9 +350,12 @@ impl Ledger {
     /// # Errors
     /// The record could not be made durable; the price stays reserved then.
     pub async fn abort(&self, reserved: &Reserved, code: &str, now: Timestamp) -> Result<(), LedgerError> {
-        let draft =
-            Draft { what: code.to_owned(), ..about(Kind::Abort, reserved.query, &reserved.permitted, now) };
-        self.append(draft, Act::Abort(reserved.seq)).await.map(drop)
+        for (query, seq) in reserved.questions() {
+            let draft =
+                Draft { what: code.to_owned(), ..about(Kind::Abort, query, &reserved.permitted, now) };
+            self.append(draft, Act::Abort(seq)).await?;
+        }
+        Ok(())
     }
 
     /// Records a refusal: the code, who asked, and the hash of the question, never its text. A partner that is
@@ -499,6 +536,12 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
 }
 
 /// Which of two words fits this node's side of the question.
+/// The id under which both logs have what the answerer learns by a question: as if it had asked the same.
+fn in_return(query: QueryId) -> QueryId {
+    let hash = Sha256::new_with_prefix(b"tacit question in return 1").chain_update(query.as_bytes());
+    QueryId::new(hash.finalize().into())
+}
+
 fn role(permitted: &Permitted, asker: &str, answerer: &str) -> String {
     match permitted.role() {
         Role::Asker => asker,

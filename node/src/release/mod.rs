@@ -284,10 +284,11 @@ pub fn priced(plan: &AggregatePlan) -> serde_json::Value {
 /// The outcome of a question for figures, for the record; the owner adds what it read.
 pub fn told_outcome(seen: &Served, snapshot: Option<SnapshotHash>) -> Outcome {
     Outcome {
+        own_size: seen.own_size,
+        partner_size: seen.partner_size,
         resent_messages: seen.traffic.resent,
         transcript: hex(seen.transcript),
         snapshot: snapshot.map(|snapshot| snapshot.to_string()).unwrap_or_default(),
-        ..Outcome::default()
     }
 }
 
@@ -306,6 +307,11 @@ impl Release {
     /// What the record says of it.
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
+    }
+
+    /// Says for the record which content of ours it is of.
+    pub fn of_content(&mut self, snapshot: SnapshotHash) {
+        self.outcome.snapshot = snapshot.to_string();
     }
 
     /// Adds a figure to what the asker is told beside the answer.

@@ -62,6 +62,7 @@ pub(super) async fn take(
     keep(rooms, reserved, paid.same.filter(|same| same.snapshot == snapshot), &sizes, &seen, &opened).await?;
     let figures = release::opened(plan(reserved.permitted())?, &roles, &opened)?;
     let mut release = release::joined(figures, roles, &seen, reserved, &rooms.home).await?;
+    release.of_content(snapshot);
     release.tell("stages", stages.end());
     let receipt = rooms.ledger.record(reserved, release.outcome(), Timestamp::now()).await?;
     Ok(release.show(&receipt)?)
@@ -92,12 +93,25 @@ pub(super) async fn tell(
     let rules = rooms.rules();
     let sizes = answering.sizes(reserved, &input, &rules).await?;
     let sides = sides(reserved.permitted(), sizes).await?;
+    let roles = sides.roles.clone();
     let running = answering.join(reserved, sides, input, steps::watch(&steps::unheard()));
-    let Overlapped { seen, .. } = steps::in_time(rooms, reserved, running).await?;
-    // That it was answered is kept here, the figures are not: they are not ours.
-    keep(rooms, reserved, paid.same.filter(|same| same.snapshot == snapshot), &sizes, &seen, &[]).await?;
-    let outcome = release::told_outcome(&seen, Some(snapshot));
-    rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
+    let Overlapped { figures, seen } = steps::in_time(rooms, reserved, running).await?;
+    let same = paid.same.filter(|same| same.snapshot == snapshot);
+    let Some(opened) = figures else {
+        // That it was answered is kept here; the figures are the asker's alone.
+        keep(rooms, reserved, same, &sizes, &seen, &[]).await?;
+        let outcome = release::told_outcome(&seen, Some(snapshot));
+        rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
+        return Ok(());
+    };
+    keep(rooms, reserved, same, &sizes, &seen, &opened).await?;
+    let figures = release::opened(plan(reserved.permitted())?, &roles, &opened)?;
+    let mut release = release::joined(figures, roles, &seen, reserved, &rooms.home).await?;
+    release.of_content(snapshot);
+    let receipt = rooms.ledger.record(reserved, release.outcome(), Timestamp::now()).await?;
+    let reply = release.show(&receipt)?;
+    let rows = reply.answer.as_ref().map_or(0, |answer| answer.rows);
+    tracing::info!(query = %reserved.query(), rows, "a partner's question was answered for both");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tacit_protocol::{
     ids::{PartnerId, QueryId, SnapshotHash},
-    log::book::Past,
+    log::book::{Past, Wish},
 };
 
 use super::{price, steps};
@@ -45,7 +45,7 @@ pub(super) async fn ask(
             paid.answer = paid.same.and_then(|same| kept(rooms, &same)).map(|(answer, _)| answer);
             let here = paid.answer.as_ref().is_some_and(|kept| kept.query == earlier);
             if permitted.join().is_none() || here {
-                (cost, repeats) = (Cost::Repeats { answer }, Some(earlier));
+                (cost, repeats) = ((Cost::Repeats { answer }, None), Some(earlier));
             } else {
                 paid.answer = None;
             }
@@ -82,7 +82,7 @@ pub(super) async fn answer(
         kept = None;
     }
     let (cost, answer) = match kept {
-        Some((answer, record)) => (Cost::Repeats { answer: record }, Some(answer)),
+        Some((answer, record)) => ((Cost::Repeats { answer: record }, None), Some(answer)),
         None => (cost(rooms, &permitted), None),
     };
     let told = told(rooms, &permitted).await;
@@ -100,13 +100,14 @@ pub async fn quoted(rooms: &Rooms, partner: PartnerId, question: &Question) -> O
     Some(answer.query)
 }
 
-/// The price of a question; a revelation has none in ε.
-fn cost(rooms: &Rooms, permitted: &Permitted) -> Cost {
-    let own = matches!(permitted.role(), Role::Answerer { .. });
+/// The price of a question (a revelation has none in ε), and that of the answerer where both learn.
+fn cost(rooms: &Rooms, permitted: &Permitted) -> (Cost, Option<Wish>) {
     let budget = rooms.config.budget;
     // Only the owner knows how much all askers together may learn.
-    let most = own.then(|| ceiling(budget.ceiling_epsilon_micro, budget.ceiling_delta_femto));
-    permitted.wish(most).map_or(Cost::Nothing, |wish| Cost::Charge(Box::new(wish)))
+    let most = ceiling(budget.ceiling_epsilon_micro, budget.ceiling_delta_femto);
+    let mut wishes = permitted.wishes(most).into_iter();
+    let asker = wishes.next().map_or(Cost::Nothing, |wish| Cost::Charge(Box::new(wish)));
+    (asker, wishes.next())
 }
 
 /// What the record says of the question besides the charge: what it looks at, never what it looks for; and how

@@ -7,6 +7,7 @@ mod data;
 mod demo;
 mod figures;
 mod hostile;
+mod joins;
 mod keys;
 mod machine;
 mod mending;
