@@ -394,7 +394,10 @@ fn refusals_of_questions_over_an_overlap() {
     let error = under(&no_join, &joined("COUNT(*)"), Wish::default()).unwrap_err();
     assert_eq!(error.code(), "E-POLICY-NOT-ALLOWED");
     // The answer tells both: then the asker's columns are the other's to be told of, and the contract says which.
-    let spend = both().replace("spend    = { use = [\"measure\"]", "spend    = { use = [\"filter\"]");
+    let spend = both().replace(
+        "spend    = { use = [\"measure\"], bounds = [0, 1000], step = 1 }",
+        "spend    = { use = [\"filter\"], bounds = [0, 1000] }",
+    );
     let question = joined("SUM(brand.customers.spend)");
     assert_eq!(under(&spend, &question, Wish::default()).unwrap_err().code(), "E-POLICY-COLUMN-USE");
     let hidden = format!("SELECT COUNT(*) {JOIN} WHERE brand.customers.diagnosis = 'x'");
