@@ -16,7 +16,7 @@ const LN_2: u128 = 0x58b9_0bfb_e8e7_bcd5_e4f1_d9cc_01f9_7b57;
 
 /// What a logarithm is known to lie between, in units of 2⁻⁸⁰.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ln {
+pub(crate) struct Ln {
     pub down: i128,
     pub up: i128,
 }
@@ -27,7 +27,7 @@ pub(super) struct Ln {
 /// other. Squares are rounded down, so the digits are those of a number not above log₂ x. A rounding at the
 /// i-th square, of less than 2⁻¹²⁶ relative, weighs 2⁻ⁱ: less than 2⁻¹²⁴ in all, and the digits left out are
 /// less than one unit.
-pub(super) fn ln(x: u128) -> Ln {
+pub(crate) fn ln(x: u128) -> Ln {
     let x = x.max(1);
     let zeros = x.leading_zeros();
     let mut m = x << zeros;

@@ -22,7 +22,7 @@ mod dummies;
 mod fixed;
 mod gaussian;
 mod laplace;
-mod logarithm;
+pub(crate) mod logarithm;
 mod rational;
 mod table;
 mod threshold;

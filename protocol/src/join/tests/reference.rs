@@ -1,0 +1,151 @@
+//! A second road to the same answer: slow, simple, and with nothing in common with the private join but its rows.
+//!
+//! Private set intersection cardinality by Diffie and Hellman (Meadows 1986; Agrawal, Evfimievski and Srikant 2003) on
+//! ristretto255: each end raises the hashes of its keys to its own secret, sends them in random order, and raises
+//! what it got; keys that both have come out equal. Whose rows these are is then opened, for each kind of key in
+//! turn, and the figures are summed in the clear. Nobody would run this: it shows who matched.
+
+use curve25519_dalek::{RistrettoPoint, Scalar, ristretto::CompressedRistretto};
+use proptest::prelude::*;
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use sha2::{Digest, Sha512};
+
+use super::super::{Figure, Product, Rows, Shape};
+
+/// One end's secret, and the order in which it sends.
+struct End {
+    secret: Scalar,
+    order: StdRng,
+}
+
+impl End {
+    fn new(seed: u64) -> Self {
+        let mut order = StdRng::seed_from_u64(seed);
+        let mut wide = [0; 64];
+        order.fill_bytes(&mut wide);
+        Self { secret: Scalar::from_bytes_mod_order_wide(&wide), order }
+    }
+
+    /// The keys of a column that this end sends, hidden, and which row each is of, which it keeps.
+    fn hide(&mut self, column: usize, keys: &[Option<[u8; 32]>]) -> (Vec<RistrettoPoint>, Vec<usize>) {
+        let mut rows: Vec<usize> = (0..keys.len()).filter(|row| keys[*row].is_some()).collect();
+        rows.shuffle(&mut self.order);
+        let hash = |key: [u8; 32]| {
+            let text = Sha512::new().chain_update((column as u64).to_le_bytes()).chain_update(key);
+            RistrettoPoint::from_uniform_bytes(&text.finalize().into()) * self.secret
+        };
+        (rows.iter().filter_map(|row| keys[*row]).map(hash).collect(), rows)
+    }
+
+    fn again(&self, points: &[RistrettoPoint]) -> Vec<CompressedRistretto> {
+        points.iter().map(|point| (point * self.secret).compress()).collect()
+    }
+}
+
+/// The exact figures, in the order of [`Shape::place`].
+pub(super) fn join(shape: &Shape, seeker: &Rows, holder: &Rows, seed: u64) -> Vec<i64> {
+    let (mut one, mut other) = (End::new(seed), End::new(!seed));
+    let mut partner: Vec<Option<usize>> = vec![None; seeker.len()];
+    for (column, (own, theirs)) in seeker.keys.iter().zip(&holder.keys).enumerate() {
+        let (own, own_rows) = one.hide(column, own);
+        let (theirs, their_rows) = other.hide(column, theirs);
+        let (own, theirs) = (other.again(&own), one.again(&theirs));
+        for (point, row) in own.iter().zip(own_rows) {
+            let found = theirs.iter().position(|their| their == point).map(|at| their_rows[at]);
+            // The first kind of key by which a row matches is the one that counts.
+            partner[row] = partner[row].or(found);
+        }
+    }
+    let mut figures = vec![0; shape.figures()];
+    for (row, other) in partner.iter().enumerate().filter_map(|(row, other)| other.map(|other| (row, other)))
+    {
+        let mut add = |figure, value: i64| {
+            let place = shape.place(seeker.cells[row].into(), holder.cells[other].into(), figure);
+            figures[place.expect("a place of the shape")] += value;
+        };
+        add(Figure::Count, 1);
+        seeker.terms.iter().enumerate().for_each(|(term, column)| add(Figure::Seeker(term), column[row]));
+        holder.terms.iter().enumerate().for_each(|(term, column)| add(Figure::Holder(term), column[other]));
+        for (number, product) in shape.products().iter().enumerate() {
+            add(
+                Figure::Product(number),
+                seeker.terms[product.seeker][row] * holder.terms[product.holder][other],
+            );
+        }
+    }
+    figures
+}
+
+/// Anything that can be asked: a shape, and two tables whose keys are drawn from so few that many are shared.
+pub(super) struct Case {
+    pub(super) shape: Shape,
+    pub(super) keys: u32,
+    pub(super) seeker: Rows,
+    pub(super) holder: Rows,
+}
+
+impl Case {
+    /// With at most so many rows at either end, and so many kinds of key.
+    pub(super) fn random(rng: &mut StdRng, most_rows: usize, keys: u32) -> Self {
+        let cells = [(1, 1), (1, 3), (2, 1), (3, 4), (8, 8)][rng.random_range(0..5)];
+        let terms = |rng: &mut StdRng| -> Vec<u64> {
+            let count = rng.random_range(0..3);
+            (0..count).map(|_| [1, 2, 255, 100_000][rng.random_range(0..4)]).collect()
+        };
+        let (own, theirs) = (terms(rng), terms(rng));
+        let pairs =
+            (0..own.len()).flat_map(|seeker| (0..theirs.len()).map(move |holder| Product { seeker, holder }));
+        let products = pairs.filter(|_| rng.random()).collect();
+        let shape = Shape::new(cells, own, theirs, products).expect("a shape within its limits");
+        let (seeker, holder) = (rng.random_range(0..=most_rows), rng.random_range(0..=most_rows));
+        // Between hardly any and nearly all are shared.
+        let known = seeker.max(holder) * rng.random_range(1..8) + 1;
+        let side = |rng: &mut StdRng, rows, cells, terms: &[u64]| {
+            let column = |rng: &mut StdRng| {
+                let mut keys: Vec<u32> = (0..known as u32).collect();
+                keys.shuffle(rng);
+                let sparse = rng.random_range(0..3) == 0;
+                let mut key = |key: u32| {
+                    let there = !sparse || rng.random();
+                    there.then(|| *blake3::hash(&key.to_le_bytes()).as_bytes())
+                };
+                keys[..rows].iter().map(|number| key(*number)).collect()
+            };
+            let term = |rng: &mut StdRng, most: u64| {
+                let most = i64::try_from(most).expect("small");
+                (0..rows).map(|_| rng.random_range(-most..=most)).collect()
+            };
+            Rows {
+                keys: (0..keys).map(|_| column(rng)).collect(),
+                cells: (0..rows).map(|_| rng.random_range(0..cells) as u8).collect(),
+                terms: terms.iter().map(|most| term(rng, *most)).collect(),
+            }
+        };
+        let own = side(rng, seeker, cells.0, shape.seeker_terms());
+        let theirs = side(rng, holder, cells.1, shape.holder_terms());
+        Self { keys, seeker: own, holder: theirs, shape }
+    }
+}
+
+/// By hand: two kinds of key, and a row that matches another row by each.
+#[test]
+fn the_first_key_that_matches_counts() {
+    let key = |number: u8| Some([number; 32]);
+    let products = vec![Product { seeker: 0, holder: 0 }];
+    let shape = Shape::new((2, 1), vec![9], vec![99], products).unwrap();
+    let seeker = Rows {
+        keys: vec![vec![key(1), key(2), None, key(4)], vec![key(11), key(12), key(13), None]],
+        cells: vec![0, 0, 1, 1],
+        terms: vec![vec![1, 2, 3, 4]],
+    };
+    let holder = Rows {
+        // The first row has the seeker's first by the first key and the second by the second; the second kind of
+        // key never meets the first.
+        keys: vec![vec![key(1), key(13), None], vec![key(12), key(11), key(13)]],
+        cells: vec![0; 3],
+        terms: vec![vec![10, 20, 30]],
+    };
+    // Row 0 with row 0 (not row 1), row 1 with row 0, row 2 with row 2, row 3 with none.
+    assert_eq!(join(&shape, &seeker, &holder, 1), [2, 3, 20, 30, 1, 3, 30, 90]);
+    assert_eq!(join(&shape, &seeker, &holder, 1), join(&shape, &seeker, &holder, 2));
+}
