@@ -50,7 +50,7 @@ pub use document::{Document, No, Says, State, Statement};
 pub use error::{PolicyError, Under};
 pub use explain::Plan;
 pub use join::{
-    JoinPlan, JoinSide, Layout, MOST_CELLS, MOST_TERMS, Party, Roles, Sizes, Term, TermKind, pair_steps,
+    JoinPlan, JoinSide, MOST_CELLS, MOST_KEYS, MOST_TERMS, Party, Roles, Sizes, Term, TermKind, pair_steps,
     product_steps,
 };
 pub use own::{DatasetFacts, Datasets, KnownColumns, before_signing};

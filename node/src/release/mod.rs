@@ -5,6 +5,8 @@
 
 mod estimate;
 mod figures;
+#[cfg(test)]
+mod join_tests;
 mod joined;
 mod table;
 #[cfg(test)]

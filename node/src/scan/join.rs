@@ -20,13 +20,8 @@ use crate::{
 };
 
 /// What one side brings. Only [`collect_join`] makes one.
-#[derive(PartialEq, Eq)]
 pub struct JoinInput {
-    /// A column for each kind of match key.
-    keys: Vec<Vec<Option<[u8; 32]>>>,
-    cells: Vec<u8>,
-    /// A column for each term.
-    terms: Vec<Vec<i64>>,
+    rows: Rows,
     counts: Counts,
     snapshot: SnapshotHash,
 }
@@ -34,30 +29,20 @@ pub struct JoinInput {
 /// Shows how many rows there are: items are digests that can be guessed back, and terms are customers' values.
 impl fmt::Debug for JoinInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinInput").field("rows", &self.rows()).finish_non_exhaustive()
+        f.debug_struct("JoinInput").field("rows", &self.rows).finish_non_exhaustive()
     }
 }
 
 impl JoinInput {
-    /// How many customers there are. Padded before anybody hears of it.
-    pub fn rows(&self) -> usize {
-        self.cells.len()
+    /// A row a customer: match items in the contract's order of kinds, none where the customer has no such identifier and
+    /// no item twice; the group among this side's own; the terms in the order of the plan's side, within their bounds.
+    pub const fn rows(&self) -> &Rows {
+        &self.rows
     }
 
-    /// The match items by kind, in the contract's order: a column of 32 bytes for each row, none where the customer has
-    /// no such identifier. No item stands twice.
-    pub fn keys(&self) -> &[Vec<Option<[u8; 32]>>] {
-        &self.keys
-    }
-
-    /// For each row its group among this side's own.
-    pub fn cells(&self) -> &[u8] {
-        &self.cells
-    }
-
-    /// The terms, in the order of the plan's side: a column of a number for each row, within the term's bounds.
-    pub fn terms(&self) -> &[Vec<i64>] {
-        &self.terms
+    /// The rows to give away, and what to keep: what became of the dataset's rows, and the content that was read.
+    pub fn into_parts(self) -> (Rows, Counts, SnapshotHash) {
+        (self.rows, self.counts, self.snapshot)
     }
 
     /// What became of the dataset's rows; for the owner alone.
@@ -105,12 +90,10 @@ pub fn collect_join(
     // No two customers share an item: who does is one customer.
     counted.sort_unstable();
     let column = || Vec::with_capacity(counted.len());
-    let mut joined = JoinInput {
+    let mut joined = Rows {
         keys: kinds.iter().map(|_| column()).collect(),
         cells: Vec::with_capacity(counted.len()),
         terms: side.terms.iter().map(|_| Vec::with_capacity(counted.len())).collect(),
-        counts,
-        snapshot,
     };
     for (_, number, place) in &counted {
         let place = *place as usize;
@@ -126,7 +109,7 @@ pub fn collect_join(
             column.push(term.value(&side.measures, |of| value(steps[of])));
         }
     }
-    Ok(joined)
+    Ok(JoinInput { rows: joined, counts, snapshot })
 }
 
 /// The least item of each kind that a customer has.

@@ -4,6 +4,7 @@ mod collecting;
 mod faults;
 mod figures;
 mod filtering;
+mod joining;
 mod large;
 mod looking;
 

@@ -39,6 +39,16 @@ pub enum AggregateError {
         /// How many there may be.
         most: usize,
     },
+    /// More kinds of match key than a join tries one after another.
+    #[error("{} matches by {keys} kinds of key; over the overlap there are at most {most}", contract.title())]
+    TooManyKeys {
+        /// The contract.
+        contract: Under,
+        /// How many it lists.
+        keys: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A quantile without public buckets.
     #[error("quantiles of {column} need a grid, and {} has none", contract.title())]
     NoGrid {
@@ -123,6 +133,7 @@ impl Refusal for AggregateError {
             Self::NoValues { .. } => "E-POLICY-GROUP-VALUES",
             Self::TooManyGroups { .. } => "E-POLICY-GROUPS",
             Self::TooManyTerms { .. } => "E-POLICY-FIGURES",
+            Self::TooManyKeys { .. } => "E-POLICY-KEYS",
             Self::NoGrid { .. } => "E-POLICY-GRID",
             Self::NoBounds { .. } | Self::Unmeasurable { .. } => "E-POLICY-BOUNDS",
             Self::EpsilonAboveCap { .. } => "E-POLICY-EPSILON",
@@ -148,6 +159,7 @@ impl Refusal for AggregateError {
             Self::NoValues { contract, .. }
             | Self::NoGrid { contract, .. }
             | Self::NoBounds { contract, .. }
+            | Self::TooManyKeys { contract, .. }
             | Self::Unmeasurable { contract, .. }
             | Self::EpsilonAboveCap { contract, .. }
             | Self::DeltaAboveContract { contract, .. }
@@ -177,6 +189,9 @@ impl Refusal for AggregateError {
                     "would do",
                     "GROUP BY fewer columns, or WHERE column IN ('…', '…'): only those are groups then",
                 ));
+            }
+            Self::TooManyKeys { .. } => {
+                details.push(must_sign("fewer identity.keys, the weakest left out".to_owned(), &partners));
             }
             Self::TooManyTerms { .. } => {
                 details.push(Detail::new("would do", "fewer figures in one question"));

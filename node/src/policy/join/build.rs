@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tacit_protocol::noise::{Cover, DiscreteGaussian};
 
-use super::{JoinPlan, JoinSide, MOST_CELLS, MOST_TERMS, Party, Source, Term, TermKind, reach};
+use super::{JoinPlan, JoinSide, MOST_CELLS, MOST_KEYS, MOST_TERMS, Party, Source, Term, TermKind, reach};
 use crate::{
     policy::{
         AggregateError, AggregatePlan, DatasetTerms, Decimal, Measure, Moment, NoisyColumn, Price, Quantity,
@@ -40,6 +40,10 @@ impl JoinPlan {
         terms: &Terms,
         under: &dyn Fn() -> Under,
     ) -> Result<Self, AggregateError> {
+        let keys = terms.identity.keys.len();
+        if keys > MOST_KEYS {
+            return Err(AggregateError::TooManyKeys { contract: under(), keys, most: MOST_KEYS });
+        }
         let figures = aggregates.computed();
         // SQL's CORR is over rows that have both values. Alone in its question, each side leaves the others out at
         // home; beside other figures, it takes sums of its own over what has both.
@@ -79,7 +83,6 @@ impl JoinPlan {
             Vec::new(),
             terms.privacy.min_group,
         );
-        let keys = terms.identity.keys.len();
         let receiver = terms.privacy.receiver;
         let plan = Self { sides, figures, sources, products, keys, receiver };
         let most = plan.sides.iter().map(|side| side.terms.len()).chain([plan.products.len()]).max();

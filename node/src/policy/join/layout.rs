@@ -4,38 +4,69 @@
 //! the question does not need of that is opened all the same, under noise that drowns it: a price of a billionth of ρ
 //! each, at which σ is more than 22,000 times what one customer changes.
 
-use super::{JoinPlan, Party, Roles, Source, Term};
+use tacit_protocol::{
+    ids::{ContractId, SessionId},
+    join::{Agreed, Learns, Params, Plan, Product, Shape},
+    session::Abort,
+};
 
-/// The shape of a join for the protocol.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    /// How many groups the seeker's columns make.
-    pub seeker_cells: usize,
-    /// How many groups the holder's columns make.
-    pub holder_cells: usize,
-    /// The seeker's terms, with their bounds.
-    pub seeker_terms: Vec<Term>,
-    /// The holder's.
-    pub holder_terms: Vec<Term>,
-    /// What is multiplied: a term of the seeker's and a term of the holder's.
-    pub products: Vec<[usize; 2]>,
-}
+use super::{JoinPlan, Party, Roles, Sizes, Source, Term};
+use crate::policy::Receiver;
 
 impl JoinPlan {
-    /// The shape for the protocol.
-    pub fn layout(&self, roles: &Roles) -> Layout {
+    /// What the protocol computes.
+    ///
+    /// # Errors
+    /// [`Abort::JoinShape`]; not for a plan that was made, whose limits are the protocol's.
+    pub fn shape(&self, roles: &Roles) -> Result<Shape, Abort> {
         let (seeker, holder) = (self.side(roles.seeker), self.side(roles.holder()));
-        let turned = |[asker, answerer]: &[usize; 2]| match roles.seeker {
-            Party::Asker => [*asker, *answerer],
-            Party::Answerer => [*answerer, *asker],
+        let most = |terms: &[Term]| -> Vec<u64> {
+            terms.iter().map(|term| term.low.unsigned_abs().max(term.high.unsigned_abs())).collect()
         };
-        Layout {
-            seeker_cells: seeker.cells(),
-            holder_cells: holder.cells(),
-            seeker_terms: seeker.terms.clone(),
-            holder_terms: holder.terms.clone(),
-            products: self.products.iter().map(turned).collect(),
+        let turned = |[asker, answerer]: &[usize; 2]| match roles.seeker {
+            Party::Asker => Product { seeker: *asker, holder: *answerer },
+            Party::Answerer => Product { seeker: *answerer, holder: *asker },
+        };
+        // At most `MOST_CELLS` in all.
+        Shape::new(
+            (seeker.cells() as u32, holder.cells() as u32),
+            most(&seeker.terms),
+            most(&holder.terms),
+            self.products.iter().map(turned).collect(),
+        )
+    }
+
+    /// Which end of the protocol learns the figures.
+    pub fn learns(&self, roles: &Roles) -> Learns {
+        match (self.receiver, roles.seeker) {
+            (Receiver::Both, _) => Learns::Both,
+            (Receiver::Asker, Party::Asker) => Learns::Seeker,
+            (Receiver::Asker, Party::Answerer) => Learns::Holder,
         }
+    }
+
+    /// The course of the protocol for these sizes: bins, slabs, and the bytes of every stage.
+    ///
+    /// # Errors
+    /// [`Abort::JoinShape`] if so many customers are beyond it.
+    pub fn course(&self, roles: &Roles, sizes: Sizes) -> Result<Plan, Abort> {
+        let size = |party| u32::try_from(sizes.of(party)).map_err(|_| Abort::JoinShape);
+        let (seeker, holder) = (size(roles.seeker)?, size(roles.holder())?);
+        let shape = self.shape(roles)?;
+        // Lengths depend on none of what is 0 here.
+        let agreed = Agreed {
+            session: SessionId::new([0; 32]),
+            contract: ContractId::new([0; 32]),
+            question: [0; 32],
+            noise: vec![0; shape.figures_of_a_cell()],
+            shape,
+            learns: self.learns(roles),
+            // At most `MOST_KEYS`.
+            keys: self.keys as u32,
+            max_seeker: seeker,
+            max_holder: holder,
+        };
+        Plan::new(&Params::new(agreed)?, seeker, holder)
     }
 
     /// What the protocol opens of a group, in its order: the count, the seeker's terms, the holder's, the products.

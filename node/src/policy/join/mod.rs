@@ -35,7 +35,6 @@ use tacit_protocol::noise::{DiscreteGaussian, NoiseError, Variance};
 
 pub(super) use build::Asked;
 pub use build::{pair_steps, product_steps};
-pub use layout::Layout;
 pub use roles::{Roles, Sizes};
 pub use terms::{Term, TermKind};
 
@@ -47,6 +46,9 @@ pub const MOST_CELLS: usize = 64;
 
 /// The most terms of one side, and the most products: each is carried along with every customer.
 pub const MOST_TERMS: usize = 8;
+
+/// The most kinds of match key.
+pub const MOST_KEYS: usize = 8;
 
 /// One of the two whose customers meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

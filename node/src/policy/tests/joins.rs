@@ -294,13 +294,13 @@ fn what_is_opened_is_found_again_whoever_looks_up() {
     assert_eq!((plan.side(Party::Asker).cells(), plan.side(Party::Answerer).cells(), cells), (2, 2, 4));
     for seeker in Party::BOTH {
         let roles = seeking(seeker);
-        let layout = plan.layout(&roles);
-        assert_eq!(width, 1 + layout.seeker_terms.len() + layout.holder_terms.len() + layout.products.len());
+        let shape = plan.shape(&roles).unwrap();
+        assert_eq!((width, cells * width), (shape.figures_of_a_cell(), shape.figures()));
+        let inner_cells = shape.holder_cells() as usize;
         // Each integer says where it stands: the group of the asker's, of the answerer's, the place in the group.
         let opened: Vec<i64> = (0..cells * width)
             .map(|place| {
-                let (outer, inner) =
-                    (place / width / layout.holder_cells, place / width % layout.holder_cells);
+                let (outer, inner) = (place / width / inner_cells, place / width % inner_cells);
                 let (asker, answerer) = if seeker == Party::Asker { (outer, inner) } else { (inner, outer) };
                 (asker * 100 + answerer * 10 + place % width) as i64
             })
@@ -394,7 +394,10 @@ fn refusals_of_questions_over_an_overlap() {
     let error = under(&no_join, &joined("COUNT(*)"), Wish::default()).unwrap_err();
     assert_eq!(error.code(), "E-POLICY-NOT-ALLOWED");
     // The answer tells both: then the asker's columns are the other's to be told of, and the contract says which.
-    let spend = both().replace("spend    = { use = [\"measure\"]", "spend    = { use = [\"filter\"]");
+    let spend = both().replace(
+        "spend    = { use = [\"measure\"], bounds = [0, 1000], step = 1 }",
+        "spend    = { use = [\"filter\"], bounds = [0, 1000] }",
+    );
     let question = joined("SUM(brand.customers.spend)");
     assert_eq!(under(&spend, &question, Wish::default()).unwrap_err().code(), "E-POLICY-COLUMN-USE");
     let hidden = format!("SELECT COUNT(*) {JOIN} WHERE brand.customers.diagnosis = 'x'");
@@ -425,6 +428,13 @@ fn e_policy_figures_over_an_overlap() {
     let error = under(&toml, &joined(&list.join(", ")), Wish::default()).unwrap_err();
     assert_eq!(error.code(), "E-POLICY-FIGURES");
     assert!(under(&toml, &joined(&list[1..].join(", ")), Wish::default()).is_ok());
+}
+
+#[test]
+fn e_policy_keys() {
+    let kinds: Vec<String> = (0..8).map(|n| format!("\"k{n}\"")).collect();
+    let many = TOML.replace("[\"phone\", \"email\"]", &format!("[\"phone\", {}]", kinds.join(", ")));
+    assert_eq!(under(&many, &joined("COUNT(*)"), Wish::default()).unwrap_err().code(), "E-POLICY-KEYS");
 }
 
 #[test]

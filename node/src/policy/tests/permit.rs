@@ -490,9 +490,12 @@ proptest! {
             }
         }
         scene.contracts = vec![signed(&toml, &["brand", "bank"])];
-        // Kinds are the owner's to know: a text column under every name keeps them out of this.
+        // Kinds are the owner's to know: a text column under every name, but for the one that is measured, keeps them
+        // out of this.
         for facts in scene.datasets.0.values_mut() {
-            facts.columns.values_mut().for_each(|kind| *kind = Kind::Text);
+            for (name, kind) in &mut facts.columns {
+                *kind = if name == "balance" { Kind::Number } else { Kind::Text };
+            }
         }
         let parsed = parse(&sql, &KnownColumns {
             me: Keys::of("brand").id(),
