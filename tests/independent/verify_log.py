@@ -8,6 +8,9 @@ FOLDER is what `tacit audit export` writes. --keys is whom to believe, a keys.js
 one in the folder is taken, and then the check only shows that the folder agrees with itself. --requests is a folder of
 witness requests (add-checkpoint bodies), whose consistency proofs are verified as well.
 
+A log whose signing key was handed over has several keys of one name in keys.json, and a signed note for each hand-over:
+both keys have signed it, the record that it names holds it, and no head of that size or beyond is by the old key.
+
 Nothing here computes a hash of the tree or verifies a signature itself: it takes the files apart into lines and hands
 them on. Exits with 0 if everything holds, 1 if something does not, 3 if neither verifier can be imported.
 """
@@ -79,13 +82,29 @@ def by_aics_tlog(export, asked):
     log_keys = [aics_tlog.parse_vkey(key) for key in export.keys["log"]]
     witnesses = [aics_tlog.parse_vkey(witness["key"]) for witness in export.keys["witnesses"]]
 
+    handed_over = []
+    notes = export.keys.get("handovers", [])
+    holds(not notes or len(log_keys) == len(notes) + 1, "the keys are not those that the hand-overs lead through")
+    for at, note in enumerate(notes):
+        lines = note.split("\n\n")[0].split("\n")
+        holds(lines[:2] == ["tacit.handover/1", export.keys["origin"]] and len(lines) == 6, f"hand-over {at + 1}")
+        holds(lines[4:] == export.keys["log"][at : at + 2], f"hand-over {at + 1} does not lead from key to key")
+        for key in log_keys[at : at + 2]:
+            holds(aics_tlog.verify_note(aics_tlog.parse_note(note), [key]), f"hand-over {at + 1} lacks a signature")
+        size = int(lines[3])
+        before = json.loads(export.lines[0])["body"].get("handovers", [])
+        told = note in before or json.loads(export.lines[size - 1])["body"].get("handover") == note
+        holds(told, f"record {size} does not hold hand-over {at + 1}")
+        handed_over.append(size)
+
     def open_note(text, what):
         faults = []
-        for key in log_keys:
+        for at, key in reversed(list(enumerate(log_keys))):
             found = aics_tlog.verify_checkpoint(
                 aics_tlog.parse_note(text), key, witnesses, 0, expected_origin=export.keys["origin"]
             )
             if found.ok:
+                holds(all(found.size < size for size in handed_over[at:]), f"{what} is by a key that was handed over")
                 return found
             faults.append(found.error)
         raise Bad(f"{what}: {faults}")
@@ -130,6 +149,7 @@ def by_aics_tlog(export, asked):
         "receipts": len(export.receipts),
         "consistency": len(export.earlier) + len(asked),
         "cosignatures": cosigned,
+        "hand-overs": len(handed_over),
     }
 
 

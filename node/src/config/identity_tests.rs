@@ -162,3 +162,78 @@ fn f05_a_world_readable_key_is_refused() {
     // The method in the settings plays no part here; it is `Unlock::find` that follows it.
     assert_eq!(config("brand").unlock, UnlockMethod::Passphrase);
 }
+
+/// A hand-over to a fresh key, as the log makes it.
+fn next_of(identity: &Identity, size: u64) -> (NextKey, Handover) {
+    use tacit_protocol::log::note::{SignatureKind, VerifierKey};
+    let next = NextKey::generate().unwrap();
+    let old = identity.lineage().verifier_keys(SignatureKind::Ed25519).unwrap().pop().unwrap();
+    let new = VerifierKey::new(old.name(), SignatureKind::Ed25519, next.public()).unwrap();
+    let by_old = |text: &[u8]| identity.sign(text);
+    let handover =
+        Handover::sign(identity.id(), size, (&old, by_old), (&new, |text| next.sign(text))).unwrap();
+    (next, handover)
+}
+
+#[test]
+fn log_18_d19_a_key_that_follows_keeps_the_id_and_the_padding() {
+    let (_dir, home) = home();
+    let made = Identity::create(&home, "brand", &raw(1), now()).unwrap();
+    let (id, padding, first) = (made.id(), made.padding_key(), made.signing_key());
+    for size in [5, 9] {
+        let (next, handover) = next_of(&made, size);
+        made.prepare(&next, &handover).unwrap();
+        assert_ne!(made.signing_key(), next.public(), "not before it is in the log");
+        made.take_over().unwrap();
+        assert_eq!(made.signing_key(), next.public());
+        assert!(verify(&next.public(), b"words", &made.sign(b"words")));
+    }
+    let opened = Identity::open(&home, &config("brand"), &raw(1)).unwrap();
+    for identity in [&made, &opened] {
+        assert_eq!((identity.id(), identity.padding_key().expose()), (id, padding.expose()));
+        assert_eq!((identity.lineage().handovers().len(), *identity.lineage().first()), (2, first));
+    }
+    assert_eq!(opened.signing_key(), made.signing_key());
+    assert!(!home.next_signing_key_file().exists());
+    assert!(Identity::open(&home, &config("brand"), &raw(2)).is_err());
+    // A stranger's hand-over, and one that does not follow, are not taken.
+    let (_other_dir, elsewhere) = self::home();
+    let stranger = Identity::create(&elsewhere, "brand", &raw(1), now()).unwrap();
+    let (next, handover) = next_of(&stranger, 12);
+    assert!(opened.prepare(&next, &handover).is_err());
+}
+
+#[test]
+fn log_19_d19_what_a_rotation_left_behind_is_settled_by_the_log() {
+    for logged in [true, false] {
+        let (_dir, home) = home();
+        let made = Identity::create(&home, "brand", &raw(1), now()).unwrap();
+        let (next, handover) = next_of(&made, 5);
+        made.prepare(&next, &handover).unwrap();
+        drop(made);
+        // The process ended before the new key took over.
+        let opened = Identity::open(&home, &config("brand"), &raw(1)).unwrap();
+        assert_ne!(opened.signing_key(), next.public());
+        opened.settle(if logged { std::slice::from_ref(&handover) } else { &[] }).unwrap();
+        assert_eq!(opened.signing_key() == next.public(), logged);
+        assert!(!home.next_signing_key_file().exists());
+        let again = Identity::open(&home, &config("brand"), &raw(1)).unwrap();
+        assert_eq!(again.signing_key(), opened.signing_key());
+    }
+}
+
+#[test]
+fn d03_a_changed_line_of_keys_is_refused() {
+    let (_dir, home) = home();
+    let made = Identity::create(&home, "brand", &raw(1), now()).unwrap();
+    let (next, handover) = next_of(&made, 5);
+    made.prepare(&next, &handover).unwrap();
+    made.take_over().unwrap();
+    let whole = std::fs::read(home.signing_key_file()).unwrap();
+    for at in (0..whole.len()).step_by(7) {
+        let mut broken = whole.clone();
+        broken[at] ^= 1;
+        std::fs::write(home.signing_key_file(), &broken).unwrap();
+        assert!(Identity::open(&home, &config("brand"), &raw(1)).is_err(), "byte {at}");
+    }
+}

@@ -3,10 +3,11 @@
 mod crash;
 mod damage;
 mod faults;
+mod handover;
 mod sim;
 mod store;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use ring::signature::{Ed25519KeyPair, KeyPair};

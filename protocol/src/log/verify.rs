@@ -287,4 +287,6 @@ fn receipt(keys: &Keys, folder: &dyn Folder, name: &str) -> io::Result<Result<(H
 }
 
 #[cfg(test)]
+mod handover_tests;
+#[cfg(test)]
 mod tests;

@@ -45,7 +45,7 @@ fn a_card_that_does_not_hold_is_refused_with_the_reason() {
         let told = add(&replaced(&card, &line(field), &value)).refused(2, "E-CARD-SIGNATURE");
         assert!(told.err.contains("would do"), "{field}: {}", told.err);
     }
-    add(&replaced(&card, &line("version "), "version = 2")).refused(2, "E-CARD-VERSION");
+    add(&replaced(&card, &line("version "), "version = 3")).refused(2, "E-CARD-VERSION");
     for text in ["", "no card", &card[..card.len() / 2]] {
         add(text).refused(2, "E-CARD-MALFORMED");
     }

@@ -175,3 +175,31 @@ fn the_fingerprint_is_of_the_id_and_the_tls_key() {
     assert_eq!(all.len(), 3);
     assert!(!card.to_text().contains(card.fingerprint().split(' ').next().unwrap()));
 }
+
+#[test]
+fn log_18_a_card_carries_the_line_of_keys() {
+    let brand = identity("brand");
+    let before = Card::issue(&brand, &addresses(), Timestamp::now()).unwrap();
+    assert!(before.to_text().contains("version      = 1\n"));
+    for size in 0..tacit_protocol::log::handover::MOST_HANDOVERS as u64 {
+        crate::link::tests::rotation::hand_over(&brand, 5 + size);
+        let card = Card::issue(&brand, &addresses(), Timestamp::now()).unwrap();
+        assert_eq!(Card::parse(&card.to_text()).unwrap(), card);
+        assert_eq!((card.id(), card.signing_key()), (before.id(), &brand.signing_key()));
+        assert_eq!(card.fingerprint(), before.fingerprint());
+        assert!(card.lineage().continues(before.lineage()));
+    }
+    let card = Card::issue(&brand, &addresses(), Timestamp::now()).unwrap();
+    let text = card.to_text();
+    let line = text.lines().find(|line| line.starts_with("handovers")).unwrap();
+    // Without them, or with one of them missing, the key of today is nobody's.
+    let without = text.replace(&format!("{line}\n"), "");
+    assert!(Card::parse(&without).is_err());
+    let (_, rest) = line.split_once("\", ").unwrap();
+    assert_eq!(
+        Card::parse(&text.replace(line, &format!("handovers    = [{rest}"))),
+        Err(CardError::KeyNotOfId)
+    );
+    let plain = without.replace("version      = 2", "version      = 1");
+    assert_eq!(Card::parse(&plain), Err(CardError::KeyNotOfId));
+}

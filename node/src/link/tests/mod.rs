@@ -8,7 +8,7 @@ mod mending;
 mod pool;
 mod raw;
 mod relay;
-mod rotation;
+pub(super) mod rotation;
 mod trust;
 
 use std::path::Path;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::{Home, Unlock, files},
+    config::{self, Home, Unlock, files},
     report::Refusal,
 };
 
@@ -76,6 +76,30 @@ impl Node {
     /// A node that loses patience soon.
     fn hasty(name: &str) -> Self {
         Self::made_at(name, Timestamp::now(), hasty)
+    }
+
+    /// Another node with a copy of this one's keys and partners.
+    fn copied(other: &Self) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        for folder in ["keys", "partners"] {
+            files::make_private_dir(&home.path().join(folder)).unwrap();
+            for file in std::fs::read_dir(other._home.path().join(folder)).unwrap().flatten() {
+                std::fs::copy(file.path(), home.path().join(folder).join(file.file_name())).unwrap();
+            }
+        }
+        let config = config::Config::parse(
+            "name = \"brand\"\n[link]\nlisten = \"127.0.0.1:4433\"\naddresses = [\"127.0.0.1:4433\"]\n\
+             [unlock]\nmethod = \"passphrase\"\n",
+            "tacit.toml",
+        );
+        let unlock = Unlock::raw(Secret::new([7; 32]));
+        let identity = Identity::open(&Home::at(home.path()), &config.unwrap(), &unlock).unwrap();
+        let identity = Arc::new(identity);
+        let partners = Arc::new(Partners::open(&home.path().join("partners"), &identity).unwrap());
+        let listen = free_port();
+        let settings = Settings::new(listen, vec![listen.to_string()]);
+        let link = bind(&settings, &identity, &partners);
+        Self { _home: home, identity, partners, settings, link }
     }
 
     fn id(&self) -> PartnerId {

@@ -1,13 +1,21 @@
 //! A new TLS key while everything runs.
 
+use tacit_protocol::log::{
+    Handover,
+    note::{SignatureKind, VerifierKey},
+};
+
 use super::{
     raw::{Caller, alert, name_of, read_frame, stream_with, tls_of},
     relay::Relay,
     *,
 };
-use crate::link::{
-    card::tests::{renewed, signed},
-    frame::Kind,
+use crate::{
+    config::NextKey,
+    link::{
+        card::tests::{renewed, signed},
+        frame::Kind,
+    },
 };
 
 fn new_key(node: &Node) -> TlsIdentity {
@@ -137,4 +145,68 @@ async fn a_card_that_is_not_the_partners_own_newer_one_is_refused() {
     }
     assert_eq!(pins(&bank, &brand), known);
     assert_eq!(pins(&bank, &shop).len(), 1);
+}
+
+/// Hands a node's signing key over, as its log does it.
+pub(in crate::link) fn hand_over(identity: &Identity, size: u64) {
+    let next = NextKey::generate().unwrap();
+    let old = identity.lineage().verifier_keys(SignatureKind::Ed25519).unwrap().pop().unwrap();
+    let new = VerifierKey::new(old.name(), SignatureKind::Ed25519, next.public()).unwrap();
+    let by_old = |text: &[u8]| identity.sign(text);
+    let handover =
+        Handover::sign(identity.id(), size, (&old, by_old), (&new, |text| next.sign(text))).unwrap();
+    identity.prepare(&next, &handover).unwrap();
+    identity.take_over().unwrap();
+}
+
+fn signing_key_of(partner: &Node, at: &Node) -> [u8; 32] {
+    *at.partners.find(&partner.id().to_string()).unwrap().card().signing_key()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_18_d19_a_new_signing_key_is_told_to_partners_and_the_id_stays() {
+    let (brand, bank) = pair();
+    let (id, first) = (brand.id(), brand.identity.signing_key());
+    let (mut here, mut there) = channel(&brand, &bank).await;
+    hand_over(&brand.identity, 7);
+    let told = brand.link.announce_signing_key().await.unwrap().told;
+    assert!(matches!(&told[..], [(partner, Ok(()))] if *partner == bank.id()));
+    assert_eq!((brand.id(), signing_key_of(&brand, &bank)), (id, brand.identity.signing_key()));
+    assert_ne!(brand.identity.signing_key(), first);
+    // The channel goes on, over a connection that is greeted with the new key.
+    brand.link.disconnect(bank.id());
+    here.send(b"after".to_vec()).await.unwrap();
+    assert_eq!(within(FAR, there.recv()).await.unwrap().unwrap(), b"after");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_18_d19_a_partner_that_was_away_takes_the_new_signing_key_whoever_dials() {
+    for dialler in ["the one that changed", "the other"] {
+        let (brand, bank) = pair();
+        hand_over(&brand.identity, 7);
+        // Nobody was told: the next process of the brand tells whoever connects.
+        let Node { _home: home, identity, partners, settings, link } = brand;
+        link.close().await;
+        drop(link);
+        let link = bind(&settings, &identity, &partners);
+        let brand = Node { _home: home, identity, partners, settings, link };
+        let (from, to) = if dialler == "the other" { (&bank, &brand) } else { (&brand, &bank) };
+        channel(from, to).await;
+        until(|| signing_key_of(&brand, &bank) == brand.identity.signing_key()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_18_d19_a_retired_signing_key_gets_no_connection() {
+    let (brand, bank) = pair();
+    // Whoever copied the brand's keys before the rotation has both of them.
+    let thief = Node::copied(&brand);
+    hand_over(&brand.identity, 7);
+    let told = brand.link.announce_signing_key().await.unwrap().told;
+    assert!(told[0].1.is_ok());
+    brand.link.close().await;
+    let error = thief.link.call(bank.id(), b"ping".to_vec()).await.unwrap_err();
+    assert!(["E-LINK-HELLO", "E-LINK-UNWELCOME"].contains(&error.code()), "{error}");
+    let error = bank.partners.add(&thief.card(), Timestamp::now()).unwrap_err();
+    assert_eq!(error.code(), "E-CARD-KEY-RETIRED");
 }
