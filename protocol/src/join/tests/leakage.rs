@@ -25,7 +25,9 @@ enum Moving {
 /// Tables of `ROWS` rows, `shared` of which are at both ends, by each kind of key.
 fn tables(shared: u32, moving: Moving, keys: u32) -> (Rows, Rows) {
     let side = |first: u32| Rows {
-        keys: (0..keys).map(|column| (first..first + ROWS).map(|row| Some(key(column, row))).collect()).collect(),
+        keys: (0..keys)
+            .map(|column| (first..first + ROWS).map(|row| Some(key(column, row))).collect())
+            .collect(),
         cells: (0..ROWS).map(|row| (row % 2) as u8).collect(),
         terms: vec![(0..ROWS).map(|row| i64::from(row % 9)).collect()],
     };
@@ -73,8 +75,9 @@ fn params(keys: u32) -> Params {
 fn c04_nothing_that_is_said_depends_on_the_overlap() {
     for (moving, keys) in [(Moving::Seeker, 1), (Moving::Holder, 1)] {
         let params = params(keys);
-        let classes =
-            classes(|shared, number| said(&params, tables(shared, moving, keys), ROWS, seeds(shared, number)));
+        let classes = classes(|shared, number| {
+            said(&params, tables(shared, moving, keys), ROWS, seeds(shared, number))
+        });
         assert_eq!(leaks(&classes), []);
         // Nor on anything else: what a slab is told is under masks.
         let runs: Vec<_> = classes.into_iter().flat_map(|class| class.runs).collect();
