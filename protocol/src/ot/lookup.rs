@@ -116,9 +116,15 @@ impl LookupSender {
             }
             hash.at(place(batch, part as u64)).hash(blocks.as_flattened_mut());
             for (number, (pads, out)) in blocks.iter().zip(answer.chunks_exact_mut(width)).enumerate() {
-                let entries = table(part * REKEY + number);
+                let mut entries = table(part * REKEY + number);
+                for k in 0..16 {
+                    entries[k] ^= pads[k] as u16;
+                }
                 for (bit, out) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-                    let plane = (0..16).map(|k| ((entries[k] ^ pads[k] as u16) >> bit & 1) << k).sum::<u16>();
+                    let mut plane = 0;
+                    for (k, entry) in entries.iter().enumerate() {
+                        plane |= ((entry >> bit) & 1) << k;
+                    }
                     *out = plane.to_le_bytes();
                 }
             }
