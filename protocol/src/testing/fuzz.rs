@@ -1,5 +1,7 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
+mod ot;
+
 use std::collections::VecDeque;
 
 use crate::{
@@ -21,6 +23,8 @@ use crate::{
         hello::{Hello, HelloSignature},
     },
 };
+
+pub use ot::ot_operations;
 
 /// Decodes `bytes` as every message there is. Whatever decodes has these bytes as its one encoding (A11).
 ///
