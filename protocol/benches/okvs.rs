@@ -46,9 +46,10 @@ fn encode_a_slab(bencher: Bencher, width: usize) {
     let shape = Shape::new(SLAB, LAMBDA).expect("a shape");
     let (keys, values) = (keys(SLAB), words(SLAB * width, 2));
     let mut rng = StdRng::seed_from_u64(3);
-    bencher.counter(ItemsCount::new(SLAB)).with_inputs(|| values.clone()).bench_local_values(|values| {
-        Table::encode(shape, &keys, values, width, &mut rng).expect("a table")
-    });
+    bencher
+        .counter(ItemsCount::new(SLAB))
+        .with_inputs(|| values.clone())
+        .bench_local_values(|values| Table::encode(shape, &keys, values, width, &mut rng).expect("a table"));
 }
 
 #[divan::bench(args = [1, 2, 3, 9, 18])]
@@ -77,8 +78,7 @@ fn evaluate_a_slab(bencher: Bencher, width: usize) {
     });
 }
 
-type Ends =
-    (RelatedKeys<tacit_protocol::ot::Chooser<2>>, RelatedKeys<tacit_protocol::ot::Keeper<2>>);
+type Ends = (RelatedKeys<tacit_protocol::ot::Chooser<2>>, RelatedKeys<tacit_protocol::ot::Keeper<2>>);
 
 fn ends() -> Ends {
     let (keeper, first) = KeeperSetup::<2>::start(b"bench", &Secret::new([1; 32]));
@@ -174,11 +174,7 @@ fn measure(count: u32, words_of_a_row: usize) {
 
     println!("{count} × {count} rows of {words_of_a_row} words, one core, {layout:?}");
     for (what, time) in spent {
-        println!(
-            "  {what:<34}{:>9.3} s {:>9.1} ns a row",
-            time,
-            time * 1e9 / f64::from(count)
-        );
+        println!("  {what:<34}{:>9.3} s {:>9.1} ns a row", time, time * 1e9 / f64::from(count));
     }
     println!("  questions {asked_bytes} bytes, tables {table_bytes} bytes\n");
 }

@@ -386,3 +386,6 @@ impl Simple {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

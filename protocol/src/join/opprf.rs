@@ -171,3 +171,6 @@ impl Opprf {
 const fn number(bin: u16, point: &Point) -> u128 {
     point.number() ^ (bin as u128) << 64
 }
+
+#[cfg(test)]
+mod tests;

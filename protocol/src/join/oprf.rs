@@ -7,7 +7,7 @@
 //!
 //! The one implementation, [`RelatedKeys`], is that of Kolesnikov, Kumaresan, Rosulek and Trieu (CCS 2016,
 //! "KKRT16") with symbols of GF(16) in place of bits, on the small-field VOLE of [`ot`](crate::ot): 32 bytes
-//! a bin. Rules JOIN-20 to JOIN-25, and why 64 symbols are enough, are in `docs/protocols/join-hashing.md`.
+//! a bin. Rules JOIN-20 to JOIN-24, and why 64 symbols are enough, are in `docs/protocols/join-hashing.md`.
 //! [`OprfSeeker`] and [`OprfHolder`] are the seam for another one.
 
 use aes::{
@@ -210,3 +210,6 @@ impl OprfHolder for RelatedKeys<Keeper<2>> {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
