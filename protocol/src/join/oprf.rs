@@ -60,7 +60,8 @@ pub trait OprfSeeker {
     /// What it keeps of a question, for the values.
     type Asked: Send;
 
-    /// Asks for one point a bin: the message to the holder, whose length depends on the number of bins alone.
+    /// Asks for one point a bin: the message to the holder, whose length depends on the number of bins alone
+    /// (JOIN-24).
     fn ask(&self, batch: Batch, points: &[Point]) -> (Vec<u8>, Self::Asked);
 
     /// F_j(x_j) for every bin: `words` words each, in the order of the points.

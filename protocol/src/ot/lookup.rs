@@ -46,8 +46,8 @@ impl LookupChooser {
     /// # Panics
     /// When the batch was used before (OT-05).
     pub fn choose(&self, batch: Batch, nibbles: &[u8]) -> (Vec<u8>, PendingLookup) {
-        let codes: Vec<[u128; 1]> = nibbles.iter().map(|nibble| [field::repeat(*nibble)]).collect();
-        let (message, mut rows) = self.0.encode(batch, &codes);
+        let code = |at: usize| [field::repeat(nibbles[at])];
+        let (message, mut rows) = self.0.encode_each(batch, nibbles.len(), code);
         let hash = self.0.hash();
         let mut pads = Vec::with_capacity(rows.len());
         for (part, rows) in (0..).zip(rows.chunks_mut(REKEY)) {
@@ -116,9 +116,15 @@ impl LookupSender {
             }
             hash.at(place(batch, part as u64)).hash(blocks.as_flattened_mut());
             for (number, (pads, out)) in blocks.iter().zip(answer.chunks_exact_mut(width)).enumerate() {
-                let entries = table(part * REKEY + number);
+                let mut entries = table(part * REKEY + number);
+                for k in 0..16 {
+                    entries[k] ^= pads[k] as u16;
+                }
                 for (bit, out) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-                    let plane = (0..16).map(|k| ((entries[k] ^ pads[k] as u16) >> bit & 1) << k).sum::<u16>();
+                    let mut plane = 0;
+                    for (k, entry) in entries.iter().enumerate() {
+                        plane |= ((entry >> bit) & 1) << k;
+                    }
                     *out = plane.to_le_bytes();
                 }
             }
@@ -141,8 +147,19 @@ impl LookupSender {
         message: &[u8],
         table: impl Fn(usize) -> u16 + Sync,
     ) -> Result<Vec<u8>, PeerMisbehaved> {
-        let unpack = |table: u16| std::array::from_fn(|k| (table >> k) & 1);
-        self.answer(batch, 1, count, message, |number| unpack(table(number)))
+        let rows = self.0.rows(batch, count, message)?;
+        let (hash, multiples) = (self.0.hash(), field::multiples(self.0.delta()));
+        let mut answer = vec![0; 2 * count];
+        let mut pads = [0; REKEY];
+        let parts = rows.chunks(REKEY).zip(answer.chunks_mut(2 * REKEY));
+        for (part, (rows, answer)) in parts.enumerate() {
+            hash.at(place(batch, part as u64)).hash_bits(rows, &multiples, &mut pads);
+            let first = part * REKEY;
+            for (number, (pad, out)) in (first..).zip(pads.iter().zip(answer.as_chunks_mut::<2>().0)) {
+                *out = (pad ^ table(number)).to_le_bytes();
+            }
+        }
+        Ok(answer)
     }
 }
 

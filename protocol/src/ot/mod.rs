@@ -21,11 +21,14 @@ mod block;
 mod correlated;
 mod field;
 mod lookup;
+mod piece;
 mod pprf;
 mod setup;
 mod transpose;
 mod vole;
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
 

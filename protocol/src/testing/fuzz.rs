@@ -1,9 +1,9 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
-use std::collections::{BTreeMap, VecDeque};
+mod okvs;
+mod ot;
 
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
+use std::collections::VecDeque;
 
 use crate::{
     aggregate,
@@ -15,7 +15,6 @@ use crate::{
         tiles::Tile,
         witness::AddCheckpoint,
     },
-    okvs::{OkvsError, Shape, Table},
     psi::{Message, Overlap, Params, Receiver, Role, Seen, Sender},
     secret::Secret,
     session::{Produced, Session, Step},
@@ -25,6 +24,9 @@ use crate::{
         hello::{Hello, HelloSignature},
     },
 };
+
+pub use okvs::okvs_against_a_map;
+pub use ot::ot_operations;
 
 /// Decodes `bytes` as every message there is. Whatever decodes has these bytes as its one encoding (A11).
 ///
@@ -117,48 +119,6 @@ pub fn psi_operations(operations: &[u8]) {
         let expected: Vec<bool> = (0..own).map(|number| (shift..shift + theirs).contains(&number)).collect();
         assert_eq!(overlap.matched, expected, "a wrong answer");
     }
-}
-
-/// Reads `bytes` as a key-value store: its width, its seed, then pairs that are put into a map as well. Every
-/// key finds what the map has for it, at the maker and after the wire; any bytes of the right length are read
-/// without a panic, and no others are taken.
-///
-/// # Panics
-/// When a key finds something else.
-pub fn okvs_against_a_map(bytes: &[u8]) {
-    let Some(([width, seed, fill], pairs)) = bytes.split_first_chunk() else { return };
-    let width = usize::from(width % 20) + 1;
-    // Keys of one byte repeat, which is what a map is for.
-    let map: BTreeMap<u128, Vec<u64>> = pairs
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|[key, value]| {
-            let word = |at| u64::from(*value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(at);
-            (u128::from(*key) << (fill % 121), (0..width as u32).map(word).collect())
-        })
-        .collect();
-    let (keys, values): (Vec<u128>, Vec<Vec<u64>>) = map.into_iter().unzip();
-    let values = values.concat();
-    let shape = Shape::new(256, 40).expect("256 keys fit");
-    let mut rng = ChaCha20Rng::from_seed([*seed; 32]);
-    match Table::encode(shape, &keys, values.clone(), width, &mut rng) {
-        Ok(table) => {
-            assert_eq!(table.decode(&keys), values, "another value");
-            let wire = table.to_bytes();
-            let again = Table::from_bytes(shape, width, &wire).expect("its own bytes");
-            assert_eq!(again.decode(&keys), values, "another value after the wire");
-            assert_eq!(
-                Table::from_bytes(shape, width, &wire[1..]),
-                Err(OkvsError::TableLength { expected: wire.len(), got: wire.len() - 1 })
-            );
-        }
-        Err(error) => assert_eq!(error, OkvsError::Unsolvable),
-    }
-    let mut wire = vec![*fill; shape.bytes(width)];
-    wire.iter_mut().zip(bytes).for_each(|(wire, byte)| *wire ^= byte);
-    let found = Table::from_bytes(shape, width, &wire).map(|table| table.decode(&keys).len());
-    assert_eq!(found, Ok(values.len()), "bytes of the right length are a table");
 }
 
 /// A message that nobody said.
@@ -289,11 +249,6 @@ mod tests {
                 bytes[at] = value;
             }
             decode_everything(&bytes);
-        }
-
-        #[test]
-        fn okvs_03_a_store_is_a_map(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            okvs_against_a_map(&bytes);
         }
 
         #[test]

@@ -103,11 +103,11 @@ fn agreeing(a: [u128; 2], b: [u128; 2]) -> u32 {
 /// number at 15 and more as the binomial tail says); that 33 never do cannot be seen, it is computed.
 #[test]
 fn join_22_codes_are_far_apart() {
-    // C(64,33)·16⁻³³ ≤ 2⁻⁷¹, and the union over 3·2²⁶ comparisons of eight tables stays below 2⁻⁴⁰.
+    // C(64,33)·16⁻³³ < 2⁻⁷¹, and the union over 3·2²⁶ comparisons of eight tables stays below 2⁻⁴⁰.
     let choose = (1..=31u128).fold(1u128, |product, k| product * (64 - k + 1) / k);
     assert_eq!(choose, 1_777_090_076_065_542_336, "C(64,33) = C(64,31)");
-    assert!(choose < 1 << 61, "C(64,33)·2⁻¹³² < 2⁻⁷¹");
-    assert!(71 - 40 >= (3u64 * (1 << 26) * 8).ilog2() + 1);
+    let pairs = 3 * (1u128 << 26) * 8;
+    assert!(choose * pairs < 1 << (132 - 40), "choose · 2⁻¹³² · pairs < 2⁻⁴⁰");
 
     let codes = Codes([[1; 16], [2; 16]].map(|key| Aes128::new(&key.into())));
     let mut made = vec![[0; 2]; 1_500];
