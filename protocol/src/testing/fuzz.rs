@@ -1,5 +1,6 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
+mod okvs;
 mod ot;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use crate::{
     },
 };
 
+pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
 
 /// Decodes `bytes` as every message there is. Whatever decodes has these bytes as its one encoding (A11).
