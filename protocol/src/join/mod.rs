@@ -29,6 +29,8 @@ mod figures;
 mod holder;
 mod items;
 mod message;
+#[cfg(any(test, feature = "testing"))]
+pub mod model;
 mod params;
 mod plan;
 mod rows;

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     ot::Batch,
     secret::Secret,
-    session::{Abort, PeerMisbehaved, Produced, Progress, Step},
+    session::{Abort, PeerMisbehaved, Progress},
     transcript::Transcript,
     wire::{Wire, codec::Bulk},
 };
@@ -355,7 +355,7 @@ impl<E: End> Run<E> {
     }
 }
 
-/// What came of a message; [`Step`] for a session that is not known here.
+/// What came of a message; [`Step`](crate::session::Step) for a session that is not known here.
 pub(super) enum Handled<E: End> {
     Wait { state: Run<E>, send: Vec<Message> },
     Done { output: Joined, send: Vec<Message> },

@@ -32,8 +32,8 @@ use super::{
 };
 use crate::{
     ot::{
-        Batch, Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupSender,
-        PendingConjunction, PendingCot, answer_conjunction, conjoin,
+        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupSender, PendingConjunction,
+        PendingCot, answer_conjunction, conjoin,
     },
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},

@@ -144,3 +144,79 @@ fn wide(stream: &mut ChaCha20Rng) -> Zeroizing<[u8; 64]> {
     stream.fill_bytes(wide.as_mut());
     wide
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    fn stream(seed: u8) -> ChaCha20Rng {
+        ChaCha20Rng::from_seed([seed; 32])
+    }
+
+    fn context() -> Context {
+        Context::new(&[1; 32])
+    }
+
+    fn start() -> (Receiver, Vec<u8>) {
+        Receiver::start(context(), Secret::new(vec![0, 1, 1, 0, 1]), &mut stream(1))
+    }
+
+    #[test]
+    fn the_receiver_has_the_key_it_chose_and_not_the_other() {
+        let (receiver, message) = start();
+        let (pairs, answer) = send(&context(), 5, &message, &mut stream(2)).unwrap();
+        let keys = receiver.finish(&answer).unwrap();
+        for ((key, pair), choice) in keys.iter().zip(&pairs).zip([0, 1, 1, 0, 1]) {
+            assert_eq!(*key, pair[choice]);
+            assert_ne!(*key, pair[1 - choice]);
+        }
+        let all: std::collections::BTreeSet<_> = pairs.as_flattened().iter().map(|key| **key).collect();
+        assert_eq!(all.len(), 10);
+    }
+
+    #[test]
+    fn ot_01_a_key_belongs_to_its_session_its_number_and_its_slot() {
+        let (receiver, message) = start();
+        let other = Context::new(&[2; 32]);
+        let (pairs, answer) = send(&other, 5, &message, &mut stream(2)).unwrap();
+        let keys = receiver.finish(&answer).unwrap();
+        assert!(keys.iter().all(|key| pairs.as_flattened().iter().all(|other| key != other)));
+        // The same pair of points at two places, and a pair with its slots exchanged.
+        let pair = &message[..PAIR];
+        let turned = [&pair[PAIR / 2..], &pair[..PAIR / 2]].concat();
+        let (pairs, _) = send(&context(), 3, &[pair, pair, &turned].concat(), &mut stream(2)).unwrap();
+        let all: std::collections::BTreeSet<_> = pairs.as_flattened().iter().map(|key| **key).collect();
+        assert_eq!(all.len(), 6);
+    }
+
+    #[test]
+    fn ot_02_the_identity_and_what_is_no_point_are_refused_in_every_place() {
+        let (_, message) = start();
+        let large = [0xff; 32];
+        for (position, (bad, reason)) in (0..10).flat_map(|at| {
+            [([0; 32], Refusal::Identity), (large, Refusal::NonCanonical)].map(|bad| (at, bad))
+        }) {
+            let mut altered = message.clone();
+            altered[32 * position..][..32].copy_from_slice(&bad);
+            let refused = send(&context(), 5, &altered, &mut stream(2)).map(|_| ());
+            assert_eq!(refused, Err(PeerMisbehaved::PointRefused { position, reason }));
+        }
+        for (bad, reason) in [([0; 32], Refusal::Identity), (large, Refusal::NonCanonical)] {
+            let refused = start().0.finish(&bad).map(|_| ());
+            assert_eq!(refused, Err(PeerMisbehaved::PointRefused { position: 0, reason }));
+        }
+    }
+
+    /// Whoever sends r₀ = −H(r₁) would know that key for any exponent of the sender.
+    #[test]
+    fn ot_02_a_sum_that_is_the_identity_is_refused() {
+        let second = RistrettoPoint::from_uniform_bytes(&[7; 64]).compress();
+        let first = -context().offset(0, 0, second.as_bytes());
+        let message = [first.compress().to_bytes(), second.to_bytes()].concat();
+        let refused = send(&context(), 1, &message, &mut stream(2)).map(|_| ());
+        let reason = Refusal::Identity;
+        assert_eq!(refused, Err(PeerMisbehaved::PointRefused { position: 0, reason }));
+    }
+}

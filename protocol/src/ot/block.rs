@@ -11,7 +11,7 @@
 //! No table is looked up at a secret place: the `aes` crate runs AES-NI or its bit-sliced code.
 
 #[cfg(target_arch = "x86_64")]
-mod vaes;
+pub(super) mod vaes;
 
 #[cfg(test)]
 mod tests;
@@ -23,8 +23,6 @@ use aes::{
     cipher::{Array, BlockCipherEncrypt, KeyInit},
 };
 
-use super::{transpose::turn, vole::sum_leaves};
-
 /// Four blocks next to each other: one 512-bit vector where there are such. Block `l` is words `2l`, the low
 /// one, and `2l + 1`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -32,16 +30,11 @@ use super::{transpose::turn, vole::sum_leaves};
 pub(super) struct Lane(pub(super) [u64; 8]);
 
 impl Lane {
-    /// The blocks of many lanes, one after another.
+    /// One of its four blocks.
     #[inline(always)]
-    pub(super) fn blocks(lanes: &[Self]) -> impl Iterator<Item = u128> {
-        lanes.iter().flat_map(|lane| lane.0.as_chunks::<2>().0).map(join)
+    pub(super) fn block(&self, at: usize) -> u128 {
+        u128::from(self.0[2 * at]) | (u128::from(self.0[2 * at + 1]) << 64)
     }
-}
-
-#[inline(always)]
-fn join(words: &[u64; 2]) -> u128 {
-    u128::from(words[0]) | (u128::from(words[1]) << 64)
 }
 
 impl std::ops::BitXorAssign for Lane {
@@ -95,24 +88,6 @@ impl Engine {
             Code::Portable => Key::Portable(Aes128Enc::new(&Array::from(*key))),
         }
     }
-
-    /// Turns the four 128 × 128 bit matrices that lie beside each other: see `transpose`.
-    pub(super) fn turn(self, matrix: &mut [Lane; 128]) {
-        match self.code {
-            #[cfg(target_arch = "x86_64")]
-            Code::Vaes(vaes) => vaes.turn(matrix),
-            Code::Portable => turn(matrix),
-        }
-    }
-
-    /// Σ rₓ, and the four Σ rₓ over those x that have bit b. The leaves are used up.
-    pub(super) fn sum<const P: usize>(self, leaves: &mut [[Lane; P]; 16]) -> ([Lane; P], [[Lane; P]; 4]) {
-        match self.code {
-            #[cfg(target_arch = "x86_64")]
-            Code::Vaes(vaes) => vaes.sum(leaves),
-            Code::Portable => sum_leaves(leaves),
-        }
-    }
 }
 
 impl fmt::Debug for Engine {
@@ -158,14 +133,18 @@ impl Streams {
 }
 
 fn fill<const P: usize>(keys: &[Aes128Enc], counter: u128, out: &mut [[Lane; P]]) {
+    let mut blocks = [Array::default(); 16];
+    let blocks = &mut blocks[..4 * P];
     for (key, out) in keys.iter().zip(out) {
-        for (lane, counter) in out.iter_mut().zip((counter..).step_by(4)) {
-            let mut blocks = [0, 1, 2, 3].map(|block| Array::from((counter + block).to_le_bytes()));
-            key.encrypt_blocks(&mut blocks);
-            for (words, block) in lane.0.as_chunks_mut::<2>().0.iter_mut().zip(blocks) {
-                let block = u128::from_le_bytes(block.0);
-                *words = [block as u64, (block >> 64) as u64];
-            }
+        for (number, block) in (0..).zip(blocks.iter_mut()) {
+            *block = Array::from((counter + number).to_le_bytes());
+        }
+        key.encrypt_blocks(blocks);
+        for (number, block) in blocks.iter().enumerate() {
+            let block = u128::from_le_bytes(block.0);
+            let at = 2 * (number % 4);
+            out[number / 4].0[at] = block as u64;
+            out[number / 4].0[at + 1] = (block >> 64) as u64;
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::session::PeerMisbehaved;
 
 /// Tells the hash's keys for conjunctions from all others.
-const USE: u128 = 3 << 120;
+const USE: u128 = 4 << 120;
 
 /// Bits that were sent and not answered yet.
 #[must_use]

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::{
-    block::{Hash, HashKey},
+    block::Hash,
     lookup::REKEY,
     vole::{Batch, Chooser, Keeper, Symbols, due},
 };
@@ -29,6 +29,9 @@ pub trait CorrelatedOt {
     type Pending;
 
     /// The message for a batch of bits (the lowest bit of each).
+    ///
+    /// # Panics
+    /// When the batch was used before.
     fn choose(chooser: &Self::Chooser, batch: Batch, bits: &[u8]) -> (Vec<u8>, Self::Pending);
 
     /// The sender's shares of bit × words, and its message. `words` are `width` for each bit, next to each
@@ -36,6 +39,9 @@ pub trait CorrelatedOt {
     ///
     /// # Errors
     /// [`PeerMisbehaved::CountDiffers`] when the message is not that of `words.len() / width` bits.
+    ///
+    /// # Panics
+    /// When `width` is 0 or `words` no multiple of it, or the batch was used before.
     fn answer(
         sender: &Self::Sender,
         batch: Batch,
@@ -48,6 +54,9 @@ pub trait CorrelatedOt {
     ///
     /// # Errors
     /// [`PeerMisbehaved::CountDiffers`] when the message is of another length.
+    ///
+    /// # Panics
+    /// When `width` is 0.
     fn open(pending: Self::Pending, width: usize, message: &[u8]) -> Result<Vec<u64>, PeerMisbehaved>;
 }
 
@@ -117,22 +126,24 @@ impl PendingCot {
     ///
     /// # Errors
     /// [`PeerMisbehaved::CountDiffers`] when the message is of another length.
+    ///
+    /// # Panics
+    /// When `width` is 0.
     pub fn open(self, width: usize, message: &[u8]) -> Result<Vec<u64>, PeerMisbehaved> {
+        // Invariant: how many words a bit has is the protocol's, never the peer's.
+        assert!(width > 0, "at least one word a bit");
         due(self.bits.len().saturating_mul(width), 8, message)?;
         let mut shares = vec![0; self.bits.len() * width];
-        if width == 0 {
-            return Ok(shares);
-        }
         let mut blocks = [0; REKEY];
         let parts = self.rows.chunks(REKEY).zip(shares.chunks_mut(REKEY * width));
         for (part, (rows, shares)) in (0..).zip(parts) {
             expand(&self.hash, self.batch, part, rows, &mut blocks, width, shares);
         }
-        let told = message.as_chunks::<8>().0.chunks_exact(width);
-        for ((shares, told), bit) in shares.chunks_exact_mut(width).zip(told).zip(&self.bits) {
-            let mask = u64::from(bit & 1).wrapping_neg();
-            for (share, told) in shares.iter_mut().zip(told) {
-                *share = share.wrapping_add(u64::from_le_bytes(*told) & mask);
+        let told = message.as_chunks::<8>().0;
+        for row in 0..self.bits.len() {
+            let mask = u64::from(self.bits[row] & 1).wrapping_neg();
+            for at in row * width..(row + 1) * width {
+                shares[at] = shares[at].wrapping_add(u64::from_le_bytes(told[at]) & mask);
             }
         }
         Ok(shares)
@@ -152,7 +163,7 @@ impl CotSender {
     /// [`PeerMisbehaved::CountDiffers`] when the message is not that of `words.len() / width` bits.
     ///
     /// # Panics
-    /// When `words` is no multiple of `width`, or the batch was used for bits before (OT-05).
+    /// When `width` is 0 or `words` no multiple of it, or the batch was used for bits before (OT-05).
     pub fn answer(
         &self,
         batch: Batch,
@@ -161,30 +172,27 @@ impl CotSender {
         message: &[u8],
     ) -> Result<(Vec<u64>, Vec<u8>), PeerMisbehaved> {
         // Invariant: the words are the caller's own, so many for each bit.
-        assert!(words.len().is_multiple_of(width) && (width > 0 || words.is_empty()), "whole rows of words");
-        if width == 0 {
-            due(0, 4, message)?;
-            return Ok((Vec::new(), Vec::new()));
-        }
+        assert!(width > 0 && words.len().is_multiple_of(width), "whole rows of words");
         let count = words.len() / width;
         let rows = self.0.bit_rows(batch, count, message)?;
         let (hash, delta) = (self.0.hash(), self.0.delta());
         let mut shares = vec![0; words.len()];
-        let mut other = vec![0; REKEY * width];
         let mut answer = vec![0; 8 * words.len()];
-        let mut blocks = [0; REKEY];
+        let (mut moved, mut blocks) = ([0; REKEY], [0; REKEY]);
+        let mut other = vec![0; REKEY * width];
         let parts = rows.chunks(REKEY).zip(shares.chunks_mut(REKEY * width));
-        let parts = parts.zip(words.chunks(REKEY * width).zip(answer.chunks_mut(REKEY * width * 8)));
+        let parts = parts.zip(words.chunks(REKEY * width).zip(answer.chunks_mut(8 * REKEY * width)));
         for (part, ((rows, shares), (words, answer))) in (0..).zip(parts) {
-            let other = &mut other[..words.len()];
+            let (moved, other) = (&mut moved[..rows.len()], &mut other[..words.len()]);
+            for at in 0..rows.len() {
+                moved[at] = rows[at] ^ delta;
+            }
             expand(&hash, batch, part, rows, &mut blocks, width, shares);
-            let mut moved = [0; REKEY];
-            moved.iter_mut().zip(rows).for_each(|(moved, row)| *moved = row ^ delta);
-            expand(&hash, batch, part, &moved[..rows.len()], &mut blocks, width, other);
-            let out = answer.as_chunks_mut::<8>().0.iter_mut();
-            for ((out, word), (share, other)) in out.zip(words).zip(shares.iter_mut().zip(&*other)) {
-                *out = share.wrapping_sub(*other).wrapping_add(*word).to_le_bytes();
-                *share = share.wrapping_neg();
+            expand(&hash, batch, part, moved, &mut blocks, width, other);
+            let answer = answer.as_chunks_mut::<8>().0;
+            for at in 0..words.len() {
+                answer[at] = shares[at].wrapping_sub(other[at]).wrapping_add(words[at]).to_le_bytes();
+                shares[at] = shares[at].wrapping_neg();
             }
         }
         Ok((shares, answer))
@@ -195,27 +203,26 @@ impl CotSender {
 fn expand(
     hash: &Hash,
     batch: Batch,
-    part: u64,
+    part: usize,
     rows: &[u128],
     blocks: &mut [u128; REKEY],
     width: usize,
     out: &mut [u64],
 ) {
+    let blocks = &mut blocks[..rows.len()];
     for block in 0..width.div_ceil(2) {
-        let blocks = &mut blocks[..rows.len()];
         blocks.copy_from_slice(rows);
-        let key: HashKey = hash.at(place(batch, part, block as u64));
-        key.hash(blocks);
-        for (words, block_of) in out.chunks_exact_mut(width).zip(blocks) {
-            words[2 * block] = *block_of as u64;
-            if let Some(word) = words.get_mut(2 * block + 1) {
-                *word = (*block_of >> 64) as u64;
+        hash.at(place(batch, part, block)).hash(blocks);
+        for half in 0..(width - 2 * block).min(2) {
+            let first = 2 * block + half;
+            for row in 0..rows.len() {
+                out[row * width + first] = (blocks[row] >> (64 * half)) as u64;
             }
         }
     }
 }
 
 /// The hash's key for a block of the expansion of a part of a batch.
-const fn place(batch: Batch, part: u64, block: u64) -> u128 {
+const fn place(batch: Batch, part: usize, block: usize) -> u128 {
     USE | batch.counter(Symbols::Bits) | ((block as u128) << 40) | part as u128
 }

@@ -60,3 +60,47 @@ pub(super) const fn multiples(row: u128) -> [u128; 16] {
     }
     multiples
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ot::model;
+
+    fn rows() -> impl Iterator<Item = u128> {
+        (0..100u128).map(|number| u128::from_le_bytes(model::aes([3; 16], number.to_le_bytes())))
+    }
+
+    #[test]
+    fn a_product_is_that_of_polynomials() {
+        for (a, b) in (0..16).flat_map(|a| (0..16).map(move |b| (a, b))) {
+            assert_eq!(times(repeat(a), &powers(repeat(b))), repeat(model::times(a, b)));
+        }
+        for (a, b) in rows().zip(rows().skip(1)) {
+            assert_eq!(times(a, &powers(b)), model::times_rows(a, b));
+            assert_eq!(times_bits(a as u32, b), model::times_rows(a & PLANE, b));
+        }
+    }
+
+    #[test]
+    fn it_is_a_field() {
+        let all = || 0..16u8;
+        for a in all() {
+            assert_eq!(all().filter(|b| model::times(a, *b) == 1).count(), usize::from(a != 0), "{a}");
+            for (b, c) in all().flat_map(|b| all().map(move |c| (b, c))) {
+                assert_eq!(model::times(a, b), model::times(b, a));
+                assert_eq!(model::times(a, b ^ c), model::times(a, b) ^ model::times(a, c));
+                assert_eq!(model::times(a, model::times(b, c)), model::times(model::times(a, b), c));
+            }
+        }
+    }
+
+    #[test]
+    fn multiples_are_the_sixteen_multiples() {
+        for row in rows() {
+            let expected = std::array::from_fn(|nibble| model::times_rows(row, repeat(nibble as u8)));
+            assert_eq!(multiples(row), expected);
+        }
+        assert!((0..16).all(|nibble| model::columns(repeat(nibble)) == [nibble; COLUMNS]));
+        assert_eq!(repeat(0x35), repeat(5));
+    }
+}

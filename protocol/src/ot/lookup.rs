@@ -46,8 +46,8 @@ impl LookupChooser {
     /// # Panics
     /// When the batch was used before (OT-05).
     pub fn choose(&self, batch: Batch, nibbles: &[u8]) -> (Vec<u8>, PendingLookup) {
-        let codes: Vec<[u128; 1]> = nibbles.iter().map(|nibble| [field::repeat(*nibble)]).collect();
-        let (message, mut rows) = self.0.encode(batch, &codes);
+        let code = |at: usize| [field::repeat(nibbles[at])];
+        let (message, mut rows) = self.0.encode_each(batch, nibbles.len(), code);
         let hash = self.0.hash();
         let mut pads = Vec::with_capacity(rows.len());
         for (part, rows) in (0..).zip(rows.chunks_mut(REKEY)) {

@@ -24,11 +24,14 @@ mod correlated;
 mod field;
 mod lookup;
 mod pad;
+mod piece;
 mod pprf;
 mod setup;
 mod transpose;
 mod vole;
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
 

@@ -98,3 +98,49 @@ pub(super) fn punctured(leaf: u8, keys: &[Key], message: &[u8; SUMS]) -> Leaves 
 fn add(sum: &mut [u8; 16], other: &[u8; 16]) {
     sum.iter_mut().zip(other).for_each(|(sum, other)| *sum ^= other);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ot::model;
+
+    fn keys() -> Vec<[Key; 2]> {
+        (0..4).map(|level| [0, 1].map(|slot| Key::new([10 * level + slot; 32]))).collect()
+    }
+
+    #[test]
+    fn a_tree_has_the_leaves_of_its_definition() {
+        let (leaves, _) = whole(&[9; 16], &keys());
+        assert_eq!(*leaves, model::leaves([9; 16]));
+        assert_eq!(leaves.iter().collect::<std::collections::BTreeSet<_>>().len(), LEAVES);
+    }
+
+    #[test]
+    fn ot_10_the_punctured_tree_has_every_other_leaf_in_an_order_without_meaning() {
+        let (leaves, message) = whole(&[9; 16], &keys());
+        for leaf in 0..16u8 {
+            let chosen: Vec<Key> = keys()
+                .iter()
+                .zip(choices(leaf))
+                .map(|(pair, side)| pair[usize::from(side)].clone())
+                .collect();
+            let punctured = punctured(leaf, &chosen, &message);
+            assert_eq!(punctured[0], [0; 16]);
+            for y in 1..16u8 {
+                assert_eq!(punctured[usize::from(y)], leaves[usize::from(y ^ leaf)], "{y} of {leaf}");
+            }
+        }
+    }
+
+    /// With the other key of any level, nothing below it comes out right: that is what hides the leaf.
+    #[test]
+    fn another_key_gives_other_leaves() {
+        let (leaves, message) = whole(&[9; 16], &keys());
+        for wrong in 0..LEVELS {
+            let side = |(level, pair): (usize, &[Key; 2])| pair[usize::from(level == wrong) ^ 1].clone();
+            let chosen: Vec<Key> = keys().iter().enumerate().map(side).collect();
+            let punctured = punctured(0, &chosen, &message);
+            assert_ne!(punctured[1..], leaves[1..]);
+        }
+    }
+}

@@ -77,6 +77,11 @@ impl<const G: usize> KeeperSetup<G> {
         (Self { receiver, delta: Secret::new(delta), hash: hash_context::<G>(sid), engine }, message)
     }
 
+    #[cfg(test)]
+    pub(super) const fn symbols(&self) -> &Vec<u8> {
+        self.delta.expose()
+    }
+
     /// The keeper of the correlation, from the chooser's message.
     ///
     /// # Errors
@@ -89,11 +94,11 @@ impl<const G: usize> KeeperSetup<G> {
             return Err(PeerMisbehaved::CountDiffers { expected, got: message.len() });
         };
         let keys = self.receiver.finish(answer)?;
-        let mut seeds = Zeroizing::new(Vec::with_capacity(G * COLUMNS * (LEAVES - 1)));
+        let mut seeds = Zeroizing::new(Vec::with_capacity(G * COLUMNS * LEAVES));
         let mut delta = Zeroizing::new([0; G]);
         let trees = keys.chunks(LEVELS).zip(sums.as_chunks::<SUMS>().0).zip(self.delta.expose());
         for (column, ((keys, sums), leaf)) in trees.enumerate() {
-            seeds.extend_from_slice(&pprf::punctured(*leaf, keys, sums)[1..]);
+            seeds.extend_from_slice(&*pprf::punctured(*leaf, keys, sums));
             for plane in 0..4 {
                 let bit = u128::from((leaf >> plane) & 1);
                 delta[column / COLUMNS] |= bit << (plane as usize * COLUMNS + column % COLUMNS);

@@ -2,15 +2,11 @@
 
 use super::block::Lane;
 
-/// Rows that are made together: one 512-bit vector of each column.
-pub(super) const PIECE: usize = 512;
-
 /// Turns the four 128 × 128 bit matrices that lie beside each other in `matrix`: afterwards bit `i` of
 /// block `l` of `matrix[k]` is what bit `k` of block `l` of `matrix[i]` was. So with `matrix[i]` as column
 /// `i` of 512 rows, row `4k + l` of 128 bits is block `l` of `matrix[k]`: the rows lie in memory in order.
 ///
 /// Eklundh 1972: exchange the two quarters off the diagonal, then the same within each quarter.
-#[inline(always)]
 pub(super) fn turn(matrix: &mut [Lane; 128]) {
     let (low, high) = matrix.split_at_mut(64);
     for (low, high) in low.iter_mut().zip(high) {

@@ -17,10 +17,9 @@ use std::{
 use zeroize::Zeroize;
 
 use super::{
-    block::{Engine, Hash, Lane, Streams},
-    field::{self, COLUMNS},
-    pprf::LEAVES,
-    transpose::PIECE,
+    block::{Engine, Hash, Streams},
+    field,
+    piece::{PIECE, Piece},
 };
 use crate::session::PeerMisbehaved;
 
@@ -64,73 +63,76 @@ impl Used {
     }
 }
 
-/// The end that chooses: knows u and v.
-pub struct Chooser<const G: usize> {
+/// What both ends have: sixteen streams for each of 32·G columns. To the keeper they are numbered x ⊕ Δ, and
+/// its number 0 is a stream that anybody could make, in the place of the one it lacks: it counts 0 times.
+struct Source {
     streams: Streams,
-    hash: [u8; 16],
     engine: Engine,
+    hash: [u8; 16],
     used: Used,
 }
+
+impl Source {
+    fn new(engine: Engine, seeds: &[[u8; 16]], hash: [u8; 16]) -> Self {
+        Self { streams: Streams::new(engine, seeds), engine, hash, used: Used::default() }
+    }
+
+    fn hash(&self) -> Hash {
+        Hash::new(self.engine, &self.hash)
+    }
+}
+
+/// The end that chooses: knows u and v.
+pub struct Chooser<const G: usize>(Source);
 
 /// The end that keeps Δ: gets q = v ⊕ code⊙Δ.
 pub struct Keeper<const G: usize> {
-    streams: Streams,
-    hash: [u8; 16],
-    engine: Engine,
+    source: Source,
     /// 1, α, α², α³ times Δ.
     powers: [[u128; 4]; G],
-    used: Used,
 }
 
-/// Leaves that a keeper has of each tree.
-const KNOWN: usize = LEAVES - 1;
-
 impl<const G: usize> Chooser<G> {
-    /// `seeds`: the sixteen leaves of each of the 32·G trees.
+    /// `seeds`: the sixteen leaves of each of the 32·G trees; `hash`: what the session's hash keys come from.
     pub(super) fn new(engine: Engine, seeds: &[[u8; 16]], hash: [u8; 16]) -> Self {
-        Self { streams: Streams::new(engine, seeds), hash, engine, used: Used::default() }
+        Self(Source::new(engine, seeds, hash))
     }
 
     /// One row for each of `codes`: the message of 16·G bytes a row, code ⊕ u, and the rows v.
     ///
     /// # Panics
-    /// When the batch was used before (OT-05).
+    /// When the batch was used for codes before (OT-05).
     pub fn encode(&self, batch: Batch, codes: &[[u128; G]]) -> (Vec<u8>, Vec<[u128; G]>) {
-        self.used.once(batch, Symbols::Nibbles);
-        let mut message = vec![0; codes.len() * G * 16];
-        let mut rows = vec![[0; G]; codes.len()];
-        let pieces = codes.chunks(PIECE).zip(message.chunks_mut(PIECE * G * 16)).zip(rows.chunks_mut(PIECE));
-        for (piece, ((codes, message), rows)) in (0..).zip(pieces) {
+        self.encode_each(batch, codes.len(), |at| codes[at])
+    }
+
+    /// [`encode`](Self::encode) of codes that are made on the way.
+    pub(super) fn encode_each(
+        &self,
+        batch: Batch,
+        count: usize,
+        code: impl Fn(usize) -> [u128; G],
+    ) -> (Vec<u8>, Vec<[u128; G]>) {
+        self.0.used.once(batch, Symbols::Nibbles);
+        let mut message = vec![0u8; count * G * 16];
+        let mut rows = vec![[0; G]; count];
+        let mut piece = Piece::EMPTY;
+        let pieces = message.as_chunks_mut::<16>().0.chunks_mut(PIECE * G).zip(rows.chunks_mut(PIECE));
+        for (number, (message, rows)) in pieces.enumerate() {
             for group in 0..G {
-                let counter = place::<4>(batch.counter(Symbols::Nibbles), piece);
-                let (u, v) = self.piece::<4>(group, counter);
-                let out = message.as_chunks_mut::<16>().0.iter_mut().skip(group).step_by(G);
-                for (out, (code, u)) in out.zip(codes.iter().zip(Lane::blocks(&u))) {
-                    *out = (code[group] ^ u).to_le_bytes();
+                piece.make::<4>(&self.0.streams, group, place::<4>(batch.counter(Symbols::Nibbles), number));
+                for at in 0..rows.len() {
+                    rows[at][group] = piece.v(at);
+                    let code = code(number * PIECE + at)[group];
+                    message[at * G + group] = (code ^ piece.u(at)).to_le_bytes();
                 }
-                rows.iter_mut().zip(Lane::blocks(&v)).for_each(|(row, v)| row[group] = v);
             }
         }
         (message, rows)
     }
 
-    /// u and v of 512 rows of a group.
-    fn piece<const P: usize>(&self, group: usize, counter: u128) -> ([Lane; 128], [Lane; 128]) {
-        let (mut u, mut v) = ([Lane::default(); 128], [Lane::default(); 128]);
-        let mut leaves = [[Lane::default(); P]; LEAVES];
-        for column in 0..COLUMNS {
-            self.streams.fill((group * COLUMNS + column) * LEAVES, counter, &mut leaves);
-            let (sum, parts) = self.engine.sum(&mut leaves);
-            sum.iter().enumerate().for_each(|(plane, sum)| u[plane * COLUMNS + column] = *sum);
-            put(&mut v, column, &parts);
-        }
-        self.engine.turn(&mut u);
-        self.engine.turn(&mut v);
-        (u, v)
-    }
-
     pub(super) fn hash(&self) -> Hash {
-        Hash::new(self.engine, &self.hash)
+        self.0.hash()
     }
 }
 
@@ -141,27 +143,28 @@ impl Chooser<1> {
     /// # Panics
     /// When the batch was used for bits before (OT-05).
     pub fn encode_bits(&self, batch: Batch, bits: &[u8]) -> (Vec<u8>, Vec<u128>) {
-        self.used.once(batch, Symbols::Bits);
-        let mut message = vec![0; bits.len() * 4];
+        self.0.used.once(batch, Symbols::Bits);
+        let mut message = vec![0u8; bits.len() * 4];
         let mut rows = vec![0; bits.len()];
-        let pieces = bits.chunks(PIECE).zip(message.chunks_mut(PIECE * 4)).zip(rows.chunks_mut(PIECE));
-        for (piece, ((bits, message), rows)) in (0..).zip(pieces) {
-            let (u, v) = self.piece::<1>(0, place::<1>(batch.counter(Symbols::Bits), piece));
-            let out = message.as_chunks_mut::<4>().0.iter_mut();
-            for (out, (bit, u)) in out.zip(bits.iter().zip(Lane::blocks(&u))) {
-                *out = (u32::from(bit & 1).wrapping_neg() ^ u as u32).to_le_bytes();
+        let mut piece = Piece::EMPTY;
+        let pieces = message.as_chunks_mut::<4>().0.chunks_mut(PIECE).zip(rows.chunks_mut(PIECE));
+        for (number, (message, rows)) in pieces.enumerate() {
+            piece.make::<1>(&self.0.streams, 0, place::<1>(batch.counter(Symbols::Bits), number));
+            for at in 0..rows.len() {
+                rows[at] = piece.v(at);
+                let code = u32::from(bits[number * PIECE + at] & 1).wrapping_neg();
+                message[at] = (code ^ piece.u(at) as u32).to_le_bytes();
             }
-            rows.iter_mut().zip(Lane::blocks(&v)).for_each(|(row, v)| *row = v);
         }
         (message, rows)
     }
 }
 
 impl<const G: usize> Keeper<G> {
-    /// `seeds`: of each of the 32·G trees the fifteen leaves x ≠ Δ in the order of x ⊕ Δ.
+    /// `seeds`: of each of the 32·G trees the leaves x ≠ Δ in the order of x ⊕ Δ, zeros first; `hash`: what
+    /// the session's hash keys come from.
     pub(super) fn new(engine: Engine, seeds: &[[u8; 16]], delta: &[u128; G], hash: [u8; 16]) -> Self {
-        let powers = delta.map(field::powers);
-        Self { streams: Streams::new(engine, seeds), hash, engine, powers, used: Used::default() }
+        Self { source: Source::new(engine, seeds, hash), powers: delta.map(field::powers) }
     }
 
     /// The rows q = v ⊕ code⊙Δ of `count` rows, from the chooser's message of 16·G bytes a row.
@@ -170,18 +173,21 @@ impl<const G: usize> Keeper<G> {
     /// [`PeerMisbehaved::CountDiffers`] when the message is of another length.
     ///
     /// # Panics
-    /// When the batch was used before (OT-05).
+    /// When the batch was used for codes before (OT-05).
     pub fn rows(&self, batch: Batch, count: usize, message: &[u8]) -> Result<Vec<[u128; G]>, PeerMisbehaved> {
         due(count, G * 16, message)?;
-        self.used.once(batch, Symbols::Nibbles);
+        self.source.used.once(batch, Symbols::Nibbles);
         let mut rows = vec![[0; G]; count];
-        let pieces = rows.chunks_mut(PIECE).zip(message.chunks(PIECE * G * 16));
-        for (piece, (rows, message)) in (0..).zip(pieces) {
+        let mut piece = Piece::EMPTY;
+        let pieces = rows.chunks_mut(PIECE).zip(message.as_chunks::<16>().0.chunks(PIECE * G));
+        for (number, (rows, message)) in pieces.enumerate() {
             for group in 0..G {
-                let q = self.piece::<4>(group, place::<4>(batch.counter(Symbols::Nibbles), piece));
-                let told = message.as_chunks::<16>().0.iter().skip(group).step_by(G);
-                for (row, (told, q)) in rows.iter_mut().zip(told.zip(Lane::blocks(&q))) {
-                    row[group] = q ^ field::times(u128::from_le_bytes(*told), &self.powers[group]);
+                let counter = place::<4>(batch.counter(Symbols::Nibbles), number);
+                piece.make::<4>(&self.source.streams, group, counter);
+                let powers = self.powers[group];
+                for at in 0..rows.len() {
+                    let told = u128::from_le_bytes(message[at * G + group]);
+                    rows[at][group] = piece.v(at) ^ field::times(told, &powers);
                 }
             }
         }
@@ -193,22 +199,8 @@ impl<const G: usize> Keeper<G> {
         std::array::from_fn(|group| field::times(code[group], &self.powers[group]))
     }
 
-    fn piece<const P: usize>(&self, group: usize, counter: u128) -> [Lane; 128] {
-        let mut q = [Lane::default(); 128];
-        let mut leaves = [[Lane::default(); P]; LEAVES];
-        for column in 0..COLUMNS {
-            // With y = x ⊕ Δ, leaf y counts y times: the one that we lack counts nothing.
-            leaves[0] = [Lane::default(); P];
-            self.streams.fill((group * COLUMNS + column) * KNOWN, counter, &mut leaves[1..]);
-            let (_, parts) = self.engine.sum(&mut leaves);
-            put(&mut q, column, &parts);
-        }
-        self.engine.turn(&mut q);
-        q
-    }
-
     pub(super) fn hash(&self) -> Hash {
-        Hash::new(self.engine, &self.hash)
+        self.source.hash()
     }
 }
 
@@ -222,15 +214,15 @@ impl Keeper<1> {
     /// When the batch was used for bits before (OT-05).
     pub fn bit_rows(&self, batch: Batch, count: usize, message: &[u8]) -> Result<Vec<u128>, PeerMisbehaved> {
         due(count, 4, message)?;
-        self.used.once(batch, Symbols::Bits);
+        self.source.used.once(batch, Symbols::Bits);
         let mut rows = vec![0; count];
+        let mut piece = Piece::EMPTY;
         let delta = self.delta();
-        let pieces = rows.chunks_mut(PIECE).zip(message.chunks(PIECE * 4));
-        for (piece, (rows, message)) in (0..).zip(pieces) {
-            let q = self.piece::<1>(0, place::<1>(batch.counter(Symbols::Bits), piece));
-            let told = message.as_chunks::<4>().0;
-            for (row, (told, q)) in rows.iter_mut().zip(told.iter().zip(Lane::blocks(&q))) {
-                *row = q ^ field::times_bits(u32::from_le_bytes(*told), delta);
+        let pieces = rows.chunks_mut(PIECE).zip(message.as_chunks::<4>().0.chunks(PIECE));
+        for (number, (rows, message)) in pieces.enumerate() {
+            piece.make::<1>(&self.source.streams, 0, place::<1>(batch.counter(Symbols::Bits), number));
+            for at in 0..rows.len() {
+                rows[at] = piece.v(at) ^ field::times_bits(u32::from_le_bytes(message[at]), delta);
             }
         }
         Ok(rows)
@@ -270,43 +262,6 @@ pub(super) const fn due(count: usize, width: usize, message: &[u8]) -> Result<()
 }
 
 /// The first block of a piece of 512 rows of P bits.
-const fn place<const P: usize>(counter: u128, piece: u64) -> u128 {
+const fn place<const P: usize>(counter: u128, piece: usize) -> u128 {
     counter | (piece as u128 * 4 * P as u128)
-}
-
-/// Σ rₓ, and the four Σ rₓ over those x that have bit b: Σ x·rₓ = Σ αᵇ·(those with bit b).
-#[inline(always)]
-pub(super) fn sum_leaves<const P: usize>(leaves: &mut [[Lane; P]; LEAVES]) -> ([Lane; P], [[Lane; P]; 4]) {
-    let mut parts = [[Lane::default(); P]; 4];
-    for plane in 0..P {
-        for (bit, part) in parts.iter_mut().enumerate() {
-            let mut odds = Lane::default();
-            for pair in 0..LEAVES / 2 >> bit {
-                let odd = leaves[2 * pair + 1][plane];
-                let mut both = leaves[2 * pair][plane];
-                odds ^= odd;
-                both ^= odd;
-                leaves[pair][plane] = both;
-            }
-            part[plane] = odds;
-        }
-    }
-    (leaves[0], parts)
-}
-
-/// Σ αᵇ·partᵇ into the planes of a column.
-#[inline(always)]
-fn put<const P: usize>(matrix: &mut [Lane; 128], column: usize, parts: &[[Lane; P]; 4]) {
-    for (bit, part) in parts.iter().enumerate() {
-        for (plane, lane) in part.iter().enumerate() {
-            // α⁴ = α + 1, so αᵏ for k = 4, 5, 6 is αᵏ⁻³ + αᵏ⁻⁴.
-            let power = bit + plane;
-            if power < 4 {
-                matrix[power * COLUMNS + column] ^= *lane;
-            } else {
-                matrix[(power - 3) * COLUMNS + column] ^= *lane;
-                matrix[(power - 4) * COLUMNS + column] ^= *lane;
-            }
-        }
-    }
 }

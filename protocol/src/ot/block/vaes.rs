@@ -16,10 +16,7 @@ use std::arch::x86_64::*;
 
 use zeroize::Zeroize;
 
-use super::{
-    super::{transpose::turn, vole::sum_leaves},
-    Lane,
-};
+use super::Lane;
 
 /// Says that this processor has the instructions; only [`Vaes::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -73,28 +70,6 @@ impl Vaes {
         // SAFETY: `self` exists, so the processor has what the function needs.
         unsafe { hash_bits(key, rows, offsets, out) }
     }
-
-    pub(super) fn sum<const P: usize>(self, leaves: &mut [[Lane; P]; 16]) -> ([Lane; P], [[Lane; P]; 4]) {
-        // SAFETY: `self` exists, so the processor has what the function needs.
-        unsafe { sum(leaves) }
-    }
-
-    pub(super) fn turn(self, matrix: &mut [Lane; 128]) {
-        // SAFETY: `self` exists, so the processor has what the function needs.
-        unsafe { turn_wide(matrix) }
-    }
-}
-
-// The same sources as everywhere, compiled for wide vectors.
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn sum<const P: usize>(leaves: &mut [[Lane; P]; 16]) -> ([Lane; P], [[Lane; P]; 4]) {
-    sum_leaves(leaves)
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn turn_wide(matrix: &mut [Lane; 128]) {
-    turn(matrix);
 }
 
 /// FIPS 197, section 5.2, with the instruction that does the part with the S-box.
@@ -138,7 +113,7 @@ fn round(keys: &RoundKeys, number: usize) -> __m512i {
 /// AES on N vectors side by side.
 #[inline]
 #[target_feature(enable = "avx512f,vaes")]
-fn encrypt<const N: usize>(keys: &RoundKeys, blocks: &mut [__m512i; N]) {
+pub(in crate::ot) fn encrypt<const N: usize>(keys: &RoundKeys, blocks: &mut [__m512i; N]) {
     let first = round(keys, 0);
     for at in 0..N {
         blocks[at] = _mm512_xor_si512(blocks[at], first);
@@ -155,16 +130,24 @@ fn encrypt<const N: usize>(keys: &RoundKeys, blocks: &mut [__m512i; N]) {
     }
 }
 
-#[target_feature(enable = "avx512f,vaes")]
-fn fill<const P: usize>(keys: &[RoundKeys], counter: u128, out: &mut [[Lane; P]]) {
+/// P vectors of counters from `counter` on, which is a multiple of four; its low word does not overflow, for
+/// it counts a batch's blocks from 0.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(in crate::ot) fn counters<const P: usize>(counter: u128) -> [__m512i; P] {
     let (low, high) = (counter as u64 as i64, (counter >> 64) as i64);
-    // `counter` is a multiple of four; the low word does not overflow, for it counts a batch's blocks from 0.
     let start = _mm512_set_epi64(high, low | 3, high, low | 2, high, low | 1, high, low);
     let next = _mm512_set_epi64(0, 4, 0, 4, 0, 4, 0, 4);
     let mut counters = [start; P];
     for plane in 1..P {
         counters[plane] = _mm512_add_epi64(counters[plane - 1], next);
     }
+    counters
+}
+
+#[target_feature(enable = "avx512f,vaes")]
+fn fill<const P: usize>(keys: &[RoundKeys], counter: u128, out: &mut [[Lane; P]]) {
+    let counters = counters::<P>(counter);
     for (keys, out) in keys.iter().zip(out) {
         let mut blocks = counters;
         encrypt(keys, &mut blocks);
@@ -176,7 +159,14 @@ fn fill<const P: usize>(keys: &[RoundKeys], counter: u128, out: &mut [[Lane; P]]
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn store(lane: &mut Lane, vector: __m512i) {
+pub(in crate::ot) fn load(lane: &Lane) -> __m512i {
+    // SAFETY: a `Lane` is 64 bytes; no alignment is asked for.
+    unsafe { _mm512_loadu_si512(lane.0.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(in crate::ot) fn store(lane: &mut Lane, vector: __m512i) {
     // SAFETY: a `Lane` is 64 bytes; no alignment is asked for.
     unsafe { _mm512_storeu_si512(lane.0.as_mut_ptr().cast(), vector) };
 }
