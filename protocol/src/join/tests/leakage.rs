@@ -97,18 +97,6 @@ fn params(keys: u32) -> Params {
 
 #[test]
 fn c04_nothing_that_is_said_depends_on_the_overlap() {
-<<<<<<< HEAD
-    for (moving, keys) in [(Moving::Seeker, 1), (Moving::Holder, 1)] {
-        let params = params(keys);
-        let classes = classes(|shared, number| {
-            said(&params, tables(shared, moving, keys), ROWS, seeds(shared, number))
-        });
-        assert_eq!(leaks(&classes), []);
-        // Nor on anything else: what a slab is told is under masks.
-        let runs: Vec<_> = classes.into_iter().flat_map(|class| class.runs).collect();
-        assert_eq!(uneven(&runs, |said| Stage::ALL.iter().any(|stage| stage.name() == said.kind), 20), []);
-    }
-=======
     let params = params(1);
     let run = |shared, number| {
         let moving = if number % 2 == 0 { Moving::Seeker } else { Moving::Holder };
@@ -121,7 +109,6 @@ fn c04_nothing_that_is_said_depends_on_the_overlap() {
     let masked = |said: &Said| Stage::ALL.iter().any(|stage| stage.name() == said.kind);
     assert!(runs[0].iter().any(masked));
     assert_eq!(uneven(&runs, masked, HEADER), []);
->>>>>>> j3
 }
 
 #[test]
