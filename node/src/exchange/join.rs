@@ -6,7 +6,7 @@
 
 use tacit_protocol::{
     ids::SessionId,
-    join::{Agreed, Holder, Joined, Learns, Params, Product, Rows, Seeker, Shape},
+    join::{Agreed, Holder, Joined, Params, Seeker},
     noise::{DummyCount, Rational},
     secret::Secret,
     wire::{Inbox, Outbox, Role},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     ledger::Reserved,
-    policy::{JoinPlan, Party, Roles, Sizes, Term},
+    policy::{Party, Roles, Sizes},
     rooms::joined,
     scan::JoinInput,
 };
@@ -126,7 +126,7 @@ async fn run(
     let (limits, seed) = (params.limits(), seed()?);
     let mail = (Outbox::new(session, role), Inbox::new(session, role));
     let noise = noise.map(|noise| noise.expose().clone());
-    let rows: Rows = input.into_rows();
+    let (rows, ..) = input.into_parts();
     // Sorting a few million rows is no work for an I/O thread.
     let output: Joined = if roles.seeker == me {
         let start = move || Seeker::start(params, rows, announced, noise, seed);
@@ -183,22 +183,15 @@ fn agreed(session: SessionId, reserved: &Reserved, sides: &Sides) -> Result<Agre
     let Some(plan) = permitted.join() else {
         return Err(ExchangeError::OutOfPlace { partner: partner(), expected: "a question over an overlap" });
     };
-    let (layout, roles) = (plan.layout(&sides.roles), &sides.roles);
-    // At most 64 cells.
-    let cells = (layout.seeker_cells as u32, layout.holder_cells as u32);
-    let most = |terms: &[Term]| {
-        terms.iter().map(|term| term.span().map(i64::unsigned_abs).into_iter().fold(1, u64::max)).collect()
-    };
-    let products = layout.products.iter().map(|&[seeker, holder]| Product { seeker, holder }).collect();
-    let shape = Shape::new(cells, most(&layout.seeker_terms), most(&layout.holder_terms), products)
-        .map_err(|source| ExchangeError::Protocol { partner: partner(), source })?;
+    let roles = &sides.roles;
+    let shape = plan.shape(roles).map_err(|source| ExchangeError::Protocol { partner: partner(), source })?;
     let size = |party| u32::try_from(sides.sizes.of(party)).unwrap_or(u32::MAX);
     Ok(Agreed {
         session,
         contract: permitted.contract_id(),
         question: permitted.join_hash().unwrap_or_default(),
         shape,
-        learns: learns(plan, roles),
+        learns: plan.learns(roles),
         // As many as there are kinds of identifier, at most.
         keys: plan.keys() as u32,
         noise: sides.most_noise.clone(),
@@ -207,21 +200,13 @@ fn agreed(session: SessionId, reserved: &Reserved, sides: &Sides) -> Result<Agre
     })
 }
 
-fn learns(plan: &JoinPlan, roles: &Roles) -> Learns {
-    match (plan.receives(roles.seeker), plan.receives(roles.holder())) {
-        (true, true) => Learns::Both,
-        (true, false) => Learns::Seeker,
-        (false, _) => Learns::Holder,
-    }
-}
-
 /// How many customers are announced: those that there are, and dummies.
 fn padded(rules: &Rules, reserved: &Reserved, input: &JoinInput) -> Result<u32, ExchangeError> {
-    let (customers, limit) = (input.rows() as u64, rules.max_items);
+    let (customers, limit) = (input.rows().len() as u64, rules.max_items);
     if customers > limit {
         return Err(ExchangeError::TooManyItems { items: customers, limit });
     }
-    let items: Vec<[u8; 32]> = input.keys().iter().flatten().flatten().copied().collect();
+    let items: Vec<[u8; 32]> = input.rows().keys.iter().flatten().flatten().copied().collect();
     let dummies = dummies(&padding()?, rules, reserved, &items)?;
     u32::try_from(customers + u64::from(dummies))
         .map_err(|_| ExchangeError::TooManyItems { items: customers, limit })

@@ -54,11 +54,6 @@ impl JoinInput {
     pub const fn snapshot(&self) -> SnapshotHash {
         self.snapshot
     }
-
-    /// As the protocol takes it.
-    pub fn into_rows(self) -> Rows {
-        Rows { keys: self.keys, cells: self.cells, terms: self.terms }
-    }
 }
 
 /// Reads a dataset once and collects what its side of a join brings. `kinds` are the contract's kinds of match key,
