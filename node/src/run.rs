@@ -9,6 +9,7 @@ mod ending;
 mod explain;
 mod figures;
 mod price;
+mod price_join;
 mod shape;
 mod steps;
 mod till;
