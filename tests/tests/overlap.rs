@@ -9,11 +9,12 @@ use datafusion::{
     prelude::{CsvReadOptions, SessionConfig, SessionContext},
 };
 use jiff::Timestamp;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 use tacit_node::{
-    config::Identity,
+    config::partner_id,
     policy::{
         Circumstances, Contracts, DatasetFacts, Datasets, Directory, JoinPlan, Moment, Party, Permitted,
-        Quantity, Role, Roles, consent::Withdrawn, day, permit,
+        Quantity, Role, Roles, Signer, consent::Withdrawn, day, permit,
     },
     query::{Kind, NoColumns, parse},
     release,
@@ -104,15 +105,34 @@ fn table(dice: &mut Dice, rows: usize, column: (&str, &[&str]), measure: (&str, 
     text
 }
 
-struct Both([Identity; 2]);
+/// A partner's name and keys.
+struct Keys(&'static str, Ed25519KeyPair);
+
+impl Keys {
+    fn id(&self) -> PartnerId {
+        partner_id(&self.signing_key())
+    }
+}
+
+impl Signer for Keys {
+    fn signing_key(&self) -> [u8; 32] {
+        self.1.public_key().as_ref().try_into().unwrap()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.1.sign(message).as_ref().try_into().unwrap()
+    }
+}
+
+struct Both([Keys; 2]);
 
 impl Directory for Both {
     fn key_of(&self, name: &str) -> Option<[u8; 32]> {
-        self.0.iter().find(|identity| identity.name() == name).map(Identity::signing_key)
+        self.0.iter().find(|keys| keys.0 == name).map(Keys::signing_key)
     }
 
     fn name_of(&self, id: &PartnerId) -> Option<String> {
-        self.0.iter().find(|identity| identity.id() == *id).map(|identity| identity.name().to_owned())
+        self.0.iter().find(|keys| keys.id() == *id).map(|keys| keys.0.to_owned())
     }
 }
 
@@ -227,14 +247,21 @@ async fn truth(
     }
     let complete = plan.side(Party::Asker).complete;
     let needed = |column: &str| if complete { format!(" AND {column} IS NOT NULL") } else { String::new() };
+    // Who is in no group of those that are asked for takes no part.
+    let listed = |column: &str, values: &str| {
+        let grouped = plan.figures().axes().iter().any(|axis| axis.name.column == column);
+        if grouped { format!(" AND {column} IN ({values})") } else { String::new() }
+    };
     let brand = format!(
-        "SELECT member, card, category, {} FROM customers WHERE {brand} AND category IN ('home', 'maternal'){}",
+        "SELECT member, card, category, {} FROM customers WHERE {brand}{}{}",
         clamped("x", "0", "1000"),
+        listed("category", "'home', 'maternal'"),
         needed("x")
     );
     let bank = format!(
-        "SELECT member, card, tier, {} FROM accounts WHERE {bank} AND tier IN ('A', 'B', 'C'){}",
+        "SELECT member, card, tier, {} FROM accounts WHERE {bank}{}{}",
         clamped("y", "-500", "500"),
+        listed("tier", "'A', 'B', 'C'"),
         needed("y")
     );
     let (s, h, [group, value], [other, theirs]) = match seeker {
@@ -278,7 +305,8 @@ async fn truth(
 async fn without_noise_figures_over_an_overlap_are_those_of_sql() {
     let folder = tempfile::tempdir().unwrap();
     let now = Timestamp::now();
-    let people = Both(["brand", "bank"].map(|name| Identity::generate(name, now).unwrap()));
+    let keys = |name, seed| Keys(name, Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap());
+    let people = Both([keys("brand", 1), keys("bank", 2)]);
     let contracts = Contracts::open(folder.path().join("contracts")).unwrap();
     contracts.propose(CONTRACT, &people.0[0], &people, now).unwrap();
     contracts.accept("overlap", &people.0[1], now).unwrap();
