@@ -10,6 +10,7 @@ mod explain;
 mod figures;
 mod overlap;
 mod price;
+mod price_join;
 mod shape;
 mod steps;
 mod till;

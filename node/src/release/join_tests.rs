@@ -1,7 +1,7 @@
 //! From what a protocol opens to the figures of an overlap.
 
 use sha2::{Digest, Sha256};
-use tacit_protocol::{aggregate::Figures, secret::Secret};
+use tacit_protocol::{aggregate::Figures, noise::DiscreteGaussian, secret::Secret};
 
 use super::{
     estimate::{Estimate, Estimator, Widths},
@@ -58,11 +58,19 @@ fn exact(plan: &JoinPlan, roles: &Roles, matches: &[(i64, i64)]) -> Vec<i64> {
     opened
 }
 
+/// The noise of each who adds some.
+type Noises = Vec<(Party, Vec<DiscreteGaussian>)>;
+
+fn noises(plan: &JoinPlan, roles: &Roles) -> Noises {
+    let adding = Party::BOTH.into_iter().filter(|party| plan.adds_noise(*party));
+    adding.map(|party| (party, plan.noises(party, roles).unwrap())).collect()
+}
+
 /// The figures with the noise of a run.
-fn noisy(plan: &JoinPlan, roles: &Roles, exact: &[i64], run: u64) -> Figures {
+fn noisy(plan: &JoinPlan, roles: &Roles, noises: &Noises, exact: &[i64], run: u64) -> Figures {
     let mut all = exact.to_vec();
-    for party in Party::BOTH.into_iter().filter(|party| plan.adds_noise(*party)) {
-        let noise = noise_of(plan, party, roles, &seeds(plan, run, party)).unwrap();
+    for (party, noises) in noises {
+        let noise = noise_of(plan, noises, &seeds(plan, run, *party));
         all.iter_mut().zip(noise.expose()).for_each(|(integer, noise)| *integer += noise);
     }
     opened(plan, roles, &all).unwrap()
@@ -115,10 +123,10 @@ fn t29_over_an_overlap_too_intervals_cover_what_they_are_of() {
         let exact = exact(&plan, &roles, &matches);
         let truths = opened(&plan, &roles, &exact).unwrap();
         let estimator = Estimator::new(plan.figures(), Widths::of_join(&plan, &roles).unwrap());
-        let runs = 400;
+        let (runs, noises) = (400, noises(&plan, &roles));
         let mut covered = vec![0; asked.figures.len()];
         for run in 0..runs {
-            let figures = noisy(&plan, &roles, &exact, run);
+            let figures = noisy(&plan, &roles, &noises, &exact, run);
             for (covered, (figure, _)) in covered.iter_mut().zip(&asked.figures) {
                 let truth = estimator.figure(figure, truths.as_slice()).unwrap().value;
                 let Estimate { value, low, high } = estimator.figure(figure, figures.as_slice()).unwrap();
@@ -159,7 +167,7 @@ fn t27_each_side_that_is_learned_of_adds_a_whole_noise() {
         assert_eq!(own.iter().filter(|adds| **adds).count(), expected);
         assert!(own[Party::Answerer as usize], "whose customers the asker learns of");
         // What is left when a receiver takes its own noise away is as wide as its price says: no half shares.
-        for party in Party::BOTH.into_iter().filter(|party| plan.adds_noise(*party)) {
+        for (party, noises) in noises(&plan, &roles) {
             let noise = plan.noise(0, party, &roles).unwrap();
             let sigma = (noise.variance().num() as f64 / noise.variance().den() as f64).sqrt();
             let multiple = if party == roles.seeker { 1.0 } else { 2.0 };
@@ -168,7 +176,7 @@ fn t27_each_side_that_is_learned_of_adds_a_whole_noise() {
             let runs = 4_000;
             let squares: f64 = (0..runs)
                 .map(|run| {
-                    let sample = noise_of(&plan, party, &roles, &seeds(&plan, run, party)).unwrap();
+                    let sample = noise_of(&plan, &noises, &seeds(&plan, run, party));
                     (sample.expose()[0] as f64).powi(2)
                 })
                 .sum();

@@ -5,7 +5,7 @@
 //! counts on what the other adds (privacy test 27).
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tacit_protocol::{aggregate::Figures, secret::Secret};
+use tacit_protocol::{aggregate::Figures, noise::DiscreteGaussian, secret::Secret};
 
 use super::{ReleaseError, figures::hidden};
 use crate::policy::{JoinPlan, Party, Roles};
@@ -23,30 +23,29 @@ pub fn join_noise(
     if !plan.adds_noise(party) {
         return Ok(None);
     }
-    let seeds = (0..plan.opened_of_a_group()).map(|_| {
+    let noises = plan.noises(party, roles).map_err(ReleaseError::Noise)?;
+    let seeds = noises.iter().map(|_| {
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).map_err(|_| ReleaseError::NoRandomness)?;
         Ok(Secret::new(seed))
     });
     let seeds: Vec<Secret<[u8; 32]>> = seeds.collect::<Result<_, ReleaseError>>()?;
-    noise_of(plan, party, roles, &seeds).map(Some)
+    Ok(Some(noise_of(plan, &noises, &seeds)))
 }
 
 /// The noise of these seeds, one for each integer of a group.
 pub(super) fn noise_of(
     plan: &JoinPlan,
-    party: Party,
-    roles: &Roles,
+    noises: &[DiscreteGaussian],
     seeds: &[Secret<[u8; 32]>],
-) -> Result<Secret<Vec<i64>>, ReleaseError> {
-    let noises = plan.noises(party, roles).map_err(ReleaseError::Noise)?;
+) -> Secret<Vec<i64>> {
     let cells = plan.figures().cells();
     let mut all = vec![0; cells * noises.len()];
     for (place, (noise, seed)) in noises.iter().zip(seeds).enumerate() {
         let samples = noise.samples(seed, cells);
         all.iter_mut().skip(place).step_by(noises.len()).zip(samples).for_each(|(to, sample)| *to = sample);
     }
-    Ok(Secret::new(all))
+    Secret::new(all)
 }
 
 /// The largest magnitude of one side's noise, for each integer of a group in the protocol's order: what the protocol

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{price, steps};
+use super::{price, price_join, steps};
 use crate::{
     config::units::show_size,
     control::Reply,
     exchange::Calibration,
-    policy::{Plan, Role},
+    policy::{Plan, Role, Sizes},
     query::QueryRequest,
     report::Report,
     rooms::Rooms,
@@ -30,6 +30,20 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
         let account = permitted.account();
         let used = account.map(|account| rooms.ledger.book(|book| book.balance(&account).used()));
         let (cost, document) = price::cost(&permitted, aggregate, used)?;
+        let text = format!("{}{cost}\nWhat the partner is sent\n  {}\n", story(&plan), plan.sent);
+        let document = json!({ "plan": plan, "cost": document });
+        return Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() });
+    }
+    if let Some(join) = permitted.join() {
+        let account = permitted.account();
+        let used = account.map(|account| rooms.ledger.book(|book| book.balance(&account).used()));
+        let rows = match permitted.own() {
+            Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,
+            None => 0,
+        };
+        // The partner's size is its to announce; until then it is taken to be as large.
+        let sizes = Sizes { asker: rows, answerer: rows };
+        let (cost, document) = price_join::cost(&permitted, join, sizes, used)?;
         let text = format!("{}{cost}\nWhat the partner is sent\n  {}\n", story(&plan), plan.sent);
         let document = json!({ "plan": plan, "cost": document });
         return Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() });

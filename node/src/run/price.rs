@@ -118,7 +118,7 @@ pub(super) fn noises(plan: &AggregatePlan) -> Vec<Noise> {
 }
 
 /// What the account has before and after.
-fn budget(permitted: &Permitted, price: Amount, used: Option<Amount>) -> (String, Value) {
+pub(super) fn budget(permitted: &Permitted, price: Amount, used: Option<Amount>) -> (String, Value) {
     let privacy = &permitted.terms().privacy;
     let limit = lifetime(privacy);
     let Some(used) = used else {
@@ -153,7 +153,7 @@ fn budget(permitted: &Permitted, price: Amount, used: Option<Amount>) -> (String
 }
 
 /// Three digits are as much as noise deserves.
-fn shown(number: f64) -> String {
+pub(super) fn shown(number: f64) -> String {
     let digits = if number >= 100.0 {
         0
     } else if number >= 1.0 {

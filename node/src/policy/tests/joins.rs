@@ -80,6 +80,11 @@ fn answered(toml: &str, asked: &Permitted) -> Permitted {
     ask(toml, sent, Role::Answerer { from: Keys::of("brand").id() }).unwrap()
 }
 
+/// A question that the contract of these tests permits, as the brand's node has it.
+pub(crate) fn permitted_question(sql: &str) -> Permitted {
+    permitted(TOML, sql)
+}
+
 /// The plan of a question that the contract of these tests permits.
 pub(crate) fn plan(sql: &str) -> JoinPlan {
     permitted(TOML, sql).join().unwrap().clone()
