@@ -3,7 +3,7 @@
 //!
 //!     cargo bench -p tacit-protocol --bench ot
 //!
-//! `TACIT_BENCH_ITEMS=1048576` sets the transfers of the plain measurement (2²⁰ otherwise), in slabs of 2¹⁶.
+//! `TACIT_BENCH_ITEMS=1048576` sets the transfers of the plain measurement (2²⁰ otherwise), in slabs of 2¹³.
 
 use std::{
     hint::black_box,
@@ -26,7 +26,7 @@ fn main() {
 }
 
 /// Transfers that are made together.
-const SLAB: usize = 1 << 16;
+const SLAB: usize = 1 << 13;
 
 fn pair<const G: usize>() -> (Chooser<G>, Keeper<G>) {
     let (setup, first) = KeeperSetup::<G>::start(b"bench", &Secret::new([1; 32]));

@@ -7,8 +7,8 @@
 //!
 //! What it stops: a peer that learns from a size how its partner's items fall. The bins, the slabs and the
 //! room of a slab are functions of the two announced sizes alone (JOIN-10, JOIN-13); what does not fit ends
-//! the run with probability 2⁻⁴⁰, or, at the seeker, is tried with another public seed before the first
-//! message (JOIN-12). Rules JOIN-10 to JOIN-15 are in `docs/protocols/join-hashing.md`.
+//! the run with probability 2⁻⁴⁰ (JOIN-12, JOIN-13). Rules JOIN-10 to JOIN-15 are in
+//! `docs/protocols/join-hashing.md`.
 
 use std::ops::Range;
 

@@ -45,6 +45,8 @@ pub enum OpprfError {
 pub struct Opprf {
     shape: Shape,
     words: usize,
+    /// So many of the words, the first ones, are lists of bits.
+    lists: usize,
 }
 
 /// What the holder brings, by the numbers of its items.
@@ -80,7 +82,12 @@ impl Opprf {
     /// # Errors
     /// [`OpprfError::TooManyWords`] above [`MOST_WORDS`].
     pub const fn new(shape: Shape, words: usize) -> Result<Self, OpprfError> {
-        if words > MOST_WORDS { Err(OpprfError::TooManyWords) } else { Ok(Self { shape, words }) }
+        if words > MOST_WORDS { Err(OpprfError::TooManyWords) } else { Ok(Self { shape, words, lists: 0 }) }
+    }
+
+    /// The first `lists` payload words are lists of bits: what the ends have of them is under ⊕, not under +.
+    pub const fn with_lists(self, lists: usize) -> Self {
+        Self { lists, ..self }
     }
 
     /// Bytes of every slab's table (JOIN-31).
@@ -135,11 +142,17 @@ impl Opprf {
                 let (tag, shares) = value.split_at_mut(1);
                 let (payload, rest) = payloads.split_at(words);
                 payloads = rest;
-                // JOIN-32: the target under ⊕, the payload less its mask under + modulo 2⁶⁴.
+                // JOIN-32: the target and lists of bits under ⊕, other payload less its mask under + modulo 2⁶⁴.
                 tag[0] ^= drawn.targets.get(bin).ok_or(OpprfError::Lengths)?;
                 let masks = &drawn.masks[bin * words..][..words];
-                for (share, (payload, mask)) in shares.iter_mut().zip(payload.iter().zip(masks)) {
-                    *share = share.wrapping_add(payload.wrapping_sub(*mask));
+                for (word, (share, (payload, mask))) in
+                    shares.iter_mut().zip(payload.iter().zip(masks)).enumerate()
+                {
+                    *share = if word < self.lists {
+                        *share ^ payload ^ mask
+                    } else {
+                        share.wrapping_add(payload.wrapping_sub(*mask))
+                    };
                 }
             }
         }
@@ -168,7 +181,9 @@ impl Opprf {
             (Vec::with_capacity(points.len()), Vec::with_capacity(points.len() * words));
         for (value, own) in values.chunks_exact(1 + words).zip(own.chunks_exact(1 + words)) {
             tags.push(value[0] ^ own[0]);
-            shares.extend(value[1..].iter().zip(&own[1..]).map(|(value, own)| value.wrapping_sub(*own)));
+            shares.extend(value[1..].iter().zip(&own[1..]).enumerate().map(|(word, (value, own))| {
+                if word < self.lists { value ^ own } else { value.wrapping_sub(*own) }
+            }));
         }
         Ok(Read { tags, shares })
     }

@@ -7,8 +7,9 @@
 //!
 //! ```text
 //!   base ──► pprf ──► vole ──► lookup       1 of 16 entries of up to 16 bits
-//!   128·G    32·G     rows  └► correlated   bit × words, shares mod 2^64
-//!   transfers trees   q = v ⊕ code⊙Δ
+//!   128·G    32·G     rows  ├► correlated   bit × words, shares mod 2^64
+//!   transfers trees   q = v  └► pad          1 of 2 random bytes
+//!                       ⊕ code⊙Δ
 //! ```
 //!
 //! Papers: Masny and Rindal 2019 (`base`), Goldreich, Goldwasser and Micali 1986 with a puncture (`pprf`),
@@ -18,9 +19,11 @@
 
 mod base;
 mod block;
+mod conjunction;
 mod correlated;
 mod field;
 mod lookup;
+mod pad;
 mod piece;
 mod pprf;
 mod setup;
@@ -33,7 +36,9 @@ mod model;
 mod tests;
 
 pub use block::Engine;
+pub use conjunction::{PendingConjunction, answer_conjunction, conjoin};
 pub use correlated::{CorrelatedOt, CotChooser, CotSender, PendingCot, SoftSpoken};
 pub use lookup::{LookupChooser, LookupSender, PendingLookup};
+pub use pad::{PadChooser, PadSender};
 pub use setup::{ChooserSetup, KeeperSetup};
 pub use vole::{Batch, Chooser, Keeper};

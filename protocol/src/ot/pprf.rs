@@ -1,7 +1,7 @@
 //! Trees with sixteen leaves, of which one end knows all and the other all but one.
 //!
 //! Goldreich, Goldwasser and Micali's tree (*How to Construct Random Functions*, 1986), punctured as in
-//! Boyle et al. 2019 and in Roy 2022, section 6: on each level the *whole* end sends the sum of all left and
+//! Boyle et al., CCS 2019, and in Roy 2022: on each level the *whole* end sends the sum of all left and
 //! that of all right children, each under one key of a base transfer; the *punctured* end takes the side its
 //! leaf is not on. So it never has a node above its leaf.
 

@@ -30,6 +30,15 @@ pub enum Abort {
     /// The session was set up with chunks that hold no item or do not fit into a message.
     #[error("a chunk must hold at least one item and fit into a message")]
     ChunkSize,
+    /// What was to be computed cannot be: too many cells or terms, or a figure that might overflow.
+    #[error("the join's shape, bounds and sizes do not fit together")]
+    JoinShape,
+    /// Our own rows are not of the agreed shape, or a key stands in them twice.
+    #[error("our own rows are not of the agreed shape")]
+    OwnRows,
+    /// The rows could not be put into bins: a chance of 2⁻⁴⁰ a run.
+    #[error("the rows could not be put into bins")]
+    BinsFull,
 }
 
 impl Abort {
@@ -43,6 +52,9 @@ impl Abort {
             Self::OwnSetAboveCap { .. } => "E-SET-ABOVE-CAP",
             Self::OwnFigures => "E-OWN-FIGURES",
             Self::ChunkSize => "E-CHUNK-SIZE",
+            Self::JoinShape => "E-JOIN-SHAPE",
+            Self::OwnRows => "E-OWN-ROWS",
+            Self::BinsFull => "E-JOIN-BINS-FULL",
         }
     }
 
@@ -54,7 +66,7 @@ impl Abort {
 
     /// Whether the same request may succeed later without anybody changing anything.
     pub const fn retry_helps(&self) -> bool {
-        matches!(self, Self::PeerEnded { .. })
+        matches!(self, Self::PeerEnded { .. } | Self::BinsFull)
     }
 
     /// For a message that arrives after the run is over.
@@ -122,6 +134,9 @@ pub enum PeerMisbehaved {
     /// The two ends do not remember the same conversation under the same contract.
     #[error("the two ends do not remember the same conversation")]
     TranscriptDiffers,
+    /// What was opened is not what was committed to.
+    #[error("other figures were opened than were committed to")]
+    OpeningDiffers,
 }
 
 impl PeerMisbehaved {
@@ -140,6 +155,7 @@ impl PeerMisbehaved {
             Self::FigureMark { .. } => "E-PEER-FIGURE-MARK",
             Self::FigureOutOfBounds { .. } => "E-PEER-FIGURE-BOUNDS",
             Self::TranscriptDiffers => "E-PEER-TRANSCRIPT-DIFFERS",
+            Self::OpeningDiffers => "E-PEER-OPENING-DIFFERS",
         }
     }
 }

@@ -4,10 +4,12 @@
 //! opened and decoded on the way. [`Meddler`] stands on the way: it drops, repeats, exchanges, cuts and
 //! alters, either as a network attacker (whole frames) or as a peer gone bad (messages, sealed afterwards).
 //! [`hockey`] holds a mechanism to the (ε, δ) it claims, from its outputs alone.
+//! [`leakage`] tells conversations apart that should look alike.
 //! For tests of this package and of others, by the feature `testing`.
 
 pub mod fuzz;
 pub mod hockey;
+pub mod leakage;
 mod meddler;
 mod pair;
 

@@ -1,0 +1,44 @@
+//! The join in the clear: what a run must come to without noise. For tests of this and other packages.
+
+use std::collections::HashMap;
+
+use super::{
+    rows::Rows,
+    shape::{Figure, Shape},
+};
+
+/// The exact figures of two tables, in the order of [`Shape::place`]. Each row of the seeker's matches at most one of the
+/// holder's: that of the first kind of key by which there is one.
+///
+/// # Panics
+/// When the rows are not of the shape.
+pub fn join(shape: &Shape, seeker: &Rows, holder: &Rows) -> Vec<i64> {
+    let index = |column: &Vec<Option<[u8; 32]>>| -> HashMap<[u8; 32], usize> {
+        column.iter().enumerate().filter_map(|(row, key)| key.map(|key| (key, row))).collect()
+    };
+    let there: Vec<_> = holder.keys.iter().map(index).collect();
+    let mut figures = vec![0; shape.figures()];
+    for row in 0..seeker.len() {
+        let found =
+            seeker.keys.iter().zip(&there).find_map(|(column, there)| there.get(&column[row]?).copied());
+        let Some(other) = found else { continue };
+        let mut add = |figure, value: i64| {
+            let place = shape.place(seeker.cells[row].into(), holder.cells[other].into(), figure);
+            figures[place.expect("rows of the shape")] += value;
+        };
+        add(Figure::Count, 1);
+        for (term, column) in seeker.terms.iter().enumerate() {
+            add(Figure::Seeker(term), column[row]);
+        }
+        for (term, column) in holder.terms.iter().enumerate() {
+            add(Figure::Holder(term), column[other]);
+        }
+        for (number, product) in shape.products().iter().enumerate() {
+            add(
+                Figure::Product(number),
+                seeker.terms[product.seeker][row] * holder.terms[product.holder][other],
+            );
+        }
+    }
+    figures
+}
