@@ -109,6 +109,8 @@ fn c04_nothing_that_is_said_depends_on_the_overlap() {
     let masked = |said: &Said| Stage::ALL.iter().any(|stage| stage.name() == said.kind);
     assert!(runs[0].iter().any(masked));
     assert_eq!(uneven(&runs, masked, HEADER), []);
+    // Half of a figure is no figure, even to who opens it: tag, role, nonce and length, then the halves.
+    assert_eq!(uneven(&runs, |said| said.kind == "Open", 48), []);
 }
 
 #[test]
