@@ -206,7 +206,7 @@ impl Hashes {
     fn three(&self, hash: u128) -> [u32; 3] {
         let pick = |part: u32, count: u64| {
             let fraction = (hash >> (42 * part)) & ((1 << 42) - 1);
-            (fraction * u128::from(count) >> 42) as u64
+            ((fraction * u128::from(count)) >> 42) as u64
         };
         let a = pick(0, self.bins);
         let b = pick(1, self.bins - 1);
@@ -321,7 +321,7 @@ pub struct Entry {
     pub item: u32,
 }
 
-/// The holder's table: every item in all three of its bins, four bytes an entry and four a bin.
+/// The holder's table: every item in all three of its bins, four bytes an entry and four a bin (JOIN-14).
 pub struct Simple {
     /// Item · 4 + hash index, by bins.
     entries: Vec<u32>,
@@ -386,3 +386,6 @@ impl Simple {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::{
+    carry::HolderCarry,
     cuckoo::Simple,
     draws::Draws,
     equality,
@@ -33,8 +34,8 @@ use super::{
 };
 use crate::{
     ot::{
-        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupChooser, PendingConjunction,
-        PendingCot, PendingLookup, answer_conjunction, conjoin,
+        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupChooser, PadSender,
+        PendingConjunction, PendingCot, PendingLookup, answer_conjunction, conjoin,
     },
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},
@@ -98,6 +99,8 @@ struct Holding {
     common: [u8; 32],
     /// For each kind of key, the rows that have one.
     tables: Vec<Entries>,
+    /// Who has matched by an earlier kind of key.
+    carry: HolderCarry,
     setup: Option<(KeeperSetup<2>, KeeperSetup<1>)>,
     function: Option<Function>,
     /// The seeker chooses.
@@ -162,6 +165,7 @@ impl End for Holding {
         let holding = Self {
             sums: Sums::new(params.shape()),
             words,
+            carry: HolderCarry::new(&plan),
             plan,
             draws,
             common,
@@ -201,6 +205,11 @@ impl End for Holding {
                 at.looking_up = Some(pending);
                 Ok(message)
             }
+            Stage::Changes => {
+                let theirs = PadSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
+                self.carry.answer(slab, &theirs)
+            }
+            Stage::Blocked => self.block(slab),
             Stage::HolderMatch => {
                 let ours = self.ours.clone().ok_or(NOT_SET_UP)?;
                 let at = self.slab(slab)?;
@@ -236,6 +245,17 @@ impl End for Holding {
                     Stage::LastTables => at.matched = found,
                     _ => at.nibbles = equality::fours(&found, 0),
                 }
+                Ok(())
+            }
+            Stage::BlockedTables => {
+                let found = self.slab(slab)?.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
+                let found: Vec<u8> = found.into_iter().map(|entry| entry as u8).collect();
+                self.carry.found(slab, &found);
+                self.slab(slab)?.matched = found;
+                Ok(())
+            }
+            Stage::Switches => {
+                self.carry.asked(bytes);
                 Ok(())
             }
             Stage::SeekerMatch | Stage::SeekerBits => {
@@ -314,6 +334,17 @@ impl Holding {
         at.nibbles = equality::nibbles(&targets);
         at.payload = masks;
         Ok(table)
+    }
+
+    /// "Equal" becomes "equal, and not matched before" (JOIN-53).
+    fn block(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
+        let ours = LookupChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
+        let equal = std::mem::take(&mut self.slab(slab)?.matched);
+        let nibbles: Vec<u8> =
+            equal.iter().zip(self.carry.before(slab)).map(|(equal, before)| equal | before << 1).collect();
+        let (message, pending) = ours.choose(batch(Stage::Blocked, slab), &nibbles);
+        self.slab(slab)?.looking_up = Some(pending);
+        Ok(message)
     }
 
     /// The seeker chooses by its half of "matched" from this end's half of the cells (JOIN-54).

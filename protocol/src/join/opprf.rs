@@ -58,7 +58,7 @@ pub struct Brought<'a> {
     pub payload: &'a [u64],
 }
 
-/// What the holder draws for the bins of a slab.
+/// What the holder draws for the bins of a slab: uniform words, for this slab only (JOIN-33).
 #[derive(Clone, Copy)]
 pub struct Drawn<'a> {
     /// A target for each bin.
@@ -99,7 +99,7 @@ impl Opprf {
     ///
     /// # Errors
     /// [`OpprfError::Okvs`] with probability 2⁻⁴⁰ over the run, or for an item that stands twice: the run is
-    /// over. [`OpprfError::Lengths`] when what is given does not fit together.
+    /// over (JOIN-34). [`OpprfError::Lengths`] when what is given does not fit together.
     pub fn encode<O: OprfHolder>(
         &self,
         oprf: &O,
@@ -186,3 +186,6 @@ impl Opprf {
 const fn number(bin: u16, point: &Point) -> u128 {
     point.number() ^ (bin as u128) << 64
 }
+
+#[cfg(test)]
+mod tests;

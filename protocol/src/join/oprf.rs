@@ -7,7 +7,7 @@
 //!
 //! The one implementation, [`RelatedKeys`], is that of Kolesnikov, Kumaresan, Rosulek and Trieu (CCS 2016,
 //! "KKRT16") with symbols of GF(16) in place of bits, on the small-field VOLE of [`ot`](crate::ot): 32 bytes
-//! a bin. Rules JOIN-20 to JOIN-25, and why 64 symbols are enough, are in `docs/protocols/join-hashing.md`.
+//! a bin. Rules JOIN-20 to JOIN-24, and why 64 symbols are enough, are in `docs/protocols/join-hashing.md`.
 //! [`OprfSeeker`] and [`OprfHolder`] are the seam for another one.
 
 use aes::{
@@ -60,7 +60,8 @@ pub trait OprfSeeker {
     /// What it keeps of a question, for the values.
     type Asked: Send;
 
-    /// Asks for one point a bin: the message to the holder, whose length depends on the number of bins alone.
+    /// Asks for one point a bin: the message to the holder, whose length depends on the number of bins alone
+    /// (JOIN-24).
     fn ask(&self, batch: Batch, points: &[Point]) -> (Vec<u8>, Self::Asked);
 
     /// F_j(x_j) for every bin: `words` words each, in the order of the points.
@@ -210,3 +211,6 @@ impl OprfHolder for RelatedKeys<Keeper<2>> {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -14,6 +14,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::{
+    carry::SeekerCarry,
     cuckoo::Table,
     draws::Draws,
     equality,
@@ -32,8 +33,8 @@ use super::{
 };
 use crate::{
     ot::{
-        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupSender, PendingConjunction,
-        PendingCot, answer_conjunction, conjoin,
+        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupSender, PadChooser,
+        PendingConjunction, PendingCot, answer_conjunction, conjoin,
     },
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},
@@ -97,6 +98,8 @@ struct Seeking {
     common: [u8; 32],
     /// For each kind of key, the rows' items and where they stand.
     tables: Vec<(Vec<[u8; 16]>, Table)>,
+    /// Who has matched by an earlier kind of key.
+    carry: SeekerCarry,
     setup: Option<KeeperSetup<1>>,
     function: Option<RelatedKeys<Chooser<2>>>,
     /// The holder chooses.
@@ -150,6 +153,7 @@ impl End for Seeking {
         let seeking = Self {
             words: Words::new(params.shape()),
             sums: Sums::new(params.shape()),
+            carry: SeekerCarry::new(&plan),
             plan,
             rows,
             draws,
@@ -190,6 +194,11 @@ impl End for Seeking {
             Stage::NibbleTables => self.compare(Stage::Nibbles, slab),
             Stage::FoursTables => self.compare(Stage::Fours, slab),
             Stage::LastTables => self.compare(Stage::Last, slab),
+            Stage::Switches => {
+                let ours = PadChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
+                self.carry.ask(slab, &ours, &self.tables)
+            }
+            Stage::BlockedTables => self.block(slab),
             Stage::SeekerMatch => {
                 let ours = self.ours.clone().ok_or(NOT_SET_UP)?;
                 let at = self.slab(slab)?;
@@ -214,10 +223,16 @@ impl End for Seeking {
     fn take(&mut self, stage: Stage, slab: u32, bytes: Vec<u8>) -> Result<(), Abort> {
         match stage {
             Stage::Opprf => self.read(slab, &bytes),
-            Stage::Nibbles | Stage::Fours | Stage::Last | Stage::HolderMatch | Stage::HolderBits => {
+            Stage::Nibbles
+            | Stage::Fours
+            | Stage::Last
+            | Stage::Blocked
+            | Stage::HolderMatch
+            | Stage::HolderBits => {
                 self.slab(slab)?.question = bytes;
                 Ok(())
             }
+            Stage::Changes => self.carry.open(slab, &bytes),
             Stage::HolderCells => {
                 let at = self.slab(slab)?;
                 let opened = at.choosing_match.take().ok_or(NOT_ASKED)?.open(&bytes)?;
@@ -292,6 +307,20 @@ impl Seeking {
             Stage::Last => at.matched = halves,
             _ => at.nibbles = equality::fours(&halves, 15),
         }
+        Ok(answer)
+    }
+
+    /// "Equal" becomes "equal, and not matched before" (JOIN-53).
+    fn block(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
+        let theirs = LookupSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
+        let at = self.slab(slab)?;
+        let (equal, question) = (std::mem::take(&mut at.matched), std::mem::take(&mut at.question));
+        let halves = self.draws.bits(Stage::Blocked, slab, equal.len());
+        let before = self.carry.before(slab);
+        let table = |number: usize| equality::table_of_first(equal[number], before[number], halves[number]);
+        let answer = theirs.answer_bits(batch(Stage::Blocked, slab), equal.len(), &question, table)?;
+        self.carry.found(slab, &halves);
+        self.slab(slab)?.matched = halves;
         Ok(answer)
     }
 

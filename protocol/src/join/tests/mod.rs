@@ -65,15 +65,11 @@ impl Case {
 
     fn params(&self) -> Params {
         let agreed = Agreed {
-            session: SessionId::new([1; 32]),
-            contract: ContractId::new([2; 32]),
-            question: [3; 32],
-            shape: self.shape.clone(),
             learns: self.learns,
-            keys: self.keys,
             noise: vec![1000; self.shape.figures_of_a_cell()],
             max_seeker: 5000,
             max_holder: 5000,
+            ..agreed(self.shape.clone(), self.keys)
         };
         Params::new(agreed).unwrap().with_slab_bins(self.slab).unwrap()
     }
@@ -153,22 +149,25 @@ fn shapes() -> Vec<Shape> {
     ]
 }
 
+/// What the ends agree on, but for noise and sizes.
+fn agreed(shape: Shape, keys: u32) -> Agreed {
+    Agreed {
+        session: SessionId::new([1; 32]),
+        contract: ContractId::new([2; 32]),
+        question: [3; 32],
+        learns: Learns::Seeker,
+        keys,
+        noise: vec![0; shape.figures_of_a_cell()],
+        max_seeker: 1000,
+        max_holder: 1000,
+        shape,
+    }
+}
+
 fn key(column: u32, number: u32) -> [u8; 32] {
     *blake3::hash(&(u64::from(column) << 32 | u64::from(number)).to_le_bytes()).as_bytes()
 }
 
 fn params_of(shape: Shape, keys: u32) -> Params {
-    let noise = vec![0; shape.figures_of_a_cell()];
-    let agreed = Agreed {
-        session: SessionId::new([1; 32]),
-        contract: ContractId::new([2; 32]),
-        question: [3; 32],
-        shape,
-        learns: Learns::Both,
-        keys,
-        noise,
-        max_seeker: 1000,
-        max_holder: 1000,
-    };
-    Params::new(agreed).unwrap()
+    Params::new(Agreed { learns: Learns::Both, ..agreed(shape, keys) }).unwrap()
 }
