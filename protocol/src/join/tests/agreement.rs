@@ -1,12 +1,11 @@
 //! The figures are those of the join in the clear, whatever the rows, the shape, and who is faster.
 
 use proptest::prelude::*;
-use rand::{SeedableRng, rngs::StdRng};
 
 use super::*;
 
 #[test]
-fn every_shape() {
+fn join_54_join_56_every_shape() {
     for shape in shapes() {
         let case = Case::new(shape.clone());
         case.check(&own_rows(&shape, 0..60), &their_rows(&shape, 30..110));
@@ -127,22 +126,6 @@ fn join_53_the_first_key_that_matches_counts() {
     Case { keys: 2, ..Case::new(shape) }.check(&seeker, &holder);
 }
 
-/// Against the model and the second road, with up to three kinds of key.
-#[test]
-fn any_rows_by_several_keys() {
-    for seed in 0..60 {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let random = reference::Case::random(&mut rng, 40, 1 + seed as u32 % 3);
-        let (own, theirs) = (random.seeker, random.holder);
-        assert_eq!(
-            model::join(&random.shape, &own, &theirs),
-            reference::join(&random.shape, &own, &theirs, seed)
-        );
-        let case = Case { keys: random.keys, slab: 30, learns: Learns::Holder, ..Case::new(random.shape) };
-        case.check_ended(&own, &theirs, case.pair(&own, &theirs).schedule(seed).run());
-    }
-}
-
 prop_compose! {
     fn any_shape()(
         cells in prop_oneof![Just((1, 1)), (1u32..4, 1u32..4), Just((1, 5)), Just((6, 1))],
@@ -165,14 +148,18 @@ proptest! {
         shape in any_shape(),
         own in prop::collection::btree_set(0u32..80, 0..50),
         theirs in prop::collection::btree_set(0u32..80, 0..50),
+        kinds in prop_oneof![3 => Just(1u32), 1 => 2u32..4],
         padding in (0u32..20, 0u32..20),
         slab in 20u32..200,
         learns in prop_oneof![Just(Learns::Seeker), Just(Learns::Holder), Just(Learns::Both)],
         room in 1usize..6,
         schedule in any::<u64>(),
     ) {
-        let (own, theirs) = (own_rows(&shape, own), their_rows(&shape, theirs));
-        let case = Case { learns, slab, padding, ..Case::new(shape) };
+        let (customers, others) = (own, theirs);
+        let (mut own, mut theirs) = (own_rows(&shape, customers.clone()), their_rows(&shape, others.clone()));
+        add_keys(&mut own, &customers, kinds, 7);
+        add_keys(&mut theirs, &others, kinds, 3);
+        let case = Case { keys: kinds, learns, slab, padding, ..Case::new(shape) };
         let pair = case.pair(&own, &theirs).room(room).schedule(schedule);
         case.check_ended(&own, &theirs, pair.run());
     }

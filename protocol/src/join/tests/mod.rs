@@ -8,6 +8,8 @@ mod meddling;
 mod reference;
 mod steps;
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{
     ids::{ContractId, SessionId},
@@ -34,6 +36,18 @@ fn rows(customers: impl IntoIterator<Item = u32>, cells: u32, terms: &[u64]) -> 
         keys: vec![keys(customers.iter().copied())],
         cells: customers.iter().map(|customer| (mixed(*customer, 99) >> 7) as u8 % cells as u8).collect(),
         terms: (0..).zip(terms).map(term).collect(),
+    }
+}
+
+/// More kinds of key: of each the same customers in another order, one in five without.
+fn add_keys(rows: &mut Rows, customers: &BTreeSet<u32>, kinds: u32, factor: u32) {
+    for kind in 1..kinds {
+        // Odd and no multiple of 5, so a permutation of the numbers below 80.
+        let number = |customer: &u32| (customer * factor + kind) % 80;
+        let mut column = keys(customers.iter().map(number));
+        let without = column.iter_mut().zip(customers).filter(|(_, customer)| (**customer + kind) % 5 == 0);
+        without.for_each(|(key, _)| *key = None);
+        rows.keys.push(column);
     }
 }
 
@@ -162,12 +176,4 @@ fn agreed(shape: Shape, keys: u32) -> Agreed {
         max_holder: 1000,
         shape,
     }
-}
-
-fn key(column: u32, number: u32) -> [u8; 32] {
-    *blake3::hash(&(u64::from(column) << 32 | u64::from(number)).to_le_bytes()).as_bytes()
-}
-
-fn params_of(shape: Shape, keys: u32) -> Params {
-    Params::new(Agreed { learns: Learns::Both, ..agreed(shape, keys) }).unwrap()
 }

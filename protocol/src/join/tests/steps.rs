@@ -1,6 +1,12 @@
 //! Rules that show in single steps.
 
-use super::*;
+use super::{
+    super::{
+        message::Record,
+        run::{batch, commit, part},
+    },
+    *,
+};
 use crate::{
     session::{PeerMisbehaved, Produced, Session, Step},
     wire::codec::Bulk,
@@ -123,6 +129,70 @@ fn join_47_noise_is_there_exactly_if_the_other_end_learns() {
             assert_eq!(abort(start(Some(bad))), Abort::OwnFigures);
         }
     }
+}
+
+/// A holder that computes what it should and then opens something else; `committed` is what it says it will.
+fn forged(change: i64, committed: i64) -> Result<Joined, Abort> {
+    let case = count();
+    let params = case.params();
+    let (mut seeker, mut holder) =
+        (case.seeker(&rows(0..5, 1, &[]), 0)?, Some(case.holder(&rows(100..105, 1, &[]), 0)?));
+    let mut liar = Record::new(&params, Role::Holder);
+    let mut honest = None;
+    while honest.is_none() {
+        let (state, said) = produced(seeker);
+        seeker = state;
+        for message in said {
+            liar.hear(&message);
+            match holder.take().expect("a run that goes on").handle(message)? {
+                Step::Wait { state, .. } => holder = Some(state),
+                Step::Done { send, .. } => honest = send.into_iter().last(),
+            }
+        }
+        let Some(state) = holder.take() else { break };
+        let (state, said) = produced(state);
+        holder = Some(state);
+        for message in said.into_iter().filter(|message| !matches!(message, Message::Finished { .. })) {
+            seeker = hand(seeker, liar.say(message))?;
+        }
+    }
+    let Some(Message::Open { role, nonce, figures }) = honest else { panic!("the holder opens its halves") };
+    let half = u64::from_le_bytes(figures.0.try_into().expect("one figure"));
+    let with = |change: i64| half.wrapping_add(change.cast_unsigned()).to_le_bytes().to_vec();
+    let finished = liar.finished(commit(Role::Holder, &nonce, &with(committed)));
+    let seeker = hand(seeker, finished)?;
+    match seeker.handle(Message::Open { role, nonce, figures: Bulk(with(change)) })? {
+        Step::Done { output, .. } => Ok(output),
+        Step::Wait { .. } => panic!("this is the end"),
+    }
+}
+
+/// Five rows and noise of 1000 at most.
+#[test]
+fn join_46_a_figure_beyond_its_bounds_is_refused() {
+    let beyond = Err(Abort::Peer(PeerMisbehaved::FigureOutOfBounds { position: 0 }));
+    for change in [0, 1005, -1005] {
+        assert_eq!(forged(change, change).unwrap().figures.unwrap().as_slice(), [change]);
+    }
+    for change in [1006, -1006, i64::MAX, i64::MIN] {
+        assert_eq!(forged(change, change), beyond);
+    }
+}
+
+#[test]
+fn join_45_what_was_committed_to_is_what_is_opened() {
+    assert_eq!(forged(1, 0), Err(Abort::Peer(PeerMisbehaved::OpeningDiffers)));
+}
+
+/// Two uses of one part of a correlation would show the difference of what they hide.
+#[test]
+fn join_51_no_two_uses_share_a_transfer() {
+    let mut names = std::collections::HashSet::new();
+    for stage in Stage::ALL {
+        assert!(names.insert(batch(stage, 3)));
+        assert!((0..16).all(|number| names.insert(part(stage, 3, number))));
+    }
+    assert!(names.iter().all(|batch| batch.slab == 3));
 }
 
 #[test]
