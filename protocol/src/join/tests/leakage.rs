@@ -97,18 +97,26 @@ fn params(keys: u32) -> Params {
 
 #[test]
 fn c04_nothing_that_is_said_depends_on_the_overlap() {
-    let params = params(1);
+    // Two kinds of key: then every stage speaks.
+    let params = params(2);
     let run = |shared, number| {
         let moving = if number % 2 == 0 { Moving::Seeker } else { Moving::Holder };
-        said(&params, tables(shared, moving, 1), ROWS, seeds(shared, number))
+        said(&params, tables(shared, moving, 2), ROWS, seeds(shared, number))
     };
     let classes = classes(run, RUNS);
     assert_eq!(leaks(&classes), []);
     // Nor on anything else: what a slab is told is under masks.
-    let runs: Vec<_> = classes.into_iter().flat_map(|class| class.runs).collect();
+    let mut runs: Vec<_> = classes.into_iter().flat_map(|class| class.runs).collect();
+    // JOIN-75: four switches a byte, and the spare bits of the last are zero.
+    let changes = runs.iter_mut().flatten().filter(|said| said.kind == Stage::Changes.name());
+    changes.for_each(|said| drop(said.bytes.pop()));
+    for stage in Stage::ALL {
+        assert!(runs[0].iter().any(|said| said.kind == stage.name()), "{} was said", stage.name());
+    }
     let masked = |said: &Said| Stage::ALL.iter().any(|stage| stage.name() == said.kind);
-    assert!(runs[0].iter().any(masked));
     assert_eq!(uneven(&runs, masked, HEADER), []);
+    // Half of a figure is no figure, even to who opens it: tag, role, nonce and length, then the halves.
+    assert_eq!(uneven(&runs, |said| said.kind == "Open", 48), []);
 }
 
 #[test]
