@@ -11,13 +11,15 @@ use serde::Deserialize;
 use tacit_protocol::log::{
     Book, Entry, Kind,
     checkpoint::SignedCheckpoint,
+    merkle::{MerkleFault, TreeHash},
     note::{Note, VerifierKey},
 };
 
 use super::{
     LedgerError,
     disk::{Folder, Span},
-    replay::{self, Line, Newest},
+    replay::{self, Line, Newest, Replayed},
+    tower::Tower,
 };
 
 /// How often a head is read again that was being written when it was read.
@@ -30,6 +32,7 @@ pub struct Reading {
     head: SignedCheckpoint,
     key: VerifierKey,
     book: Book,
+    tower: Tower,
 }
 
 /// The body of the first record.
@@ -45,6 +48,14 @@ struct OpenBody {
 /// # Errors
 /// There is none; a byte of it has changed; it is of a newer version.
 pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
+    read_with(directory, |_| ())
+}
+
+/// The same, showing each record on the way, in order.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(directory: &Path, each: impl FnMut(&Entry) + Send) -> Result<Reading, LedgerError> {
     let mut folder = Folder::look(directory);
     let mut tries = 0;
     let head = loop {
@@ -61,8 +72,9 @@ pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
     };
     let key = own_key(&mut folder, head.bytes)?;
     let signed = replay::signed(&head, &key)?;
-    let replayed = replay::covered(&mut folder, &head, signed.head(), |_| ())?;
-    Ok(Reading { directory: directory.to_owned(), bytes: head.bytes, head: signed, key, book: replayed.book })
+    let replayed = replay::covered(&mut folder, &head, signed.head(), each)?;
+    let Replayed { book, tower, .. } = replayed;
+    Ok(Reading { directory: directory.to_owned(), bytes: head.bytes, head: signed, key, book, tower })
 }
 
 /// The key in the first record. A false one verifies no head, and a head by another key is not this node's.
@@ -124,6 +136,14 @@ impl Reading {
     /// The key that signed it, by the log's own word.
     pub const fn key(&self) -> &VerifierKey {
         &self.key
+    }
+
+    /// The root over the first `size` records.
+    ///
+    /// # Errors
+    /// There are not so many.
+    pub fn root_at(&self, size: u64) -> Result<TreeHash, MerkleFault> {
+        self.tower.root_at(size)
     }
 
     /// What the records add up to.
