@@ -191,11 +191,16 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn take(&mut self, entry: &Entry) {
+        self.booking.take(entry);
+        self.take_booked(entry);
+    }
+
+    /// The same for a record that somebody else has booked.
+    pub(super) fn take_booked(&mut self, entry: &Entry) {
         self.count += 1;
         if entry.kind == Kind::Open && self.me.is_none() {
             self.me = owner(entry);
         }
-        self.booking.take(entry);
         self.prices.take(entry);
         if self.keep {
             self.entries.push(entry.clone());

@@ -48,6 +48,6 @@ pub use kept::{Kept, KeptAnswer, Sameness};
 pub use measure::{Measured, measure};
 pub use noise::Noise;
 pub use outcome::Outcome;
-pub use read::{Reading, read};
+pub use read::{Reading, read, read_with};
 pub use store::{Ledger, Receipt, Reserved};
 pub use tacit_protocol::log::{Entry, Kind};
