@@ -9,11 +9,14 @@
 //! - `aggregate`: noisy figures over one partner's table
 //! - `papers`: contracts carried between partners
 //! - `witness`: the partners' logs, cosigned by each other
+//! - `auditor`: our log, cosigned by somebody who is no partner
 
 mod aggregate;
+pub mod auditor;
 mod calibration;
 mod drive;
 mod error;
+mod http;
 pub mod papers;
 mod question;
 mod reveal;

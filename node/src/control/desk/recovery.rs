@@ -28,6 +28,9 @@ pub async fn recover(rooms: &Rooms) -> Result<Reply, Report> {
             .forget_cosigned(partner.card().id())
             .map_err(crate::exchange::witness::WitnessError::Unkept)?;
     }
+    if let Some(witness) = &rooms.config.witness {
+        rooms.heads.forget_cosigned(witness.id()).map_err(crate::exchange::witness::WitnessError::Unkept)?;
+    }
     let me = rooms.identity.name();
     let notes = vec![
         format!(
