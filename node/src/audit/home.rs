@@ -16,7 +16,7 @@ use super::{
     source::{Read, Seen, bytes, files, unsigned},
 };
 use crate::{
-    config::Home,
+    config::{Config, Home},
     ledger::{self, LedgerError, Reading},
     link::Card,
     policy::Document,
@@ -143,7 +143,7 @@ fn cosignatures(keys: &Keys, head: Option<&SignedCheckpoint>, earlier: &[SignedC
     }
 }
 
-/// How partners cosign: by the keys on their cards, and by those in contracts.
+/// How partners cosign: by the keys on their cards, and by those in contracts; and how the auditor's witness does.
 fn witnesses(home: &Home, contracts: &[Document], own: &Keys) -> Result<Vec<WitnessKey>, AuditError> {
     let mut keys: Vec<WitnessKey> = Vec::new();
     let cards = cards(&home.partners_dir())?;
@@ -157,6 +157,11 @@ fn witnesses(home: &Home, contracts: &[Document], own: &Keys) -> Result<Vec<Witn
                 keys.push(WitnessKey { who: who.to_owned(), key });
             }
         }
+    }
+    if let Some(witness) = Config::read(home).ok().and_then(|config| config.witness)
+        && keys.iter().all(|known| known.key.public() != witness.key.public())
+    {
+        keys.push(WitnessKey { who: witness.key.name().to_owned(), key: witness.key });
     }
     Ok(keys)
 }

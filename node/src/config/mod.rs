@@ -16,6 +16,7 @@ mod settings;
 mod signing;
 pub mod units;
 mod unlock;
+mod witness;
 
 pub use create::{Created, NewHome, create_home, reachable_addresses};
 pub use error::ConfigError;
@@ -28,3 +29,4 @@ pub use settings::{
 };
 pub use signing::NextKey;
 pub use unlock::{Unlock, UnlockChoice};
+pub use witness::WitnessSettings;

@@ -13,7 +13,7 @@ use std::{
 use toml::Value;
 
 use crate::config::{
-    ConfigError, FileError, Home,
+    ConfigError, FileError, Home, WitnessSettings,
     reader::{Section, not_a},
 };
 
@@ -35,6 +35,8 @@ pub struct Config {
     pub unlock: UnlockMethod,
     /// What is written down while the node runs.
     pub log: LogSettings,
+    /// An auditor's own witness of the log, if there is one.
+    pub witness: Option<WitnessSettings>,
 }
 
 /// `[link]`: how this node is reached and how it sends.
@@ -157,8 +159,9 @@ impl Config {
         let budget = BudgetSettings::read(top.section("budget")?)?;
         let unlock = UnlockMethod::read(top.section("unlock")?)?;
         let log = LogSettings::read(top.section("log")?)?;
+        let witness = WitnessSettings::read(top.section("witness")?)?;
         top.finish()?;
-        Ok(Self { name, link, limits, budget, unlock, log })
+        Ok(Self { name, link, limits, budget, unlock, log, witness })
     }
 
     /// The text of a fresh `tacit.toml`: the decisions made, and the defaults as comments.

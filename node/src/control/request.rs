@@ -73,6 +73,8 @@ pub enum Request {
     Query(QueryRequest),
     /// Records that somebody takes the log out of the node.
     AuditExported { records: u64, by: Option<String> },
+    /// Shows the log's newest head to the auditor's witness.
+    AuditWitness,
     /// Checks everything that can be wrong here, or between here and a partner.
     Doctor { partner: Option<String> },
 }

@@ -10,11 +10,14 @@
 //! - `join`: noisy figures over an overlap that neither side sees
 //! - `papers`: contracts carried between partners
 //! - `witness`: the partners' logs, cosigned by each other
+//! - `auditor`: our log, cosigned by somebody who is no partner
 
 mod aggregate;
+pub mod auditor;
 mod calibration;
 mod drive;
 mod error;
+mod http;
 mod join;
 pub mod papers;
 mod question;

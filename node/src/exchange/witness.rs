@@ -22,7 +22,7 @@ use tacit_protocol::{
 };
 
 use super::{
-    ExchangeError,
+    ExchangeError, auditor,
     papers::{Call, Said, say},
 };
 use crate::{
@@ -43,6 +43,44 @@ pub enum WitnessError {
     /// The tree has no such sizes.
     #[error("the log cannot be proven to begin with what a partner has seen of it")]
     NoProof(#[source] MerkleFault),
+    /// The auditor's witness does not answer.
+    #[error("the witness {witness} cannot be reached")]
+    Unreachable {
+        /// Its key's name.
+        witness: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The auditor's witness does not cosign.
+    #[error("the witness {witness} does not cosign this log's head: {status}")]
+    Refused {
+        /// Its key's name.
+        witness: String,
+        /// The status of its answer, as C2SP tlog-witness has them.
+        status: u16,
+    },
+    /// The auditor's witness says that it has seen a larger log.
+    #[error("the witness {witness} says that it has seen {theirs} records, and the log has {ours}")]
+    Ahead {
+        /// Its key's name.
+        witness: String,
+        /// Records that we have.
+        ours: u64,
+        /// Records that it says it has seen.
+        theirs: u64,
+    },
+    /// The auditor's witness answers with something else than the protocol has.
+    #[error("the witness {witness} answers with something else than {expected}")]
+    OutOfPlace {
+        /// Its key's name.
+        witness: String,
+        /// What was due.
+        expected: &'static str,
+    },
+    /// There is no witness to show anything to.
+    #[error("no witness is set")]
+    Unset,
 }
 
 impl Refusal for WitnessError {
@@ -50,20 +88,50 @@ impl Refusal for WitnessError {
         match self {
             Self::Unkept(_) => "E-WITNESS-UNKEPT",
             Self::NoProof(_) => "E-WITNESS-NO-PROOF",
+            Self::Unreachable { .. } => "E-WITNESS-UNREACHABLE",
+            Self::Refused { status: 422, .. } => "E-WITNESS-FORKED",
+            Self::Refused { .. } => "E-WITNESS-REFUSED",
+            Self::Ahead { .. } => "E-WITNESS-AHEAD",
+            Self::OutOfPlace { .. } => "E-WITNESS-ANSWER",
+            Self::Unset => "E-WITNESS-UNSET",
         }
     }
 
     fn class(&self) -> Class {
-        Class::Failed
+        match self {
+            Self::Unset => Class::Usage,
+            Self::Unkept(_) | Self::NoProof(_) => Class::Failed,
+            _ => Class::Peer,
+        }
     }
 
     fn details(&self) -> Vec<Detail> {
-        let mend = "check ledger/cosigned in the node's home: permissions, disk; then `tacit audit verify`";
+        let mend = match self {
+            Self::Unkept(_) | Self::NoProof(_) => {
+                "check ledger/cosigned in the node's home: permissions, disk; then `tacit audit verify`"
+            }
+            Self::Unreachable { .. } => "check witness.url in tacit.toml, and that the witness runs",
+            Self::Refused { status: 404, .. } => {
+                "have the auditor add this log: origin and key, `tacit keys show`"
+            }
+            Self::Refused { status: 403, .. } => {
+                "have the auditor add this log's key of today: `tacit keys show`"
+            }
+            Self::Refused { status: 422, .. } => {
+                "the witness has seen another history of this log: find out who changed it; `tacit audit verify`"
+            }
+            Self::Refused { .. } => "ask the auditor what the witness has against it",
+            Self::Ahead { .. } => {
+                "if an older copy of ledger/ was put back, put the newest one back; otherwise ask the auditor"
+            }
+            Self::OutOfPlace { .. } => "check witness.url and witness.key in tacit.toml with the auditor",
+            Self::Unset => "url and key under [witness] in tacit.toml, and start the node again",
+        };
         vec![Detail::new("who", "the operator of this node"), Detail::new("would do", mend)]
     }
 
     fn retry_helps(&self) -> bool {
-        false
+        matches!(self, Self::Unreachable { .. })
     }
 }
 
@@ -128,7 +196,7 @@ pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
 }
 
 /// Holds a head that we have signed against our log. Where the log does not have it, nothing is set aside any more.
-fn compare(rooms: &Rooms, partner: &str, seen: &SignedCheckpoint) -> Result<(), LedgerError> {
+pub(super) fn compare(rooms: &Rooms, partner: &str, seen: &SignedCheckpoint) -> Result<(), LedgerError> {
     let (theirs, root) = (seen.head().size, seen.head().root);
     let ours = rooms.ledger.head().map_or(0, |head| head.head().size);
     let witness = partner.to_owned();
@@ -153,10 +221,17 @@ pub async fn settle(rooms: &Rooms, partner: PartnerId) {
     }
 }
 
-/// Shows our head to every partner that can be reached now.
+/// Shows our head to every partner that can be reached now, and to the auditor's witness.
 pub async fn present_to_all(rooms: &Rooms) {
     let partners = rooms.partners.list();
-    join_all(partners.iter().map(async |partner| {
+    let auditor = async {
+        match tokio::time::timeout(3 * PATIENCE, auditor::present(rooms)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(report)) => tracing::warn!(code = %report.code, "{}", report.message),
+            Err(_) => tracing::warn!("the auditor's witness took too long"),
+        }
+    };
+    let partners = join_all(partners.iter().map(async |partner| {
         match tokio::time::timeout(PATIENCE, present(rooms, partner.card().id())).await {
             Ok(Ok(())) => {}
             Ok(Err(report)) if report.code.starts_with("E-LEDGER-") => {
@@ -167,8 +242,8 @@ pub async fn present_to_all(rooms: &Rooms) {
             }
             Err(_) => tracing::debug!("a partner took too long to see our newest head"),
         }
-    }))
-    .await;
+    }));
+    tokio::join!(partners, auditor);
 }
 
 /// Considers a partner's head; cosigns it once it is kept.
@@ -265,11 +340,14 @@ pub fn own_keys(rooms: &Rooms) -> Keys {
         let who = partner.card().name().to_owned();
         keys.into_iter().map(move |key| WitnessKey { who: who.clone(), key })
     });
+    let auditor = rooms.config.witness.iter();
+    let auditor =
+        auditor.map(|witness| WitnessKey { who: witness.key.name().to_owned(), key: witness.key.clone() });
     // What partners and this node itself keep of its heads may be older than its key of today.
     let lineage = rooms.identity.lineage();
     let log = lineage.verifier_keys(SignatureKind::Ed25519).unwrap_or_default();
     let origin = origin(&lineage.node());
-    Keys { origin, log, witnesses: witnesses.collect(), handovers: Vec::new() }
+    Keys { origin, log, witnesses: witnesses.chain(auditor).collect(), handovers: Vec::new() }
 }
 
 fn own_witness_key(rooms: &Rooms) -> Result<VerifierKey, NoteFault> {

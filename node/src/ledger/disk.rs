@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, Metadata, OpenOptions},
     io::{self, ErrorKind, Read},
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A directory with files in it. Nothing that was written is safe before [`sync`](Self::sync) has returned, and no
@@ -31,6 +32,11 @@ pub(super) trait Disk: Send + 'static {
 
     /// Returns when the files' names are on the disk.
     fn sync_dir(&mut self) -> io::Result<()>;
+
+    /// Whether the files that are written here are still those that others find under their names.
+    fn is_in_place(&mut self) -> bool {
+        true
+    }
 }
 
 /// Writes all of the bytes.
@@ -85,7 +91,18 @@ impl<D: Disk> Read for Span<'_, D> {
 pub(super) struct Folder {
     root: PathBuf,
     files: BTreeMap<String, File>,
+    /// What the process holds as long as the ledger is its own.
+    lock: Option<Arc<File>>,
     writable: bool,
+}
+
+/// The file that whoever writes holds a lock on.
+pub(super) const LOCK: &str = "lock";
+
+fn same_file(open: &File, path: &Path) -> bool {
+    let place = |found: Metadata| (found.dev(), found.ino());
+    let (Ok(open), Ok(found)) = (open.metadata(), path.symlink_metadata()) else { return false };
+    place(open) == place(found)
 }
 
 impl Folder {
@@ -99,12 +116,17 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        Ok(Self { root: root.to_owned(), files: BTreeMap::new(), writable: true })
+        Ok(Self { root: root.to_owned(), files: BTreeMap::new(), lock: None, writable: true })
+    }
+
+    /// The lock is held; from now on it belongs to what is looked after.
+    pub(super) fn locked_by(&mut self, lock: Arc<File>) {
+        self.lock = Some(lock);
     }
 
     /// A directory to read only.
     pub(super) fn look(root: &Path) -> Self {
-        Self { root: root.to_owned(), files: BTreeMap::new(), writable: false }
+        Self { root: root.to_owned(), files: BTreeMap::new(), lock: None, writable: false }
     }
 
     fn file(&mut self, name: &str) -> io::Result<&File> {
@@ -151,5 +173,11 @@ impl Disk for Folder {
 
     fn sync_dir(&mut self) -> io::Result<()> {
         File::open(&self.root)?.sync_all()
+    }
+
+    fn is_in_place(&mut self) -> bool {
+        let held = |lock: &Arc<File>| same_file(lock, &self.root.join(LOCK));
+        self.lock.as_ref().is_none_or(held)
+            && self.files.iter().all(|(name, file)| same_file(file, &self.root.join(name)))
     }
 }

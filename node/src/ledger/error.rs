@@ -86,6 +86,9 @@ pub enum LedgerError {
     /// The signing key was not handed over.
     #[error("the signing key was not handed over")]
     NotHandedOver(#[source] HandoverFault),
+    /// While this process did not run, another one went on with the ledger, or the files were put in another place.
+    #[error("another process has gone on with this ledger, so this one writes nothing any more")]
+    Fenced,
     /// There is nothing to give up.
     #[error("the ledger is sound, so nothing is put aside")]
     Sound,
@@ -132,6 +135,7 @@ impl Refusal for LedgerError {
             Self::Forked { .. } => "E-LEDGER-FORKED",
             Self::KeyRetired => "E-LEDGER-KEY-RETIRED",
             Self::NotHandedOver(_) => "E-LEDGER-HANDOVER",
+            Self::Fenced => "E-LEDGER-FENCED",
             Self::Sound => "E-LEDGER-SOUND",
             Self::Unsigned(_) => "E-LEDGER-UNSIGNED",
             Self::Closed => "E-LEDGER-CLOSED",
@@ -238,6 +242,9 @@ impl Refusal for LedgerError {
                 (operator, "make a new home, with new cards and contracts; this one's line of keys is full")
             }
             Self::NotHandedOver(_) => (operator, "run the command again; the key in force stays"),
+            Self::Fenced => {
+                (operator, "find out which node goes on, and end this one; never run two copies of a home")
+            }
             Self::Sound => {
                 (operator, "`tacit recover` without --begin-anew gives up what partners miss of it")
             }

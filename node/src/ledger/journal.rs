@@ -103,6 +103,7 @@ enum Broken {
     Full(Arc<io::Error>),
     Disk(Arc<io::Error>),
     Unsigned(CheckpointFault),
+    Fenced,
 }
 
 impl Broken {
@@ -111,6 +112,7 @@ impl Broken {
             Self::Full(source) => LedgerError::NotDurable(Arc::clone(source)),
             Self::Disk(source) => LedgerError::DiskFailed(Arc::clone(source)),
             Self::Unsigned(source) => LedgerError::Unsigned(*source),
+            Self::Fenced => LedgerError::Fenced,
         }
     }
 }
@@ -122,6 +124,8 @@ enum State {
     Full,
     /// It lost what it had taken, or shows something else than was written.
     Dead(Arc<io::Error>),
+    /// Somebody else has gone on with it.
+    Fenced,
 }
 
 /// Records on their way to the disk.
@@ -150,6 +154,8 @@ pub(super) struct Journal<D> {
     last: Timestamp,
     /// The next head's.
     generation: u64,
+    /// The newest that this process has found or written.
+    newest: Option<Head>,
     staged: Staged,
     /// In the log for sure, and not covered by a head yet.
     unheaded: Staged,
@@ -192,9 +198,12 @@ impl<D: Disk> Journal<D> {
     /// Whether the disk takes anything.
     fn ready(&mut self) -> Result<(), Broken> {
         match &self.state {
-            State::Sound => Ok(()),
+            State::Sound => self.fence(),
+            State::Fenced => Err(Broken::Fenced),
             State::Dead(source) => Err(Broken::Disk(Arc::clone(source))),
             State::Full => {
+                // What another process has written must not be cut off.
+                self.fence()?;
                 // Tried on the disk before the book: what is booked and then not written has to be read anew.
                 let tried = self
                     .disk
@@ -214,6 +223,17 @@ impl<D: Disk> Journal<D> {
                 }
             }
         }
+    }
+
+    /// D10: a process that was stopped and goes on may find that its lock was taken for lost and that another one has
+    /// written since. The newest head has to be the one that this process wrote last, in the files that others find.
+    fn fence(&mut self) -> Result<(), Broken> {
+        let newest = replay::newest(&mut self.disk).map(|newest| newest.map(|newest| newest.head));
+        if newest.is_ok_and(|newest| newest == self.newest) && self.disk.is_in_place() {
+            return Ok(());
+        }
+        self.state = State::Fenced;
+        Err(Broken::Fenced)
     }
 
     fn stage(&mut self, draft: Draft, act: &Act) -> Result<Written, LedgerError> {
@@ -409,6 +429,8 @@ impl<D: Disk> Journal<D> {
         let sign = |message: &[u8]| self.signer.sign(message);
         let signed = SignedCheckpoint::sign(checkpoint, &self.key, sign).map_err(Broken::Unsigned)?;
         let head = Head { generation: self.generation, bytes: self.bytes, note: signed.note().to_string() };
+        // Before the group there was a look as well; here ends the time in which another one can have begun.
+        self.fence()?;
         let mut last = [0];
         // Beyond the end of the file there is nothing to read, and nothing is as good as zero.
         let at = head.offset() + head::SLOT as u64 - 1;
@@ -423,6 +445,9 @@ impl<D: Disk> Journal<D> {
         }
         self.sync(HEAD)?;
         self.generation += 1;
+        self.newest = Some(head);
+        // And nobody was there since.
+        self.fence()?;
         let Staged { leaves, ends, .. } = std::mem::take(&mut self.unheaded);
         let offset = (self.durable.size() - leaves.len() as u64) * 32;
         let bytes: Vec<u8> = leaves.iter().flat_map(|leaf| *leaf.as_bytes()).collect();
@@ -479,6 +504,11 @@ impl<D: Disk> Journal<D> {
         }
         // They only help to name a damaged record; without them it is still found that one is.
         let _ = disk.truncate(LEAVES, 0).and_then(|()| write_all(disk, LEAVES, 0, &right));
+    }
+
+    #[cfg(test)]
+    pub(super) fn disk_mut(&mut self) -> &mut D {
+        &mut self.disk
     }
 
     fn book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {

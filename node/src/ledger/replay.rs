@@ -6,8 +6,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use rayon::prelude::*;
 use tacit_protocol::log::{
     Book, Entry, LARGEST_ENTRY,
-    checkpoint::{Checkpoint, Keys, SignedCheckpoint},
+    checkpoint::{Checkpoint, CheckpointFault, Keys, SignedCheckpoint},
     merkle::{self, Frontier, TreeHash},
+    note::{Note, NoteFault},
 };
 
 use super::{
@@ -149,8 +150,16 @@ pub(super) fn newest<D: Disk>(disk: &mut D) -> Result<Option<Newest>, LedgerErro
 
 /// The checkpoint of a head, if the key in force has signed it.
 pub(super) fn signed(head: &Head, keys: &Keys) -> Result<SignedCheckpoint, LedgerError> {
-    let signed = keys.open(head.note.as_bytes());
-    signed.map_err(|_| LedgerError::damaged(None, "its head is not signed by this node's key"))
+    keys.open(head.note.as_bytes()).map_err(|fault| match fault {
+        // Somebody has signed under this node's name: a key that followed the one that is here.
+        CheckpointFault::Note(NoteFault::NotSignedBy) if is_ours(head, keys) => LedgerError::KeyRetired,
+        _ => LedgerError::damaged(None, "its head is not signed by this node's key"),
+    })
+}
+
+fn is_ours(head: &Head, keys: &Keys) -> bool {
+    let note = Note::parse(head.note.as_bytes());
+    note.is_ok_and(|note| note.signatures().iter().any(|line| line.name() == keys.origin))
 }
 
 /// Every record that a head covers, and nothing else.

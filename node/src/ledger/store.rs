@@ -23,7 +23,7 @@ use tacit_protocol::{
 
 use super::{
     Cost, Entry, Fence, Kind, LedgerError, Outcome, Signer, Successor,
-    disk::Folder,
+    disk::{Folder, LOCK},
     draft::{Act, Draft},
     journal::{Journal, Shared, told},
     replay::LOG,
@@ -225,8 +225,9 @@ impl Ledger {
     /// # Errors
     /// Another process has it; a byte of it has changed; it is of a newer version; it cannot be read or written.
     pub fn open(directory: &Path, signer: Arc<dyn Signer>) -> Result<Self, LedgerError> {
-        let folder = Folder::open(directory).map_err(LedgerError::Unopened)?;
-        let lock = lock(&directory.join("lock"))?;
+        let mut folder = Folder::open(directory).map_err(LedgerError::Unopened)?;
+        let lock = Arc::new(lock(&directory.join(LOCK))?);
+        folder.locked_by(Arc::clone(&lock));
         let shared = Arc::new(Shared::default());
         let journal = Journal::open(folder, signer, Arc::clone(&shared), Timestamp::now())?;
         let log = File::open(directory.join(LOG)).map_err(LedgerError::Unopened)?;

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod faults;
+mod fence;
 mod handover;
 mod sim;
 mod store;

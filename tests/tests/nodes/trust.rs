@@ -14,7 +14,7 @@ use tacit_node::{
 use tacit_protocol::secret::Secret;
 use tacit_tests::{
     World, finish,
-    pair::{Pair, QUESTION, maternal, replaced},
+    pair::{EVERYBODY, Pair, QUESTION, maternal, replaced},
 };
 
 use crate::TACIT;
@@ -196,4 +196,70 @@ fn an_identity_survives_a_rotation_and_a_card_of_before_it_is_older() {
     let renewed = world.tacit("bank", &["partner", "add", &new]).ok();
     assert!(world.record_lines("bank").contains(&"partner renewed".to_owned()), "{}", renewed.err);
     world.tacit("bank", &["partner", "add", &old]).refused(2, "E-CARD-OLDER");
+}
+
+#[test]
+fn log_17_log_18_log_19_d19_a_signing_key_is_handed_over_and_everything_goes_on() {
+    let pair = Pair::new(TACIT);
+    let world = &pair.world;
+    assert_eq!(pair.ask(QUESTION), ["C1", "C2", "C3"]);
+    let (before, old_card) = (id_of(world, "brand"), world.tacit("brand", &["card"]).ok().out);
+    // Whoever has a copy of the keys from before the rotation.
+    let stolen = fs::read(world.path("brand/keys/signing.key")).unwrap();
+
+    let told = pair.brand(&["keys", "rotate", "--signing", "-o", "json"]).ok();
+    assert!(!told.err.contains("not connected just now"), "{}", told.err);
+    assert_eq!(told.json()["announced_to"][0], "bank");
+    assert_eq!(id_of(world, "brand"), before, "the id stays");
+    assert!(world.record_lines("brand").contains(&"key signing key rotated".to_owned()));
+    let known = |home: &str| fs::read_to_string(world.path(home).join("partners/brand.card")).unwrap();
+    world.until("the new key at the bank", || known("bank").contains("version      = 2"));
+    // The contract holds, questions are answered both ways of knowing, and both logs verify.
+    assert_eq!(pair.ask(EVERYBODY).len(), 5);
+    let keys = pair.brand(&["keys", "show", "-o", "json"]).ok().json();
+    assert_eq!((keys.as_array().unwrap().len(), &keys[1]["state"]), (2, &serde_json::json!("in force")));
+    pair.bank(&["keys", "rotate", "--signing"]).ok();
+    assert_eq!(pair.ask(QUESTION), ["C1", "C2", "C3"]);
+    for home in ["brand", "bank"] {
+        let export = world.path(&format!("{home}.export")).to_string_lossy().into_owned();
+        world.tacit(home, &["audit", "export", &export]).ok();
+        let verified = world.tacit(home, &["audit", "verify", &export]).ok();
+        assert!(verified.out.contains("handed over once"), "{}", verified.out);
+        world.tacit(home, &["audit", "verify"]).ok();
+        // With the keys that an auditor had before the rotation: the first one alone.
+        let told: serde_json::Value =
+            serde_json::from_slice(&fs::read(format!("{export}/keys.json")).unwrap()).unwrap();
+        let mut first = told.clone();
+        first["log"].as_array_mut().unwrap().truncate(1);
+        first.as_object_mut().unwrap().remove("handovers");
+        let first = world.write(&format!("{home}.keys"), first.to_string());
+        world.tacit(home, &["audit", "verify", &export, "--keys", &first]).ok();
+    }
+    let [ours, theirs] =
+        ["brand", "bank"].map(|home| world.path(&format!("{home}.export")).to_string_lossy().into_owned());
+    world.tacit("brand", &["audit", "compare", &ours, &theirs]).ok();
+
+    // A card of before is a retired key's, and so are the keys.
+    let old_card = world.write("old.card", old_card);
+    let refused = pair.bank(&["partner", "add", &old_card]);
+    assert!(refused.status == 2 && refused.err.contains("E-CARD-"), "{}", refused.err);
+    let Pair { brand, bank, world } = pair;
+    drop(brand);
+    let key = world.path("brand/keys/signing.key");
+    let whole = fs::read(&key).unwrap();
+    fs::write(&key, stolen).unwrap();
+    let refused = world.tacit("brand", &["card"]);
+    assert!(refused.status == 1 && refused.err.contains("E-LEDGER-"), "{}", refused.err);
+    fs::write(&key, whole).unwrap();
+    // Both restart; a partner that was down is told when it is back.
+    bank.kill();
+    world.tacit("brand", &["keys", "rotate", "--signing"]).ok();
+    let _bank = world.serve("bank");
+    world.until("an answer", || world.tacit("brand", &["query", QUESTION]).status == 0);
+    world.tacit("brand", &["audit", "verify"]).ok();
+    assert_eq!(id_of(&world, "brand"), before);
+}
+
+fn id_of(world: &World, home: &str) -> serde_json::Value {
+    world.tacit(home, &["card", "-o", "json"]).ok().json()["id"].clone()
 }

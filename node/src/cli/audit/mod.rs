@@ -26,6 +26,8 @@ pub enum Audit {
     Report(report::Write),
     /// Write everything that an auditor needs into a folder
     Export(export::Export),
+    /// Show the log's newest head to the auditor's own witness now ([witness] in tacit.toml)
+    Witness,
 }
 
 impl Audit {
@@ -38,6 +40,7 @@ impl Audit {
             Self::Compare(compare) => compare.run(console),
             Self::Report(report) => report.run(console),
             Self::Export(export) => export.run(console),
+            Self::Witness => console.answer(crate::control::Request::AuditWitness),
         }
     }
 }

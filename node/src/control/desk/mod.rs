@@ -79,6 +79,7 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
             joined(tokio::spawn(async move { run::ask(&rooms, request, events).await }).await)
         }
         Request::AuditExported { records, by } => audit::exported(rooms, records, by).await,
+        Request::AuditWitness => audit::witness(rooms).await,
         Request::Doctor { partner } => doctor::examine(rooms, partner).await,
     }
 }

@@ -27,6 +27,9 @@ pub async fn recover(rooms: &Rooms) -> Result<Reply, Report> {
     for partner in rooms.partners.list() {
         rooms.heads.forget_cosigned(partner.card().id()).map_err(WitnessError::Unkept)?;
     }
+    if let Some(witness) = &rooms.config.witness {
+        rooms.heads.forget_cosigned(witness.id()).map_err(crate::exchange::witness::WitnessError::Unkept)?;
+    }
     let me = rooms.identity.name();
     let notes = vec![
         format!(

@@ -82,6 +82,7 @@ impl<D: Disk> Journal<D> {
             bytes,
             last,
             generation: head.map_or(0, |head| head.generation + 1),
+            newest: head.cloned(),
             staged: Staged::default(),
             unheaded: Staged { lines: Vec::new(), leaves, ends: ends[told..].to_vec() },
             flood: Flood::default(),

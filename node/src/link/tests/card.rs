@@ -105,8 +105,8 @@ fn only_the_one_form_is_read() {
         assert!(text.contains(from));
         Card::parse(&text.replace(from, to)).unwrap_err()
     };
-    assert_eq!(with("version      = 1", "version      = 2"), CardError::UnknownVersion(2));
-    assert_eq!(CardError::UnknownVersion(2).code(), "E-CARD-VERSION");
+    assert_eq!(with("version      = 1", "version      = 3"), CardError::UnknownVersion(3));
+    assert_eq!(CardError::UnknownVersion(3).code(), "E-CARD-VERSION");
     for (from, to) in [
         ("version      = 1", ""),
         ("version      = 1", "version = 1\nextra = 1"),
@@ -178,7 +178,8 @@ fn the_fingerprint_is_of_the_id_and_the_tls_key() {
 
 #[test]
 fn log_18_a_card_carries_the_line_of_keys() {
-    let brand = identity("brand");
+    let home = tempfile::tempdir().unwrap();
+    let brand = identity_in(home.path(), "brand", Timestamp::now());
     let before = Card::issue(&brand, &addresses(), Timestamp::now()).unwrap();
     assert!(before.to_text().contains("version      = 1\n"));
     for size in 0..tacit_protocol::log::handover::MOST_HANDOVERS as u64 {

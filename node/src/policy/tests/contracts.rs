@@ -1,3 +1,9 @@
+use tacit_protocol::log::{
+    Handover, Lineage,
+    checkpoint::origin,
+    note::{SignatureKind, VerifierKey},
+};
+
 use super::{
     super::{contract::tests::TOML, *},
     *,
@@ -231,4 +237,67 @@ fn a_partner_cannot_fill_the_disk_with_proposals() {
     assert_eq!(bank.list().len(), 200);
     bank.accept("offer3-offers", &Keys::of("bank"), at(NOW)).unwrap();
     bank.import(&proposal(201, false), &bank_id, &Everybody).unwrap();
+}
+
+/// The bank after it has handed its signing key over.
+struct Rotated {
+    pair: Ed25519KeyPair,
+    line: Lineage,
+}
+
+impl Rotated {
+    fn bank() -> Self {
+        let (bank, pair) = (Keys::of("bank"), Ed25519KeyPair::from_seed_unchecked(&[77; 32]).unwrap());
+        let public = pair.public_key().as_ref().try_into().unwrap();
+        let name = origin(&bank.id());
+        let key = |public| VerifierKey::new(&name, SignatureKind::Ed25519, public).unwrap();
+        let (old, new) = (key(bank.signing_key()), key(public));
+        let by_new = |text: &[u8]| pair.sign(text).as_ref().try_into().unwrap();
+        let handover = Handover::sign(bank.id(), 5, (&old, |text| bank.sign(text)), (&new, by_new)).unwrap();
+        let line = Lineage::of(bank.signing_key()).then(handover).unwrap();
+        Self { pair, line }
+    }
+}
+
+impl Signer for Rotated {
+    fn signing_key(&self) -> [u8; 32] {
+        *self.line.current()
+    }
+
+    fn lineage(&self) -> Lineage {
+        self.line.clone()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.pair.sign(message).as_ref().try_into().unwrap()
+    }
+}
+
+#[test]
+fn log_18_d19_a_contract_is_signed_and_ended_with_the_key_that_was_handed_over_to() {
+    let (brand, bank, proposed) = two();
+    let rotated = Rotated::bank();
+    let accepted = bank.1.accept("maternal-offers", &rotated, at(NOW)).unwrap();
+    assert_eq!(accepted.contract().id(), proposed.contract().id(), "bound to the first key");
+    let (merged, _) = brand.1.import(&accepted.to_json(), &Keys::of("brand").id(), &Everybody).unwrap();
+    assert_eq!(merged.state(today()), State::InForce);
+    let by_bank = merged.statements().iter().find(|statement| statement.by == Keys::of("bank").id()).unwrap();
+    assert_eq!(by_bank.line, rotated.line);
+    assert!(merged.holds(by_bank));
+    // Without the hand-over, or with another key's, the signature is nobody's.
+    let text = accepted.to_json();
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let statements = value["statements"].as_array().unwrap();
+    let at_bank = statements.iter().position(|statement| statement.get("handovers").is_some()).unwrap();
+    let change = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value = value.clone();
+        change(&mut value["statements"][at_bank]);
+        Document::of_json(&value.to_string()).unwrap_err().code()
+    };
+    assert_eq!(change(&|it| drop(it.as_object_mut().unwrap().remove("handovers"))), "E-CONTRACT-NOT-GENUINE");
+    assert_eq!(change(&|it| it["handovers"] = serde_json::json!([])), "E-CONTRACT-NOT-GENUINE");
+    assert_eq!(change(&|it| it["handovers"] = serde_json::json!(["x"])), "E-CONTRACT-NOT-GENUINE");
+    let ended = bank.1.end("maternal-offers", "over", &rotated, at(NOW)).unwrap();
+    let (merged, _) = brand.1.import(&ended.to_json(), &Keys::of("brand").id(), &Everybody).unwrap();
+    assert_eq!(merged.state(today()).name(), "ended");
 }
