@@ -7,7 +7,7 @@ use std::{fs, io, path::Path};
 
 use tacit_protocol::log::{
     Lineage,
-    checkpoint::{Keys, SignedCheckpoint, WitnessKey, origin},
+    checkpoint::{Keys, SignedCheckpoint, WitnessKey},
     note::{SignatureKind, VerifierKey},
 };
 

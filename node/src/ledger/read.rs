@@ -49,7 +49,7 @@ pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_with(directory: &Path, each: impl FnMut(&Entry) + Send) -> Result<Reading, LedgerError> {
+pub fn read_with(directory: &Path, mut each: impl FnMut(&Entry) + Send) -> Result<Reading, LedgerError> {
     let mut folder = Folder::look(directory);
     let mut tries = 0;
     let head = loop {
