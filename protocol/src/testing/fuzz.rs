@@ -1,5 +1,6 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
+mod join;
 mod okvs;
 mod ot;
 
@@ -25,6 +26,7 @@ use crate::{
     },
 };
 
+pub use join::join_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
 
@@ -41,6 +43,7 @@ pub fn decode_everything(bytes: &[u8]) {
     let limits = Limits::new(1 << 16);
     one::<Message>(bytes, &limits);
     one::<aggregate::Message>(bytes, &limits);
+    one::<crate::join::Message>(bytes, &limits);
     if let Ok(figures) = aggregate::Figures::decode(bytes) {
         assert_eq!(figures.encode(), bytes, "a second encoding of figures");
     }
