@@ -12,6 +12,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::Zeroizing;
 
 use super::{
     carry::HolderCarry,
@@ -116,7 +117,7 @@ struct Holding {
 struct Entries {
     items: Vec<[u8; 16]>,
     /// For each item as many words as the plan says.
-    payload: Vec<u64>,
+    payload: Zeroizing<Vec<u64>>,
     bins: Simple,
 }
 
@@ -127,19 +128,19 @@ struct Slab {
     question: Vec<u8>,
     own_question: Vec<u8>,
     /// What is looked up next, in nibbles.
-    nibbles: Vec<u8>,
+    nibbles: Zeroizing<Vec<u8>>,
     looking_up: Option<PendingLookup>,
     /// This end's half of its payload, by bins.
-    payload: Vec<u64>,
+    payload: Zeroizing<Vec<u64>>,
     /// The half of "matched", and then of "matched, and in this cell".
-    matched: Vec<u8>,
+    matched: Zeroizing<Vec<u8>>,
     choosing_match: Option<PendingConjunction>,
     /// This end's half of "matched, and in these cells", and how many of its two transfers are in it.
-    cells: Vec<u64>,
+    cells: Zeroizing<Vec<u64>>,
     cells_parts: u8,
     choosing_bits: Option<PendingCot>,
     /// The half of the matched terms, for each bin and own cell, and how many of its two transfers are in it.
-    terms: Vec<u64>,
+    terms: Zeroizing<Vec<u64>>,
     terms_parts: u8,
 }
 
@@ -154,7 +155,7 @@ impl End for Holding {
             let bins = Simple::spread(&items, plan.layout(), items::bins_seed(&common, kind));
             // JOIN-13: with probability 2⁻⁴⁰.
             let bins = bins.map_err(|_| Abort::BinsFull)?;
-            Ok(Entries { payload: payload(&words, &rows, &numbers), items, bins })
+            Ok(Entries { payload: Zeroizing::new(payload(&words, &rows, &numbers)), items, bins })
         };
         let tables = (0..).zip(&rows.keys).map(table).collect::<Result<_, Abort>>()?;
         let id = items::id(&common, "function");
@@ -242,8 +243,8 @@ impl End for Holding {
                 let found = at.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
                 let found: Vec<u8> = found.into_iter().map(|entry| entry as u8).collect();
                 match stage {
-                    Stage::LastTables => at.matched = found,
-                    _ => at.nibbles = equality::fours(&found, 0),
+                    Stage::LastTables => at.matched = Zeroizing::new(found),
+                    _ => at.nibbles = Zeroizing::new(equality::fours(&found, 0)),
                 }
                 Ok(())
             }
@@ -251,7 +252,7 @@ impl End for Holding {
                 let found = self.slab(slab)?.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
                 let found: Vec<u8> = found.into_iter().map(|entry| entry as u8).collect();
                 self.carry.found(slab, &found);
-                self.slab(slab)?.matched = found;
+                self.slab(slab)?.matched = Zeroizing::new(found);
                 Ok(())
             }
             Stage::Switches => {
@@ -331,8 +332,8 @@ impl Holding {
         // JOIN-33: with probability 2⁻⁴⁰ over the run.
         let table = table.map_err(|_| Abort::BinsFull)?;
         let at = self.slab(slab)?;
-        at.nibbles = equality::nibbles(&targets);
-        at.payload = masks;
+        at.nibbles = Zeroizing::new(equality::nibbles(&targets));
+        at.payload = Zeroizing::new(masks);
         Ok(table)
     }
 
@@ -356,7 +357,7 @@ impl Holding {
         let question = std::mem::take(&mut at.question);
         let (mut shares, answer) =
             answer_conjunction(&theirs, batch(Stage::SeekerMatch, slab), &cells, &question)?;
-        let own = cells.iter().zip(&at.matched).map(|(cells, matched)| cells & select::mask(*matched));
+        let own = cells.iter().zip(at.matched.iter()).map(|(cells, matched)| cells & select::mask(*matched));
         shares.iter_mut().zip(own).for_each(|(share, own)| *share ^= own);
         self.add_cells(slab, &shares)?;
         Ok(answer)
@@ -370,7 +371,7 @@ impl Holding {
         at.cells.iter_mut().zip(part).for_each(|(cells, part)| *cells ^= part);
         at.cells_parts += 1;
         if at.cells_parts == 2 {
-            at.matched = select::split(&std::mem::take(&mut at.cells), cells);
+            at.matched = Zeroizing::new(select::split(&std::mem::take(&mut at.cells), cells));
         }
         Ok(())
     }

@@ -118,25 +118,32 @@ impl Opprf {
         let mut values: Vec<u64> = Vec::with_capacity(self.shape.keys() * (1 + words));
         let mut batch: Vec<Entry> = Vec::with_capacity(BATCH);
         let mut points: Vec<(u16, Point)> = Vec::with_capacity(BATCH);
+        let mut payloads: Vec<u64> = Vec::with_capacity(BATCH * words);
         let mut entries = entries.peekable();
         while entries.peek().is_some() {
             batch.clear();
             points.clear();
+            payloads.clear();
             batch.extend(entries.by_ref().take(BATCH));
+            // Items and payload stand anywhere in memory: fetched for all of a batch, they are waited for once.
             for entry in &batch {
-                let item = *brought.items.get(entry.item as usize).ok_or(OpprfError::Lengths)?;
+                let place = entry.item as usize;
+                let item = *brought.items.get(place).ok_or(OpprfError::Lengths)?;
+                payloads.extend_from_slice(&brought.payload[place * words..][..words]);
                 let point = Point { item, index: entry.index };
                 numbers.push(number(entry.bin, &point));
                 points.push((entry.bin, point));
             }
             let first = values.len();
             oprf.values(keys, &points, 1 + words, &mut values);
+            let mut payloads = payloads.as_slice();
             for (entry, value) in batch.iter().zip(values[first..].chunks_exact_mut(1 + words)) {
-                let (bin, item) = (usize::from(entry.bin), entry.item as usize);
+                let bin = usize::from(entry.bin);
                 let (tag, shares) = value.split_at_mut(1);
+                let (payload, rest) = payloads.split_at(words);
+                payloads = rest;
                 // JOIN-32: the target and lists of bits under ⊕, other payload less its mask under + modulo 2⁶⁴.
                 tag[0] ^= drawn.targets.get(bin).ok_or(OpprfError::Lengths)?;
-                let payload = &brought.payload[item * words..][..words];
                 let masks = &drawn.masks[bin * words..][..words];
                 for (word, (share, (payload, mask))) in
                     shares.iter_mut().zip(payload.iter().zip(masks)).enumerate()

@@ -12,6 +12,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::Zeroizing;
 
 use super::{
     carry::SeekerCarry,
@@ -119,20 +120,20 @@ struct Slab {
     /// The holder's message that is to be answered.
     question: Vec<u8>,
     /// This end's half of the holder's payload, by bins.
-    payload: Vec<u64>,
+    payload: Zeroizing<Vec<u64>>,
     /// What is compared next, in nibbles.
-    nibbles: Vec<u8>,
+    nibbles: Zeroizing<Vec<u8>>,
     /// The half of "matched", and then of "matched, and in this cell of the holder's".
-    matched: Vec<u8>,
+    matched: Zeroizing<Vec<u8>>,
     choosing_match: Option<PendingConjunction>,
     /// This end's half of "matched, and in these cells", and how many of its two transfers are in it.
-    cells: Vec<u64>,
+    cells: Zeroizing<Vec<u64>>,
     cells_parts: u8,
     choosing_bits: Option<PendingCot>,
     choosing_own: Vec<PendingCot>,
     /// The half of the holder's matched terms, for each bin and holder's cell, and how many of its two transfers
     /// are in it.
-    terms: Vec<u64>,
+    terms: Zeroizing<Vec<u64>>,
     terms_parts: u8,
 }
 
@@ -289,8 +290,8 @@ impl Seeking {
         let function = self.function.as_ref().ok_or(NOT_SET_UP)?;
         let read = self.plan.opprf().decode(function, &asked, &points, table)?;
         let at = self.slab(slab)?;
-        at.nibbles = equality::nibbles(&read.tags);
-        at.payload = read.shares;
+        at.nibbles = Zeroizing::new(equality::nibbles(&read.tags));
+        at.payload = Zeroizing::new(read.shares);
         Ok(())
     }
 
@@ -304,8 +305,8 @@ impl Seeking {
         let answer = theirs.answer_bits(batch(asked, slab), nibbles.len(), &question, table)?;
         let at = self.slab(slab)?;
         match asked {
-            Stage::Last => at.matched = halves,
-            _ => at.nibbles = equality::fours(&halves, 15),
+            Stage::Last => at.matched = Zeroizing::new(halves),
+            _ => at.nibbles = Zeroizing::new(equality::fours(&halves, 15)),
         }
         Ok(answer)
     }
@@ -320,7 +321,7 @@ impl Seeking {
         let table = |number: usize| equality::table_of_first(equal[number], before[number], halves[number]);
         let answer = theirs.answer_bits(batch(Stage::Blocked, slab), equal.len(), &question, table)?;
         self.carry.found(slab, &halves);
-        self.slab(slab)?.matched = halves;
+        self.slab(slab)?.matched = Zeroizing::new(halves);
         Ok(answer)
     }
 
@@ -333,7 +334,7 @@ impl Seeking {
         let question = std::mem::take(&mut at.question);
         let (mut shares, answer) =
             answer_conjunction(&theirs, batch(Stage::HolderMatch, slab), &cells, &question)?;
-        let own = cells.iter().zip(&at.matched).map(|(cells, matched)| cells & select::mask(*matched));
+        let own = cells.iter().zip(at.matched.iter()).map(|(cells, matched)| cells & select::mask(*matched));
         shares.iter_mut().zip(own).for_each(|(share, own)| *share ^= own);
         self.add_cells(slab, &shares)?;
         Ok(answer)
@@ -347,7 +348,7 @@ impl Seeking {
         at.cells.iter_mut().zip(part).for_each(|(cells, part)| *cells ^= part);
         at.cells_parts += 1;
         if at.cells_parts == 2 {
-            at.matched = select::split(&std::mem::take(&mut at.cells), cells);
+            at.matched = Zeroizing::new(select::split(&std::mem::take(&mut at.cells), cells));
         }
         Ok(())
     }

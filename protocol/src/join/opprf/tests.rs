@@ -225,6 +225,28 @@ fn join_30_entries_are_told_apart_by_bin_index_and_item() {
 }
 
 #[test]
+fn join_32_lists_of_bits_are_shared_under_xor_and_other_words_under_addition() {
+    let items = items(1, 10);
+    let (seeker, holder) = ends(b"lists");
+    let batch = Batch { stage: 0, slab: 0 };
+    let points = [Point { item: items[0], index: 2 }];
+    let (question, asked) = seeker.ask(batch, &points);
+    let keys = holder.keys(batch, 1, &question).unwrap();
+    let opprf = Opprf::new(Shape::new(3, 40).unwrap(), 3).unwrap().with_lists(2);
+    let payload = [0xf0f0, u64::MAX, 5];
+    let (targets, masks) = (words(1, 1), words(3, 2));
+    let brought = Brought { items: &items, payload: &payload };
+    let drawn = Drawn { targets: &targets, masks: &masks };
+    let entries = std::iter::once(Entry { bin: 0, index: 2, item: 0 });
+    let mut rng = StdRng::seed_from_u64(3);
+    let message = opprf.encode(&holder, &keys, entries, brought, drawn, &mut rng).unwrap();
+    let read = opprf.decode(&seeker, &asked, &points, &message).unwrap();
+    assert_eq!(read.tags, targets);
+    let both = [read.shares[0] ^ masks[0], read.shares[1] ^ masks[1], read.shares[2].wrapping_add(masks[2])];
+    assert_eq!(both, payload);
+}
+
+#[test]
 fn join_31_a_table_of_another_length_is_refused() {
     let (seeker, _) = ends(b"lengths");
     let points: Vec<Point> = vec![Point { item: [1; 16], index: 0 }; 3];

@@ -43,6 +43,20 @@ fn join_41_the_plan_is_what_is_said() {
     }
 }
 
+/// Whole megabytes of 2²⁰ × 2²⁰ rows, as `docs/protocols/join.md` says; the limit of the issue is 1,500.
+#[test]
+fn a_million_rows_take_the_bytes_that_the_document_says() {
+    let megabytes = |shape: Shape| {
+        let agreed = Agreed { max_seeker: 1 << 20, max_holder: 1 << 20, ..agreed(shape, 1) };
+        let plan = Plan::new(&Params::new(agreed).unwrap(), 1 << 20, 1 << 20).unwrap();
+        assert_eq!((plan.bins(), plan.slabs()), (1_380_730, 169));
+        (plan.bytes_by(Role::Seeker) + plan.bytes_by(Role::Holder)) / 1_000_000
+    };
+    let sizes =
+        [shape((1, 1), &[], &[], &[]), shape((8, 1), &[], &[1000], &[]), shape((1, 8), &[], &[1000], &[])];
+    assert_eq!(sizes.map(megabytes), [616, 871, 1054]);
+}
+
 /// Whatever sizes are announced, the limits leave room for every message.
 #[test]
 fn join_41_no_message_is_above_the_limits() {
