@@ -17,7 +17,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use tacit_protocol::{
     ids::{ContractId, SessionId},
     join::{
-        Agreed, Figure, Holder, Joined, Learns, Message, Params, Rows, Seeker, Shape,
+        self, Agreed, Figure, Holder, Joined, Learns, Message, Params, Rows, Seeker, Shape,
         permute::{HolderRoute, Plan, SeekerRoute},
     },
     ot::{ChooserSetup, KeeperSetup, PadChooser, PadSender},
@@ -32,7 +32,8 @@ fn main() {
     };
     let rows = number("TACIT_BENCH_ROWS", 1 << 16);
     measure(rows, number("TACIT_BENCH_KEYS", 1));
-    permutation(rows as usize * 79 / 60);
+    let course = join::Plan::new(&params(rows, 1), rows, rows).expect("fits");
+    permutation(course.bins() as usize);
     divan::main();
 }
 
