@@ -38,7 +38,9 @@ fn main() {
 
 #[divan::bench(args = [1 << 8, 1 << 10, 1 << 12], sample_count = 5)]
 fn whole_pair(bencher: divan::Bencher, rows: u32) {
-    bencher.with_inputs(|| sides(rows, 1)).bench_values(|(seeker, holder)| run(&params(rows, 1), seeker, holder));
+    bencher
+        .with_inputs(|| sides(rows, 1))
+        .bench_values(|(seeker, holder)| run(&params(rows, 1), seeker, holder));
 }
 
 #[divan::bench(args = [1 << 16, 1 << 18, 1 << 20], sample_count = 5)]
@@ -78,9 +80,13 @@ fn sides(rows: u32, keys: u32) -> (Rows, Rows) {
             Some(digest)
         };
         Rows {
-            keys: (0..keys).map(|column| (first..first + rows).map(|row| digest(column, row)).collect()).collect(),
+            keys: (0..keys)
+                .map(|column| (first..first + rows).map(|row| digest(column, row)).collect())
+                .collect(),
             cells: (0..rows).map(|_| rng.random_range(0..cells)).collect(),
-            terms: (0..terms).map(|_| (0..rows).map(|_| rng.random_range(-1_000_000..=1_000_000)).collect()).collect(),
+            terms: (0..terms)
+                .map(|_| (0..rows).map(|_| rng.random_range(-1_000_000..=1_000_000)).collect())
+                .collect(),
         }
     };
     (side(0, 1, 0), side(rows / 2, 8, 1))
@@ -207,7 +213,13 @@ struct Ran {
 
 fn run(params: &Params, seeker: Rows, holder: Rows) -> Ran {
     let wires = Wires::default();
-    let end = |own| End { wires: &wires, own, limits: params.limits(), stages: Stages::new(), codec: Duration::ZERO };
+    let end = |own| End {
+        wires: &wires,
+        own,
+        limits: params.limits(),
+        stages: Stages::new(),
+        codec: Duration::ZERO,
+    };
     let (sizes, noise) = ((seeker.len() as u32, holder.len() as u32), vec![0; params.shape().figures()]);
     std::thread::scope(|scope| {
         let holder = scope.spawn(|| {
@@ -234,8 +246,13 @@ fn measure(rows: u32, keys: u32) {
     assert_eq!(count, i64::from(rows - rows / 2), "the tables share the seeker's second half");
 
     let cores = rayon::current_num_threads();
-    println!("{rows} × {rows} rows, {keys} kinds of key, 8 cells, COUNT and SUM, {cores} cores, a thread an end");
-    println!("  {:<16}{:>8}{:>12}{:>12}{:>12}{:>12}", "", "messages", "bytes", "a row", "made, s", "taken, s");
+    println!(
+        "{rows} × {rows} rows, {keys} kinds of key, 8 cells, COUNT and SUM, {cores} cores, a thread an end"
+    );
+    println!(
+        "  {:<16}{:>8}{:>12}{:>12}{:>12}{:>12}",
+        "", "messages", "bytes", "a row", "made, s", "taken, s"
+    );
     let kinds: BTreeSet<_> = ran.stages.iter().flat_map(|stages| stages.keys().copied()).collect();
     let mut bytes = 0;
     for kind in kinds {
@@ -258,7 +275,12 @@ fn measure(rows: u32, keys: u32) {
         // What counts on a machine that others use too.
         println!("  {:<30}{:>10.3} s", "processor time", end - start);
     }
-    println!("  {:<30}{:>10.1} MB, {:.1} bytes a row", "on the wire", bytes as f64 / 1e6, bytes as f64 / f64::from(rows));
+    println!(
+        "  {:<30}{:>10.1} MB, {:.1} bytes a row",
+        "on the wire",
+        bytes as f64 / 1e6,
+        bytes as f64 / f64::from(rows)
+    );
     if let (Some(before), Some(after)) = (before, peak_kib()) {
         println!("  peak memory: {} MiB, of which {} MiB before the run\n", after >> 10, before >> 10);
     }
@@ -267,8 +289,10 @@ fn measure(rows: u32, keys: u32) {
 /// One step from a table to the next, both ends one after another on one core.
 fn permutation(places: usize) {
     let (setup, first) = KeeperSetup::<1>::start(b"bench", &Secret::new([1; 32]));
-    let (chooser, second) = ChooserSetup::<1>::respond(b"bench", &Secret::new([2; 32]), &first).expect("honest");
-    let (chooser, sender) = (PadChooser::new(chooser), PadSender::new(setup.finish(&second).expect("honest")));
+    let (chooser, second) =
+        ChooserSetup::<1>::respond(b"bench", &Secret::new([2; 32]), &first).expect("honest");
+    let (chooser, sender) =
+        (PadChooser::new(chooser), PadSender::new(setup.finish(&second).expect("honest")));
     let plan = Plan::new(places, places).expect("few enough");
     let sources = shuffled(places);
     let shares = vec![1; places];
@@ -294,9 +318,12 @@ fn permutation(places: usize) {
     let (ours, theirs) = (seeker.shares(&vec![0; places]).expect("all"), holder.shares().expect("all"));
     assert!(ours.iter().zip(&theirs).all(|(one, other)| one ^ other == 1), "every bit was 1");
     println!("{places} shared bits to another table, {} switches", plan.switches());
-    for (what, time) in
-        [("seeker: set the switches", set), ("seeker: ask", asked), ("holder: answer", answered), ("seeker: open", opened)]
-    {
+    for (what, time) in [
+        ("seeker: set the switches", set),
+        ("seeker: ask", asked),
+        ("holder: answer", answered),
+        ("seeker: open", opened),
+    ] {
         let each = time.as_secs_f64() * 1e9 / plan.switches() as f64;
         println!("  {what:<30}{:>10.3} s {each:>9.1} ns a switch", time.as_secs_f64());
     }

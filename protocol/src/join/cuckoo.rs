@@ -7,8 +7,8 @@
 //!
 //! What it stops: a peer that learns from a size how its partner's items fall. The bins, the slabs and the
 //! room of a slab are functions of the two announced sizes alone (JOIN-10, JOIN-13); what does not fit ends
-//! the run with probability 2⁻⁴⁰, or, at the seeker, is tried with another public seed before the first
-//! message (JOIN-12). Rules JOIN-10 to JOIN-15 are in `docs/protocols/join-hashing.md`.
+//! the run with probability 2⁻⁴⁰ (JOIN-12, JOIN-13). Rules JOIN-10 to JOIN-15 are in
+//! `docs/protocols/join-hashing.md`.
 
 use std::ops::Range;
 
@@ -186,6 +186,7 @@ impl Hashes {
     }
 
     /// Calls `each` with every item's number and its three bins.
+    #[inline(always)]
     fn of(&self, items: &[[u8; 16]], mut each: impl FnMut(u32, [u32; 3])) {
         const BATCH: usize = 64;
         let mut blocks = [Block::default(); BATCH];
@@ -203,10 +204,11 @@ impl Hashes {
     }
 
     /// Three different bins, each of the ones that are left with a probability that is off by 2⁻⁴² at most.
+    #[inline(always)]
     fn three(&self, hash: u128) -> [u32; 3] {
         let pick = |part: u32, count: u64| {
             let fraction = (hash >> (42 * part)) & ((1 << 42) - 1);
-            (fraction * u128::from(count) >> 42) as u64
+            ((fraction * u128::from(count)) >> 42) as u64
         };
         let a = pick(0, self.bins);
         let b = pick(1, self.bins - 1);
@@ -321,7 +323,7 @@ pub struct Entry {
     pub item: u32,
 }
 
-/// The holder's table: every item in all three of its bins, four bytes an entry and four a bin.
+/// The holder's table: every item in all three of its bins, four bytes an entry and four a bin (JOIN-14).
 pub struct Simple {
     /// Item · 4 + hash index, by bins.
     entries: Vec<u32>,
@@ -386,3 +388,6 @@ impl Simple {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

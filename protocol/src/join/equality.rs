@@ -12,8 +12,11 @@ pub(super) const LOOKUPS: [usize; 3] = [16, 4, 1];
 
 /// The nibbles of these strings, from the lowest.
 pub(super) fn nibbles(strings: &[u64]) -> Vec<u8> {
-    let nibbles = |string: &u64| (0..16).map(|place| (string >> (4 * place)) as u8 & 15).collect::<Vec<_>>();
-    strings.iter().flat_map(nibbles).collect()
+    let mut nibbles = Vec::with_capacity(LOOKUPS[0] * strings.len());
+    for string in strings {
+        nibbles.extend((0..LOOKUPS[0]).map(|place| (string >> (4 * place)) as u8 & 15));
+    }
+    nibbles
 }
 
 /// Four bits each to a nibble; `flip` is 15 at one end and 0 at the other, so that nibbles are equal where all

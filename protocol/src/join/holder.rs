@@ -12,8 +12,10 @@ use std::{collections::VecDeque, sync::Arc};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::Zeroizing;
 
 use super::{
+    carry::HolderCarry,
     cuckoo::Simple,
     draws::Draws,
     equality,
@@ -33,8 +35,8 @@ use super::{
 };
 use crate::{
     ot::{
-        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupChooser, PendingConjunction,
-        PendingCot, PendingLookup, answer_conjunction, conjoin,
+        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupChooser, PadSender,
+        PendingConjunction, PendingCot, PendingLookup, answer_conjunction, conjoin,
     },
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},
@@ -98,6 +100,8 @@ struct Holding {
     common: [u8; 32],
     /// For each kind of key, the rows that have one.
     tables: Vec<Entries>,
+    /// Who has matched by an earlier kind of key.
+    carry: HolderCarry,
     setup: Option<(KeeperSetup<2>, KeeperSetup<1>)>,
     function: Option<Function>,
     /// The seeker chooses.
@@ -113,7 +117,7 @@ struct Holding {
 struct Entries {
     items: Vec<[u8; 16]>,
     /// For each item as many words as the plan says.
-    payload: Vec<u64>,
+    payload: Zeroizing<Vec<u64>>,
     bins: Simple,
 }
 
@@ -124,19 +128,19 @@ struct Slab {
     question: Vec<u8>,
     own_question: Vec<u8>,
     /// What is looked up next, in nibbles.
-    nibbles: Vec<u8>,
+    nibbles: Zeroizing<Vec<u8>>,
     looking_up: Option<PendingLookup>,
     /// This end's half of its payload, by bins.
-    payload: Vec<u64>,
+    payload: Zeroizing<Vec<u64>>,
     /// The half of "matched", and then of "matched, and in this cell".
-    matched: Vec<u8>,
+    matched: Zeroizing<Vec<u8>>,
     choosing_match: Option<PendingConjunction>,
     /// This end's half of "matched, and in these cells", and how many of its two transfers are in it.
-    cells: Vec<u64>,
+    cells: Zeroizing<Vec<u64>>,
     cells_parts: u8,
     choosing_bits: Option<PendingCot>,
     /// The half of the matched terms, for each bin and own cell, and how many of its two transfers are in it.
-    terms: Vec<u64>,
+    terms: Zeroizing<Vec<u64>>,
     terms_parts: u8,
 }
 
@@ -151,7 +155,7 @@ impl End for Holding {
             let bins = Simple::spread(&items, plan.layout(), items::bins_seed(&common, kind));
             // JOIN-13: with probability 2⁻⁴⁰.
             let bins = bins.map_err(|_| Abort::BinsFull)?;
-            Ok(Entries { payload: payload(&words, &rows, &numbers), items, bins })
+            Ok(Entries { payload: Zeroizing::new(payload(&words, &rows, &numbers)), items, bins })
         };
         let tables = (0..).zip(&rows.keys).map(table).collect::<Result<_, Abort>>()?;
         let id = items::id(&common, "function");
@@ -162,6 +166,7 @@ impl End for Holding {
         let holding = Self {
             sums: Sums::new(params.shape()),
             words,
+            carry: HolderCarry::new(&plan),
             plan,
             draws,
             common,
@@ -201,6 +206,11 @@ impl End for Holding {
                 at.looking_up = Some(pending);
                 Ok(message)
             }
+            Stage::Changes => {
+                let theirs = PadSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
+                self.carry.answer(slab, &theirs)
+            }
+            Stage::Blocked => self.block(slab),
             Stage::HolderMatch => {
                 let ours = self.ours.clone().ok_or(NOT_SET_UP)?;
                 let at = self.slab(slab)?;
@@ -233,9 +243,20 @@ impl End for Holding {
                 let found = at.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
                 let found: Vec<u8> = found.into_iter().map(|entry| entry as u8).collect();
                 match stage {
-                    Stage::LastTables => at.matched = found,
-                    _ => at.nibbles = equality::fours(&found, 0),
+                    Stage::LastTables => at.matched = Zeroizing::new(found),
+                    _ => at.nibbles = Zeroizing::new(equality::fours(&found, 0)),
                 }
+                Ok(())
+            }
+            Stage::BlockedTables => {
+                let found = self.slab(slab)?.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
+                let found: Vec<u8> = found.into_iter().map(|entry| entry as u8).collect();
+                self.carry.found(slab, &found);
+                self.slab(slab)?.matched = Zeroizing::new(found);
+                Ok(())
+            }
+            Stage::Switches => {
+                self.carry.asked(bytes);
                 Ok(())
             }
             Stage::SeekerMatch | Stage::SeekerBits => {
@@ -311,9 +332,20 @@ impl Holding {
         // JOIN-33: with probability 2⁻⁴⁰ over the run.
         let table = table.map_err(|_| Abort::BinsFull)?;
         let at = self.slab(slab)?;
-        at.nibbles = equality::nibbles(&targets);
-        at.payload = masks;
+        at.nibbles = Zeroizing::new(equality::nibbles(&targets));
+        at.payload = Zeroizing::new(masks);
         Ok(table)
+    }
+
+    /// "Equal" becomes "equal, and not matched before" (JOIN-53).
+    fn block(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
+        let ours = LookupChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
+        let equal = std::mem::take(&mut self.slab(slab)?.matched);
+        let nibbles: Vec<u8> =
+            equal.iter().zip(self.carry.before(slab)).map(|(equal, before)| equal | before << 1).collect();
+        let (message, pending) = ours.choose(batch(Stage::Blocked, slab), &nibbles);
+        self.slab(slab)?.looking_up = Some(pending);
+        Ok(message)
     }
 
     /// The seeker chooses by its half of "matched" from this end's half of the cells (JOIN-54).
@@ -325,7 +357,7 @@ impl Holding {
         let question = std::mem::take(&mut at.question);
         let (mut shares, answer) =
             answer_conjunction(&theirs, batch(Stage::SeekerMatch, slab), &cells, &question)?;
-        let own = cells.iter().zip(&at.matched).map(|(cells, matched)| cells & select::mask(*matched));
+        let own = cells.iter().zip(at.matched.iter()).map(|(cells, matched)| cells & select::mask(*matched));
         shares.iter_mut().zip(own).for_each(|(share, own)| *share ^= own);
         self.add_cells(slab, &shares)?;
         Ok(answer)
@@ -339,7 +371,7 @@ impl Holding {
         at.cells.iter_mut().zip(part).for_each(|(cells, part)| *cells ^= part);
         at.cells_parts += 1;
         if at.cells_parts == 2 {
-            at.matched = select::split(&std::mem::take(&mut at.cells), cells);
+            at.matched = Zeroizing::new(select::split(&std::mem::take(&mut at.cells), cells));
         }
         Ok(())
     }

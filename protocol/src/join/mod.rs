@@ -23,6 +23,7 @@ pub mod opprf;
 pub mod oprf;
 pub mod permute;
 
+mod carry;
 mod draws;
 mod equality;
 mod figures;

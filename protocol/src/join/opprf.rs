@@ -58,7 +58,7 @@ pub struct Brought<'a> {
     pub payload: &'a [u64],
 }
 
-/// What the holder draws for the bins of a slab.
+/// What the holder draws for the bins of a slab: uniform words, for this slab only (JOIN-33).
 #[derive(Clone, Copy)]
 pub struct Drawn<'a> {
     /// A target for each bin.
@@ -99,7 +99,7 @@ impl Opprf {
     ///
     /// # Errors
     /// [`OpprfError::Okvs`] with probability 2⁻⁴⁰ over the run, or for an item that stands twice: the run is
-    /// over. [`OpprfError::Lengths`] when what is given does not fit together.
+    /// over (JOIN-34). [`OpprfError::Lengths`] when what is given does not fit together.
     pub fn encode<O: OprfHolder>(
         &self,
         oprf: &O,
@@ -118,25 +118,32 @@ impl Opprf {
         let mut values: Vec<u64> = Vec::with_capacity(self.shape.keys() * (1 + words));
         let mut batch: Vec<Entry> = Vec::with_capacity(BATCH);
         let mut points: Vec<(u16, Point)> = Vec::with_capacity(BATCH);
+        let mut payloads: Vec<u64> = Vec::with_capacity(BATCH * words);
         let mut entries = entries.peekable();
         while entries.peek().is_some() {
             batch.clear();
             points.clear();
+            payloads.clear();
             batch.extend(entries.by_ref().take(BATCH));
+            // Items and payload stand anywhere in memory: fetched for all of a batch, they are waited for once.
             for entry in &batch {
-                let item = *brought.items.get(entry.item as usize).ok_or(OpprfError::Lengths)?;
+                let place = entry.item as usize;
+                let item = *brought.items.get(place).ok_or(OpprfError::Lengths)?;
+                payloads.extend_from_slice(&brought.payload[place * words..][..words]);
                 let point = Point { item, index: entry.index };
                 numbers.push(number(entry.bin, &point));
                 points.push((entry.bin, point));
             }
             let first = values.len();
             oprf.values(keys, &points, 1 + words, &mut values);
+            let mut payloads = payloads.as_slice();
             for (entry, value) in batch.iter().zip(values[first..].chunks_exact_mut(1 + words)) {
-                let (bin, item) = (usize::from(entry.bin), entry.item as usize);
+                let bin = usize::from(entry.bin);
                 let (tag, shares) = value.split_at_mut(1);
+                let (payload, rest) = payloads.split_at(words);
+                payloads = rest;
                 // JOIN-32: the target and lists of bits under ⊕, other payload less its mask under + modulo 2⁶⁴.
                 tag[0] ^= drawn.targets.get(bin).ok_or(OpprfError::Lengths)?;
-                let payload = &brought.payload[item * words..][..words];
                 let masks = &drawn.masks[bin * words..][..words];
                 for (word, (share, (payload, mask))) in
                     shares.iter_mut().zip(payload.iter().zip(masks)).enumerate()
@@ -186,3 +193,6 @@ impl Opprf {
 const fn number(bin: u16, point: &Point) -> u128 {
     point.number() ^ (bin as u128) << 64
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 //!
 //! The one implementation, [`RelatedKeys`], is that of Kolesnikov, Kumaresan, Rosulek and Trieu (CCS 2016,
 //! "KKRT16") with symbols of GF(16) in place of bits, on the small-field VOLE of [`ot`](crate::ot): 32 bytes
-//! a bin. Rules JOIN-20 to JOIN-25, and why 64 symbols are enough, are in `docs/protocols/join-hashing.md`.
+//! a bin. Rules JOIN-20 to JOIN-24, and why 64 symbols are enough, are in `docs/protocols/join-hashing.md`.
 //! [`OprfSeeker`] and [`OprfHolder`] are the seam for another one.
 
 use aes::{
@@ -15,7 +15,7 @@ use aes::{
     cipher::{BlockCipherEncrypt, KeyInit},
 };
 use rand_core::Rng;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use crate::{
     ot::{Batch, Chooser, Keeper},
@@ -50,6 +50,7 @@ impl Point {
 
     /// As a number. Two points are alike only if their items differ by no more than an index, which for items
     /// that are hashes has probability n²·2⁻¹²⁵ (JOIN-20).
+    #[inline(always)]
     pub(super) const fn number(&self) -> u128 {
         u128::from_le_bytes(self.item) ^ self.index as u128
     }
@@ -60,7 +61,8 @@ pub trait OprfSeeker {
     /// What it keeps of a question, for the values.
     type Asked: Send;
 
-    /// Asks for one point a bin: the message to the holder, whose length depends on the number of bins alone.
+    /// Asks for one point a bin: the message to the holder, whose length depends on the number of bins alone
+    /// (JOIN-24).
     fn ask(&self, batch: Batch, points: &[Point]) -> (Vec<u8>, Self::Asked);
 
     /// F_j(x_j) for every bin: `words` words each, in the order of the points.
@@ -102,29 +104,34 @@ impl<E> RelatedKeys<E> {
         Self { end, codes: Codes([first, second].map(|key| Aes128::new(&key.into()))), key }
     }
 
-    /// H(row, j) to `words` words: keyed BLAKE3 of the row and of batch and bin (JOIN-23), read as an
-    /// extendable output.
-    fn hash(&self, row: [u128; 2], tweak: u64, words: usize, out: &mut Vec<u64>) {
-        let mut input = Zeroizing::new([0; 40]);
+    /// H(row, j) to as many words as `out` has: keyed BLAKE3 of the row and of batch and bin (JOIN-23), read
+    /// as an extendable output.
+    #[inline(always)]
+    fn hash(&self, row: [u128; 2], tweak: u64, out: &mut [u64]) {
+        let mut input = [0; 40];
         input[..16].copy_from_slice(&row[0].to_le_bytes());
         input[16..32].copy_from_slice(&row[1].to_le_bytes());
         input[32..].copy_from_slice(&tweak.to_le_bytes());
-        if words <= 4 {
+        if out.len() <= 4 {
             // The first 32 bytes of the output, by the shorter way.
-            let hash = blake3::keyed_hash(&self.key, &*input);
-            let (hash, _) = hash.as_bytes().as_chunks();
-            out.extend(hash.iter().take(words).map(|word| u64::from_le_bytes(*word)));
+            read(blake3::keyed_hash(&self.key, &input).as_bytes(), out);
             return;
         }
-        let mut stream = blake3::Hasher::new_keyed(&self.key).update(&*input).finalize_xof();
-        let mut block = [0; 64];
-        let mut left = words;
-        while left > 0 {
-            stream.fill(&mut block);
-            let (words, _) = block.as_chunks();
-            out.extend(words.iter().take(left).map(|word| u64::from_le_bytes(*word)));
-            left = left.saturating_sub(8);
+        let mut stream = blake3::Hasher::new_keyed(&self.key).update(&input).finalize_xof();
+        let mut bytes = [0; 512];
+        for out in out.chunks_mut(64) {
+            let bytes = &mut bytes[..8 * out.len()];
+            stream.fill(bytes);
+            read(bytes, out);
         }
+    }
+}
+
+/// As many words as there are bytes for, little-endian.
+#[inline(always)]
+fn read(bytes: &[u8], out: &mut [u64]) {
+    for (word, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
     }
 }
 
@@ -141,6 +148,7 @@ const BATCH: usize = 64;
 
 impl Codes {
     /// Up to [`BATCH`] of them.
+    #[inline(always)]
     fn of(&self, points: impl Iterator<Item = Point>, codes: &mut [[u128; 2]]) {
         let (mut first, mut second) = ([Block::default(); BATCH], [Block::default(); BATCH]);
         let count = codes.len();
@@ -156,10 +164,17 @@ impl Codes {
     }
 }
 
-/// A slab's rows of the VOLE, at either end.
+/// A slab's rows of the VOLE, at either end. Wiped when dropped.
 pub struct Rows {
     batch: Batch,
-    rows: Zeroizing<Vec<[u128; 2]>>,
+    rows: Vec<[u128; 2]>,
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        // As one slice of numbers: row by row it takes longer than the rows took to make.
+        self.rows.as_flattened_mut().zeroize();
+    }
 }
 
 impl OprfSeeker for RelatedKeys<Chooser<2>> {
@@ -168,18 +183,18 @@ impl OprfSeeker for RelatedKeys<Chooser<2>> {
     /// # Panics
     /// When the batch was used before (OT-05), and for more than 2¹⁶ points.
     fn ask(&self, batch: Batch, points: &[Point]) -> (Vec<u8>, Rows) {
-        let mut codes = Zeroizing::new(vec![[0; 2]; points.len()]);
+        let mut codes = vec![[0; 2]; points.len()];
         for (codes, points) in codes.chunks_mut(BATCH).zip(points.chunks(BATCH)) {
             self.codes.of(points.iter().copied(), codes);
         }
         let (message, rows) = self.end.encode(batch, &codes);
-        (message, Rows { batch, rows: Zeroizing::new(rows) })
+        (message, Rows { batch, rows })
     }
 
     fn values(&self, asked: &Rows, words: usize) -> Vec<u64> {
-        let mut values = Vec::with_capacity(asked.rows.len() * words);
-        for (bin, row) in (0..=u16::MAX).zip(asked.rows.iter()) {
-            self.hash(*row, tweak(asked.batch, bin), words, &mut values);
+        let mut values = vec![0; asked.rows.len() * words];
+        for ((bin, row), out) in (0..=u16::MAX).zip(&asked.rows).zip(values.chunks_exact_mut(words.max(1))) {
+            self.hash(*row, tweak(asked.batch, bin), out);
         }
         values
     }
@@ -191,22 +206,26 @@ impl OprfHolder for RelatedKeys<Keeper<2>> {
     /// # Panics
     /// When the batch was used before (OT-05).
     fn keys(&self, batch: Batch, bins: usize, message: &[u8]) -> Result<Rows, PeerMisbehaved> {
-        Ok(Rows { batch, rows: Zeroizing::new(self.end.rows(batch, bins, message)?) })
+        Ok(Rows { batch, rows: self.end.rows(batch, bins, message)? })
     }
 
     fn values(&self, keys: &Rows, at: &[(u16, Point)], words: usize, out: &mut Vec<u64>) {
+        let first = out.len();
+        out.resize(first + at.len() * words, 0);
         let mut codes = [[0; 2]; BATCH];
-        for at in at.chunks(BATCH) {
+        let outs = out[first..].chunks_mut((BATCH * words).max(1));
+        for (at, out) in at.chunks(BATCH).zip(outs) {
             let codes = &mut codes[..at.len()];
             self.codes.of(at.iter().map(|(_, point)| *point), codes);
-            for (code, (bin, _)) in codes.iter().zip(at) {
-                let Some(row) = keys.rows.get(usize::from(*bin)) else {
-                    out.extend(std::iter::repeat_n(0, words));
-                    continue;
-                };
-                let [first, second] = self.end.times(*code);
-                self.hash([row[0] ^ first, row[1] ^ second], tweak(keys.batch, *bin), words, out);
+            for ((code, (bin, _)), out) in codes.iter().zip(at).zip(out.chunks_exact_mut(words.max(1))) {
+                if let Some(row) = keys.rows.get(usize::from(*bin)) {
+                    let [first, second] = self.end.times(*code);
+                    self.hash([row[0] ^ first, row[1] ^ second], tweak(keys.batch, *bin), out);
+                }
             }
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -6,11 +6,13 @@
 use std::ops::Range;
 
 use super::{
+    carry,
     cuckoo::Layout,
     equality::LOOKUPS,
     message::Role,
     opprf::Opprf,
     params::Params,
+    permute,
     stage::{Stage, Stages},
     words::Words,
 };
@@ -45,6 +47,8 @@ pub struct Plan {
     tables: u32,
     layout: Layout,
     opprf: Opprf,
+    /// From one table to the next, if there are several.
+    route: Option<permute::Plan>,
     words: Words,
     figures: usize,
     learns: super::Learns,
@@ -74,8 +78,10 @@ impl Plan {
         let layout = Layout::new(seeker, holder, slab_bins, params.keys()).map_err(|_| Abort::JoinShape)?;
         let opprf = Opprf::new(layout.shape(), words.payload()).map_err(|_| Abort::JoinShape)?;
         let opprf = opprf.with_lists(usize::from(words.has_cells()));
+        let route =
+            (params.keys() > 1).then(|| carry::route(layout.bins(), layout.slab_bins())).transpose()?;
         let (figures, learns) = (params.shape().figures(), params.learns());
-        Ok(Self { seeker, holder, tables: params.keys(), layout, opprf, words, figures, learns })
+        Ok(Self { seeker, holder, tables: params.keys(), layout, opprf, route, words, figures, learns })
     }
 
     /// Rows the seeker announced.
@@ -159,27 +165,48 @@ impl Plan {
 
     /// How many messages a stage has.
     fn messages_of(&self, stage: Stage) -> u32 {
-        if self.has(stage) { self.slabs() } else { 0 }
+        match stage {
+            _ if !self.has(stage) => 0,
+            Stage::Switches | Stage::Changes => (self.tables - 1) * self.batches(),
+            _ => self.slabs(),
+        }
     }
 
     /// Nothing said yet.
     pub(super) fn stages(&self) -> Stages {
-        Stages::new(self.tables, self.layout.slabs(), 0, |stage| self.has(stage))
+        Stages::new(self.tables, self.layout.slabs(), self.batches(), |stage| self.has(stage))
     }
 
     /// Bytes of this message's content (JOIN-41).
-    pub(super) fn bytes_of(&self, stage: Stage, _slab: u32) -> usize {
-        if stage == Stage::Opprf {
-            return self.opprf.bytes();
+    pub(super) fn bytes_of(&self, stage: Stage, number: u32) -> usize {
+        match (stage, &self.route) {
+            (Stage::Opprf, _) => self.opprf.bytes(),
+            (Stage::Switches, Some(route)) => route.message_bytes(self.batch_of(number).1),
+            (Stage::Changes, Some(route)) => route.answer_bytes(self.batch_of(number).1),
+            _ => self.layout.slab_bins() as usize * bytes_of_bin(&self.words, stage),
         }
-        self.layout.slab_bins() as usize * bytes_of_bin(&self.words, stage)
+    }
+
+    /// From one table to the next.
+    pub(super) const fn route(&self) -> Option<&permute::Plan> {
+        self.route.as_ref()
+    }
+
+    /// Batches of switches between two tables.
+    fn batches(&self) -> u32 {
+        self.route.as_ref().map_or(0, permute::Plan::batches)
+    }
+
+    /// Of all batches of switches, to which table this one leads, and its number on the way there.
+    pub(super) fn batch_of(&self, number: u32) -> (usize, u32) {
+        let batches = self.batches().max(1);
+        (1 + (number / batches) as usize, number % batches)
     }
 
     fn has(&self, stage: Stage) -> bool {
         match stage {
             Stage::Opprf => true,
-            Stage::Switches | Stage::Changes => false,
-            Stage::Blocked | Stage::BlockedTables => self.tables > 1,
+            Stage::Switches | Stage::Changes | Stage::Blocked | Stage::BlockedTables => self.tables > 1,
             _ => bytes_of_bin(&self.words, stage) > 0,
         }
     }

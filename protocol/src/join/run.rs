@@ -477,7 +477,7 @@ fn learns(params: &Params, role: Role) -> bool {
 }
 
 /// Binds an end to its halves without showing them: they are under 32 random bytes.
-fn commit(role: Role, cover: &[u8; 32], figures: &[u8]) -> [u8; 32] {
+pub(super) fn commit(role: Role, cover: &[u8; 32], figures: &[u8]) -> [u8; 32] {
     let mut commitment = Transcript::new(NAME);
     commitment.absorb("opened by", role.name().as_bytes());
     commitment.absorb("cover", cover);

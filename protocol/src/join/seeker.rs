@@ -12,8 +12,10 @@ use std::{collections::VecDeque, sync::Arc};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::Zeroizing;
 
 use super::{
+    carry::SeekerCarry,
     cuckoo::Table,
     draws::Draws,
     equality,
@@ -32,8 +34,8 @@ use super::{
 };
 use crate::{
     ot::{
-        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupSender, PendingConjunction,
-        PendingCot, answer_conjunction, conjoin,
+        Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupSender, PadChooser,
+        PendingConjunction, PendingCot, answer_conjunction, conjoin,
     },
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},
@@ -97,6 +99,8 @@ struct Seeking {
     common: [u8; 32],
     /// For each kind of key, the rows' items and where they stand.
     tables: Vec<(Vec<[u8; 16]>, Table)>,
+    /// Who has matched by an earlier kind of key.
+    carry: SeekerCarry,
     setup: Option<KeeperSetup<1>>,
     function: Option<RelatedKeys<Chooser<2>>>,
     /// The holder chooses.
@@ -116,20 +120,20 @@ struct Slab {
     /// The holder's message that is to be answered.
     question: Vec<u8>,
     /// This end's half of the holder's payload, by bins.
-    payload: Vec<u64>,
+    payload: Zeroizing<Vec<u64>>,
     /// What is compared next, in nibbles.
-    nibbles: Vec<u8>,
+    nibbles: Zeroizing<Vec<u8>>,
     /// The half of "matched", and then of "matched, and in this cell of the holder's".
-    matched: Vec<u8>,
+    matched: Zeroizing<Vec<u8>>,
     choosing_match: Option<PendingConjunction>,
     /// This end's half of "matched, and in these cells", and how many of its two transfers are in it.
-    cells: Vec<u64>,
+    cells: Zeroizing<Vec<u64>>,
     cells_parts: u8,
     choosing_bits: Option<PendingCot>,
     choosing_own: Vec<PendingCot>,
     /// The half of the holder's matched terms, for each bin and holder's cell, and how many of its two transfers
     /// are in it.
-    terms: Vec<u64>,
+    terms: Zeroizing<Vec<u64>>,
     terms_parts: u8,
 }
 
@@ -150,6 +154,7 @@ impl End for Seeking {
         let seeking = Self {
             words: Words::new(params.shape()),
             sums: Sums::new(params.shape()),
+            carry: SeekerCarry::new(&plan),
             plan,
             rows,
             draws,
@@ -190,6 +195,11 @@ impl End for Seeking {
             Stage::NibbleTables => self.compare(Stage::Nibbles, slab),
             Stage::FoursTables => self.compare(Stage::Fours, slab),
             Stage::LastTables => self.compare(Stage::Last, slab),
+            Stage::Switches => {
+                let ours = PadChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
+                self.carry.ask(slab, &ours, &self.tables)
+            }
+            Stage::BlockedTables => self.block(slab),
             Stage::SeekerMatch => {
                 let ours = self.ours.clone().ok_or(NOT_SET_UP)?;
                 let at = self.slab(slab)?;
@@ -214,10 +224,16 @@ impl End for Seeking {
     fn take(&mut self, stage: Stage, slab: u32, bytes: Vec<u8>) -> Result<(), Abort> {
         match stage {
             Stage::Opprf => self.read(slab, &bytes),
-            Stage::Nibbles | Stage::Fours | Stage::Last | Stage::HolderMatch | Stage::HolderBits => {
+            Stage::Nibbles
+            | Stage::Fours
+            | Stage::Last
+            | Stage::Blocked
+            | Stage::HolderMatch
+            | Stage::HolderBits => {
                 self.slab(slab)?.question = bytes;
                 Ok(())
             }
+            Stage::Changes => self.carry.open(slab, &bytes),
             Stage::HolderCells => {
                 let at = self.slab(slab)?;
                 let opened = at.choosing_match.take().ok_or(NOT_ASKED)?.open(&bytes)?;
@@ -274,8 +290,8 @@ impl Seeking {
         let function = self.function.as_ref().ok_or(NOT_SET_UP)?;
         let read = self.plan.opprf().decode(function, &asked, &points, table)?;
         let at = self.slab(slab)?;
-        at.nibbles = equality::nibbles(&read.tags);
-        at.payload = read.shares;
+        at.nibbles = Zeroizing::new(equality::nibbles(&read.tags));
+        at.payload = Zeroizing::new(read.shares);
         Ok(())
     }
 
@@ -289,9 +305,23 @@ impl Seeking {
         let answer = theirs.answer_bits(batch(asked, slab), nibbles.len(), &question, table)?;
         let at = self.slab(slab)?;
         match asked {
-            Stage::Last => at.matched = halves,
-            _ => at.nibbles = equality::fours(&halves, 15),
+            Stage::Last => at.matched = Zeroizing::new(halves),
+            _ => at.nibbles = Zeroizing::new(equality::fours(&halves, 15)),
         }
+        Ok(answer)
+    }
+
+    /// "Equal" becomes "equal, and not matched before" (JOIN-53).
+    fn block(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
+        let theirs = LookupSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
+        let at = self.slab(slab)?;
+        let (equal, question) = (std::mem::take(&mut at.matched), std::mem::take(&mut at.question));
+        let halves = self.draws.bits(Stage::Blocked, slab, equal.len());
+        let before = self.carry.before(slab);
+        let table = |number: usize| equality::table_of_first(equal[number], before[number], halves[number]);
+        let answer = theirs.answer_bits(batch(Stage::Blocked, slab), equal.len(), &question, table)?;
+        self.carry.found(slab, &halves);
+        self.slab(slab)?.matched = Zeroizing::new(halves);
         Ok(answer)
     }
 
@@ -304,7 +334,7 @@ impl Seeking {
         let question = std::mem::take(&mut at.question);
         let (mut shares, answer) =
             answer_conjunction(&theirs, batch(Stage::HolderMatch, slab), &cells, &question)?;
-        let own = cells.iter().zip(&at.matched).map(|(cells, matched)| cells & select::mask(*matched));
+        let own = cells.iter().zip(at.matched.iter()).map(|(cells, matched)| cells & select::mask(*matched));
         shares.iter_mut().zip(own).for_each(|(share, own)| *share ^= own);
         self.add_cells(slab, &shares)?;
         Ok(answer)
@@ -318,7 +348,7 @@ impl Seeking {
         at.cells.iter_mut().zip(part).for_each(|(cells, part)| *cells ^= part);
         at.cells_parts += 1;
         if at.cells_parts == 2 {
-            at.matched = select::split(&std::mem::take(&mut at.cells), cells);
+            at.matched = Zeroizing::new(select::split(&std::mem::take(&mut at.cells), cells));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! From halves of rows to halves of figures.
 //!
-//! Sums of halves are halves of sums, so this is plain addition mod 2⁶⁴ at each end. What it must not do is stop at
+//! Sums of halves are halves of sums, so this is plain addition mod 2⁶⁴ at each end, and what an end has is as uniform
+//! alone as what it added (JOIN-58). What it must not do is stop at
 //! anything: every bin is added, with a match or without, so time and memory say nothing.
 
 use super::{shape::Shape, words::Words};

@@ -14,9 +14,10 @@ pub(super) const MODULUS: u64 = 0x1b;
 /// Each factor is split into five, of every fifth bit. Of two such parts at most 13 bits meet at one place,
 /// so a carry runs over at most three of the four empty places beside it, and the sum's own bit is the sum
 /// mod 2. For processors without a carry-less multiplication. Constant time.
+#[inline]
 pub(super) fn multiply(a: u64, b: u64) -> u128 {
     /// Bits 0, 5, 10, … 125.
-    const EVERY_FIFTH: u128 = (u128::MAX >> 3) / 31 | 1 << 125;
+    const EVERY_FIFTH: u128 = ((u128::MAX >> 3) / 31) | (1 << 125);
     let part = |x: u64, first: u32| u128::from(x) & (EVERY_FIFTH << first);
     let mut product = 0;
     for residue in 0..5 {
@@ -30,6 +31,7 @@ pub(super) fn multiply(a: u64, b: u64) -> u128 {
 }
 
 /// A product of 127 bits modulo x⁶⁴ + x⁴ + x³ + x + 1.
+#[inline(always)]
 pub(super) const fn reduce(product: u128) -> u64 {
     let (high, low) = ((product >> 64) as u64, product as u64);
     // What the second fold pushes above bit 63 once more: three bits or fewer.

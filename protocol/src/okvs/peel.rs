@@ -72,6 +72,7 @@ pub(super) fn peel(rows: &[[u16; 3]], slots: usize, most: usize) -> Option<Peele
     }
 }
 
+#[inline(always)]
 fn remove(columns: &mut [Column], row: u16, slots: &[u16; 3], alone: &mut Vec<u16>) {
     for slot in slots {
         let column = &mut columns[usize::from(*slot)];

@@ -40,6 +40,7 @@ pub(super) fn rows(seed: &[u8; 16], sparse: usize, keys: &[u128]) -> Rows {
 /// Three different numbers below `count` ≤ 2¹⁶, from a uniform fraction h/2⁶⁴: it picks one of `count`, what
 /// is left of it one of the `count` − 1 others, and so on. A triple's probability is off by a factor of
 /// 1 ± 2⁻¹⁶ at most.
+#[inline(always)]
 fn three_of(count: u64, h: u64) -> [u16; 3] {
     let pick = |fraction: u64, count: u64| {
         let product = u128::from(fraction) * u128::from(count);

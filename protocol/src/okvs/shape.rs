@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Both ends must come to the same size on any machine, so there is no floating point: s is a table for powers
-//! of two, and n counts as the largest power of two that is not above it. Both roundings make the table
-//! larger, by less than one slot in a hundred.
+//! of two, and e is taken at the largest of them that is not above n. That makes the table larger, by two slots
+//! in a hundred at most for the keys of a slab, by eight for a few thousand.
 
 use super::OkvsError;
 
@@ -53,6 +53,12 @@ impl Shape {
         }
         let dense = (lambda / u64::from(sparse.ilog2())).max(1);
         Ok(Self { keys, sparse: sparse as usize, dense: dense as usize })
+    }
+
+    /// A shape of any size, for tests of what hardly ever happens in one of the right size.
+    #[cfg(test)]
+    pub(super) const fn of(keys: usize, sparse: usize, dense: usize) -> Self {
+        Self { keys, sparse, dense }
     }
 
     /// The most keys.

@@ -113,9 +113,11 @@ impl Table {
 
     /// As it goes over the wire: the seed, then the words, little-endian; [`Shape::bytes`] in all.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.shape.bytes(self.width));
-        bytes.extend_from_slice(&self.seed);
-        bytes.extend(self.words.iter().flat_map(|word| word.to_le_bytes()));
+        let mut bytes = vec![0; 16 + 8 * self.words.len()];
+        bytes[..16].copy_from_slice(&self.seed);
+        for (bytes, word) in bytes[16..].as_chunks_mut().0.iter_mut().zip(&self.words) {
+            *bytes = word.to_le_bytes();
+        }
         bytes
     }
 

@@ -1,5 +1,5 @@
 //! Base transfers: endemic OT on ristretto255 in two messages (Masny and Rindal, *Endemic Oblivious
-//! Transfer*, CCS 2019, section 5, with Diffie–Hellman as the key exchange; batched under one answer as in
+//! Transfer*, CCS 2019, with Diffie–Hellman as the key exchange; batched under one answer as in
 //! McQuoid, Rosulek and Roy, *Batching Base Oblivious Transfers*, ASIACRYPT 2021).
 //!
 //! Of each pair of keys that the *sender* gets the *receiver* gets the one it chose. The attack stopped here

@@ -3,10 +3,9 @@
 //!
 //! The attack the hash stops: a chooser that knows v and wants H(v ⊕ d·Δ) for a d other than 0. It is
 //! x ↦ π(x) ⊕ x with π = AES under a public key ("MMO"), which Guo, Katz, Wang and Yu (*Efficient and Secure
-//! Multiparty Computation from Fixed-Key Block Ciphers*, S&P 2020, section 7.2) prove correlation robust for
-//! an ideal π; that is what extension against a semi-honest end asks for (their section 7.1). As Guo et al.
-//! (CRYPTO 2020) do for garbling, the key changes every few rows, so that one guess of Δ is held against few
-//! of them (OT-06).
+//! Multiparty Computation from Fixed-Key Block Ciphers*, S&P 2020, section 7) prove correlation robust for
+//! an ideal π; that is what extension against a semi-honest end asks for. As Guo et al. (CRYPTO 2020) do for
+//! garbling, the key changes every few rows, so that one guess of Δ is held against few of them (OT-06).
 //!
 //! No table is looked up at a secret place: the `aes` crate runs AES-NI or its bit-sliced code.
 
@@ -44,7 +43,7 @@ impl std::ops::BitXorAssign for Lane {
     }
 }
 
-/// Which code does the work on blocks; all give the same bytes.
+/// Which code does the work on blocks; all give the same bytes (OT-11).
 #[derive(Clone, Copy)]
 pub struct Engine {
     code: Code,

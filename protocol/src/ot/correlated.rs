@@ -1,4 +1,4 @@
-//! Bit × words: the chooser has a bit b, the sender words w₁ … w_W; afterwards they have words mod 2⁶⁴ that
+//! OT-09, bit × words: the chooser has a bit b, the sender words w₁ … w_W; afterwards they have words mod 2⁶⁴ that
 //! add up to b·w₁ … b·w_W.
 //!
 //! The sender's q = v ⊕ b·Δ gives it both H(q) and H(q ⊕ Δ), the chooser has H(v), which is the b-th of

@@ -1,6 +1,6 @@
 //! Pieces: 512 rows of one group of columns, from the leaves of its trees.
 //!
-//! What is secret in here: all of it. What is not: which places are read and how often, for both depend on
+//! OT-10. What is secret in here: all of it. What is not: which places are read and how often, for both depend on
 //! the shape alone. The keeper's leaves lie in the order of x ⊕ Δ (`pprf`), so it runs the same code as the
 //! chooser, with a leaf 0 of zeros in the place of the one it lacks.
 

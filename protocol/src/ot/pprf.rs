@@ -1,7 +1,7 @@
 //! Trees with sixteen leaves, of which one end knows all and the other all but one.
 //!
 //! Goldreich, Goldwasser and Micali's tree (*How to Construct Random Functions*, 1986), punctured as in
-//! Boyle et al. 2019 and in Roy 2022, section 6: on each level the *whole* end sends the sum of all left and
+//! Boyle et al., CCS 2019, and in Roy 2022: on each level the *whole* end sends the sum of all left and
 //! that of all right children, each under one key of a base transfer; the *punctured* end takes the side its
 //! leaf is not on. So it never has a node above its leaf.
 
@@ -80,10 +80,11 @@ pub(super) fn punctured(leaf: u8, keys: &[Key], message: &[u8; SUMS]) -> Leaves 
         for (parent, node) in parents[..1 << level].iter().zip(nodes.chunks_exact_mut(2)).skip(1) {
             let mut both = children(parent);
             // Number 1 of each pair is the child on the side we asked for.
-            for place in 0..16 {
-                let change = (both[0][place] ^ both[1][place]) & !mask;
-                both[0][place] ^= change;
-                both[1][place] ^= change;
+            let [first, second] = &mut both;
+            for (first, second) in first.iter_mut().zip(second) {
+                let change = (*first ^ *second) & !mask;
+                *first ^= change;
+                *second ^= change;
             }
             node.copy_from_slice(&both);
             add(&mut sibling, &both[1]);

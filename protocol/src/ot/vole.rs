@@ -1,7 +1,7 @@
 //! Small-field VOLE over GF(16): SoftSpokenOT (Roy, *SoftSpokenOT: Quieter OT Extension from Small-Field
 //! Silent VOLE in the Minicrypt Model*, CRYPTO 2022, eprint 2022/192, sections 3 to 5), semi-honest.
 //!
-//! For each of 32·G columns the [`Chooser`] knows sixteen seeds r₀ … r₁₅ and the [`Keeper`] all but r_Δ. With
+//! OT-07: q = v ⊕ code⊙Δ. For each of 32·G columns the [`Chooser`] knows sixteen seeds r₀ … r₁₅ and the [`Keeper`] all but r_Δ. With
 //! u = Σ rₓ and v = Σ x·rₓ the chooser sends code − u, and the keeper has Σ (Δ − x)·rₓ = Δ·u − v without
 //! r_Δ, so in the end q = v + code·Δ. What this stops: u has r_Δ in it, which the keeper lacks, so the
 //! message is uniform to it; the chooser never learns Δ.
@@ -251,7 +251,7 @@ impl<const G: usize> fmt::Debug for Keeper<G> {
     }
 }
 
-/// OT-03: a message has `count` times `width` bytes.
+/// OT-03, OT-12: a message has `count` times `width` bytes, whatever is in it.
 pub(super) const fn due(count: usize, width: usize, message: &[u8]) -> Result<(), PeerMisbehaved> {
     let expected = count.saturating_mul(width);
     if message.len() == expected {

@@ -36,9 +36,6 @@ pub enum Abort {
     /// Our own rows are not of the agreed shape, or a key stands in them twice.
     #[error("our own rows are not of the agreed shape")]
     OwnRows,
-    /// This version joins by one kind of match key.
-    #[error("a join by several kinds of match key is not offered")]
-    SeveralKeys,
     /// The rows could not be put into bins: a chance of 2⁻⁴⁰ a run.
     #[error("the rows could not be put into bins")]
     BinsFull,
@@ -58,7 +55,6 @@ impl Abort {
             Self::JoinShape => "E-JOIN-SHAPE",
             Self::OwnRows => "E-OWN-ROWS",
             Self::BinsFull => "E-JOIN-BINS-FULL",
-            Self::SeveralKeys => "E-JOIN-SEVERAL-KEYS",
         }
     }
 

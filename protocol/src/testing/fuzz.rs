@@ -1,5 +1,8 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
+mod okvs;
+mod ot;
+
 use std::collections::VecDeque;
 
 use crate::{
@@ -21,6 +24,9 @@ use crate::{
         hello::{Hello, HelloSignature},
     },
 };
+
+pub use okvs::okvs_against_a_map;
+pub use ot::ot_operations;
 
 /// Decodes `bytes` as every message there is. Whatever decodes has these bytes as its one encoding (A11).
 ///

@@ -75,14 +75,9 @@ pub fn uneven(runs: &[Vec<Said>], masked: impl Fn(&Said) -> bool, header: usize)
         let (by, empty) = (said.by, Tally::new(said.by));
         let (_, counts, tally) = kinds.entry((by as u8, said.kind)).or_insert((by, [0.0; 256], empty));
         for place in header..said.bytes.len() {
-            let mut ones = [0.0; 8];
-            for run in runs {
-                let byte = run[at].bytes[place];
-                counts[usize::from(byte)] += 1.0;
-                ones.iter_mut().enumerate().for_each(|(bit, ones)| *ones += f64::from(byte >> bit & 1));
-            }
+            runs.iter().for_each(|run| counts[usize::from(run[at].bytes[place])] += 1.0);
             let half = runs.len() as f64 / 2.0;
-            for (bit, ones) in ones.into_iter().enumerate() {
+            for (bit, ones) in ones(runs, at, place).into_iter().enumerate() {
                 tally.add(place * 8 + bit, (ones - half).powi(2) / (half / 2.0));
             }
         }
@@ -201,22 +196,32 @@ fn places(classes: &[Class]) -> Vec<Leak> {
     let mut kinds = BTreeMap::new();
     for (at, said) in outline.iter().enumerate() {
         let tally = kinds.entry((said.by as u8, said.kind)).or_insert(Tally::new(said.by));
-        for bit in 0..said.bytes.len() * 8 {
-            let set = |run: &&Vec<Said>| run[at].bytes[bit / 8] >> (bit % 8) & 1 == 1;
-            let ones = classes.iter().map(|class| (class.runs.iter().filter(set).count() as f64, class));
-            let ones: Vec<_> = ones.map(|(ones, class)| (ones, class.runs.len() as f64)).collect();
-            let share = ones.iter().map(|(ones, _)| ones).sum::<f64>() / runs;
-            if share == 0.0 || share == 1.0 {
-                continue;
+        for place in 0..said.bytes.len() {
+            let ones: Vec<_> = classes.iter().map(|class| (ones(&class.runs, at, place), class)).collect();
+            for bit in 0..8 {
+                let ones = ones.iter().map(|(ones, class)| (ones[bit], class.runs.len() as f64));
+                let share = ones.clone().map(|(ones, _)| ones).sum::<f64>() / runs;
+                if share == 0.0 || share == 1.0 {
+                    continue;
+                }
+                let off =
+                    |(ones, runs): (f64, f64)| (ones - runs * share).powi(2) / (runs * share * (1.0 - share));
+                // The mean of this, the number of ones given, is the degrees of freedom times n / (n − 1).
+                tally.add(place * 8 + bit, ones.map(off).sum::<f64>() * (runs - 1.0) / runs);
             }
-            let off =
-                |(ones, runs): &(f64, f64)| (ones - runs * share).powi(2) / (runs * share * (1.0 - share));
-            // The mean of this, the number of ones given, is the degrees of freedom times n / (n − 1).
-            let chi = ones.iter().map(off).sum::<f64>() * (runs - 1.0) / runs;
-            tally.add(bit, chi);
         }
     }
     kinds.into_iter().flat_map(|((_, kind), tally)| tally.judge(kind, degrees)).collect()
+}
+
+/// In how many runs each bit of a byte is set.
+fn ones(runs: &[Vec<Said>], message: usize, place: usize) -> [f64; 8] {
+    let mut ones = [0u32; 8];
+    for run in runs {
+        let byte = run[message].bytes[place];
+        ones.iter_mut().enumerate().for_each(|(bit, ones)| *ones += u32::from(byte >> bit & 1));
+    }
+    ones.map(f64::from)
 }
 
 /// How many words of the first run of each class stand in it twice.

@@ -1,5 +1,5 @@
 //! Which switches cross, for a permutation known in the clear: the looping algorithm (Opferman and Tsao-Wu
-//! 1971; for any size Beauquier and Darrot 2002), block by block without recursion.
+//! 1971; for any size Beauquier and Darrot 2002), block by block without recursion (JOIN-71).
 //!
 //! What it guards: the answer depends on the Seeker's tables and stays at the Seeker. Time depends on it too
 //! (cache lines), which nobody but the own machine sees: the messages are due whether it is done or not.

@@ -82,6 +82,7 @@ impl HolderRoute {
     /// # Errors
     /// [`PermuteError::Unfinished`], if batches are still due.
     pub fn shares(mut self) -> Result<Vec<u8>, PermuteError> {
+        // JOIN-76: a wire on its way carries some other place's bit.
         if self.answered != self.plan.batches() {
             return Err(PermuteError::Unfinished { answered: self.answered, batches: self.plan.batches() });
         }

@@ -108,6 +108,7 @@ impl SeekerRoute {
     /// # Errors
     /// [`PermuteError`], if batches are still due or there are not as many shares as places.
     pub fn shares(mut self, own: &[u8]) -> Result<Vec<u8>, PermuteError> {
+        // JOIN-76: a wire on its way carries some other place's bit.
         if self.answered != self.plan.batches() {
             return Err(PermuteError::Unfinished { answered: self.answered, batches: self.plan.batches() });
         }

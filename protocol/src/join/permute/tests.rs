@@ -1,5 +1,7 @@
 //! The permutation against a plain one, every rule, and what each end sees.
 
+mod vectors;
+
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 

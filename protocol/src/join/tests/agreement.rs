@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn every_shape() {
+fn join_54_join_56_every_shape() {
     for shape in shapes() {
         let case = Case::new(shape.clone());
         case.check(&own_rows(&shape, 0..60), &their_rows(&shape, 30..110));
@@ -106,6 +106,26 @@ fn the_largest_terms() {
     }
 }
 
+/// By hand: a row that matches another row by each key, and rows that lack one.
+#[test]
+fn join_53_the_first_key_that_matches_counts() {
+    let key = |number: u8| Some([number; 32]);
+    let shape = shape((2, 1), &[9], &[99], &[(0, 0)]);
+    let seeker = Rows {
+        keys: vec![vec![key(1), key(2), None, key(4)], vec![key(11), key(12), key(13), None]],
+        cells: vec![0, 0, 1, 1],
+        terms: vec![vec![1, 2, 3, 4]],
+    };
+    let holder = Rows {
+        keys: vec![vec![key(1), key(13), None], vec![key(12), key(11), key(13)]],
+        cells: vec![0; 3],
+        terms: vec![vec![10, 20, 30]],
+    };
+    // Row 0 with row 0 (not row 1), row 1 with row 0, row 2 with row 2, row 3 with none.
+    assert_eq!(model::join(&shape, &seeker, &holder), [2, 3, 20, 30, 1, 3, 30, 90]);
+    Case { keys: 2, ..Case::new(shape) }.check(&seeker, &holder);
+}
+
 prop_compose! {
     fn any_shape()(
         cells in prop_oneof![Just((1, 1)), (1u32..4, 1u32..4), Just((1, 5)), Just((6, 1))],
@@ -120,7 +140,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     /// Small universes, so that overlaps are common.
     #[test]
@@ -128,14 +148,18 @@ proptest! {
         shape in any_shape(),
         own in prop::collection::btree_set(0u32..80, 0..50),
         theirs in prop::collection::btree_set(0u32..80, 0..50),
+        kinds in prop_oneof![3 => Just(1u32), 1 => 2u32..4],
         padding in (0u32..20, 0u32..20),
         slab in 20u32..200,
         learns in prop_oneof![Just(Learns::Seeker), Just(Learns::Holder), Just(Learns::Both)],
         room in 1usize..6,
         schedule in any::<u64>(),
     ) {
-        let (own, theirs) = (own_rows(&shape, own), their_rows(&shape, theirs));
-        let case = Case { learns, slab, padding, ..Case::new(shape) };
+        let (customers, others) = (own, theirs);
+        let (mut own, mut theirs) = (own_rows(&shape, customers.clone()), their_rows(&shape, others.clone()));
+        add_keys(&mut own, &customers, kinds, 7);
+        add_keys(&mut theirs, &others, kinds, 3);
+        let case = Case { keys: kinds, learns, slab, padding, ..Case::new(shape) };
         let pair = case.pair(&own, &theirs).room(room).schedule(schedule);
         case.check_ended(&own, &theirs, pair.run());
     }

@@ -8,6 +8,8 @@ mod meddling;
 mod reference;
 mod steps;
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{
     ids::{ContractId, SessionId},
@@ -34,6 +36,18 @@ fn rows(customers: impl IntoIterator<Item = u32>, cells: u32, terms: &[u64]) -> 
         keys: vec![keys(customers.iter().copied())],
         cells: customers.iter().map(|customer| (mixed(*customer, 99) >> 7) as u8 % cells as u8).collect(),
         terms: (0..).zip(terms).map(term).collect(),
+    }
+}
+
+/// More kinds of key: of each the same customers in another order, one in five without.
+fn add_keys(rows: &mut Rows, customers: &BTreeSet<u32>, kinds: u32, factor: u32) {
+    for kind in 1..kinds {
+        // Odd and no multiple of 5, so a permutation of the numbers below 80.
+        let number = |customer: &u32| (customer * factor + kind) % 80;
+        let mut column = keys(customers.iter().map(number));
+        let without = column.iter_mut().zip(customers).filter(|(_, customer)| (**customer + kind) % 5 == 0);
+        without.for_each(|(key, _)| *key = None);
+        rows.keys.push(column);
     }
 }
 
@@ -65,15 +79,11 @@ impl Case {
 
     fn params(&self) -> Params {
         let agreed = Agreed {
-            session: SessionId::new([1; 32]),
-            contract: ContractId::new([2; 32]),
-            question: [3; 32],
-            shape: self.shape.clone(),
             learns: self.learns,
-            keys: self.keys,
             noise: vec![1000; self.shape.figures_of_a_cell()],
             max_seeker: 5000,
             max_holder: 5000,
+            ..agreed(self.shape.clone(), self.keys)
         };
         Params::new(agreed).unwrap().with_slab_bins(self.slab).unwrap()
     }
@@ -153,22 +163,17 @@ fn shapes() -> Vec<Shape> {
     ]
 }
 
-fn key(column: u32, number: u32) -> [u8; 32] {
-    *blake3::hash(&(u64::from(column) << 32 | u64::from(number)).to_le_bytes()).as_bytes()
-}
-
-fn params_of(shape: Shape, keys: u32) -> Params {
-    let noise = vec![0; shape.figures_of_a_cell()];
-    let agreed = Agreed {
+/// What the ends agree on, but for noise and sizes.
+fn agreed(shape: Shape, keys: u32) -> Agreed {
+    Agreed {
         session: SessionId::new([1; 32]),
         contract: ContractId::new([2; 32]),
         question: [3; 32],
-        shape,
-        learns: Learns::Both,
+        learns: Learns::Seeker,
         keys,
-        noise,
+        noise: vec![0; shape.figures_of_a_cell()],
         max_seeker: 1000,
         max_holder: 1000,
-    };
-    Params::new(agreed).unwrap()
+        shape,
+    }
 }

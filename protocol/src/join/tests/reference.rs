@@ -6,11 +6,16 @@
 //! turn, and the figures are summed in the clear. Nobody would run this: it shows who matched.
 
 use curve25519_dalek::{RistrettoPoint, Scalar, ristretto::CompressedRistretto};
-use proptest::prelude::*;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use rayon::prelude::*;
 use sha2::{Digest, Sha512};
 
-use super::super::{Figure, Product, Rows, Shape};
+use crate::{
+    ids::{ContractId, SessionId},
+    join::{Agreed, Figure, Holder, Learns, Params, Product, Rows, Seeker, Shape, model},
+    secret::Secret,
+    testing::Pair,
+};
 
 /// One end's secret, and the order in which it sends.
 struct End {
@@ -125,6 +130,89 @@ impl Case {
         let theirs = side(rng, holder, cells.1, shape.holder_terms());
         Self { keys, seeker: own, holder: theirs, shape }
     }
+}
+
+/// The figures of the private join without noise, with padding and slabs as the case number has it.
+fn private(case: Case, number: u64) -> Vec<i64> {
+    let mut rng = StdRng::seed_from_u64(number);
+    let agreed = Agreed {
+        session: SessionId::new([1; 32]),
+        contract: ContractId::new([2; 32]),
+        question: [3; 32],
+        learns: Learns::Both,
+        keys: case.keys,
+        noise: vec![0; case.shape.figures_of_a_cell()],
+        shape: case.shape,
+        max_seeker: 1000,
+        max_holder: 1000,
+    };
+    let params = Params::new(agreed).unwrap().with_slab_bins(rng.random_range(1..100)).unwrap();
+    let noise = || Some(vec![0; params.shape().figures()]);
+    let mut size = |rows: &Rows| rows.len() as u32 + rng.random_range(0..5);
+    let sizes = (size(&case.seeker), size(&case.holder));
+    let [one, other] = std::array::from_fn(|_| Secret::new(rng.random()));
+    let seeker = Seeker::start(params.clone(), case.seeker, sizes.0, noise(), one).unwrap();
+    let holder = Holder::start(params.clone(), case.holder, sizes.1, noise(), other).unwrap();
+    let ended = Pair::new(seeker, holder, params.limits()).schedule(number).run();
+    let (ours, theirs) = (ended.initiator.unwrap(), ended.responder.unwrap());
+    assert_eq!(ours.figures, theirs.figures, "case {number}");
+    ours.figures.unwrap().as_slice().to_vec()
+}
+
+/// How many cases, if the environment does not ask for more: `TACIT_JOIN_CASES`.
+fn cases(otherwise: u64) -> std::ops::Range<u64> {
+    0..std::env::var("TACIT_JOIN_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn join_53_three_roads_lead_to_the_same_figures() {
+    cases(100).into_par_iter().for_each(|number| {
+        let mut rng = StdRng::seed_from_u64(number);
+        let keys = [1, 1, 2, 3][rng.random_range(0..4)];
+        let case = Case::random(&mut rng, 20, keys);
+        let model = model::join(&case.shape, &case.seeker, &case.holder);
+        assert_eq!(join(&case.shape, &case.seeker, &case.holder, number), model, "case {number}");
+        assert_eq!(private(case, number), model, "case {number}");
+    });
+}
+
+#[test]
+fn two_roads_lead_to_the_same_figures() {
+    cases(1000).into_par_iter().for_each(|number| {
+        let mut rng = StdRng::seed_from_u64(number);
+        let keys = rng.random_range(1..5);
+        let case = Case::random(&mut rng, 12, keys);
+        let model = model::join(&case.shape, &case.seeker, &case.holder);
+        assert_eq!(join(&case.shape, &case.seeker, &case.holder, number), model, "case {number}");
+    });
+}
+
+/// The cases are of every sort: nothing shared, all shared, and in between.
+#[test]
+fn the_cases_are_of_every_sort() {
+    let shared = |number: u64| {
+        let case = Case::random(&mut StdRng::seed_from_u64(number), 20, 1);
+        let count = |cell: (u32, u32)| case.shape.place(cell.0, cell.1, Figure::Count);
+        let figures = model::join(&case.shape, &case.seeker, &case.holder);
+        let cells = (0..case.shape.seeker_cells())
+            .flat_map(|one| (0..case.shape.holder_cells()).map(move |other| (one, other)));
+        let shared: i64 = cells.filter_map(count).map(|place| figures[place]).sum();
+        let fewer = case.seeker.len().min(case.holder.len()) as i64;
+        (
+            shared == 0,
+            shared == fewer,
+            fewer > 0 && shared > 0 && shared < fewer,
+            case.shape.products().is_empty(),
+        )
+    };
+    let sorts: Vec<_> = (0..100).map(shared).collect();
+    let each = [
+        sorts.iter().filter(|sort| sort.0).count(),
+        sorts.iter().filter(|sort| sort.1).count(),
+        sorts.iter().filter(|sort| sort.2).count(),
+        sorts.iter().filter(|sort| !sort.3).count(),
+    ];
+    assert!(each.iter().all(|count| *count >= 5), "{each:?}");
 }
 
 /// By hand: two kinds of key, and a row that matches another row by each.

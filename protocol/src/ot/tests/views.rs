@@ -114,8 +114,6 @@ fn ot_08_the_entries_that_were_not_chosen_stay_under_uniform_masks() {
 fn ot_08_twins_a_hash_without_delta_is_seen() {
     // Δ = 0: every entry is under the mask that the chooser knows.
     assert_eq!(other_entries(&bare([0; COLUMNS]), batch(0)), [0; 16]);
-    // A hash with few columns of Δ would not be seen by counting, which is why Δ has all 128 bits: 32
-    // symbols of 4 bits (`ot_10` and the setup's own test).
     let pair = bare([0; COLUMNS]);
     let (_, answer, _) = look_up(&pair, batch(1), 16, &vec![[0; 16]; ROWS / 4], &vec![3; ROWS / 4]);
     assert!(!bytes_are_even(&answer, &[1, 2, 32, 64]));
