@@ -66,8 +66,11 @@ fn by_tier(list: &str) -> JoinPlan {
     plan(&format!("SELECT {list} {JOIN} GROUP BY bank.accounts.credit_tier"))
 }
 
+/// Keys, group and terms of a row.
+type Brought = (Vec<Option<[u8; 32]>>, u8, Vec<i64>);
+
 /// Everything that is brought, row by row.
-fn all(rows: &Rows) -> Vec<(Vec<Option<[u8; 32]>>, u8, Vec<i64>)> {
+fn all(rows: &Rows) -> Vec<Brought> {
     let row = |row: usize| {
         let keys = rows.keys.iter().map(|column| column[row]).collect();
         (keys, rows.cells[row], rows.terms.iter().map(|column| column[row]).collect())
