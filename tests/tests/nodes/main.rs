@@ -10,6 +10,7 @@ mod hostile;
 mod keys;
 mod machine;
 mod mending;
+mod million;
 mod plain;
 mod refusals;
 mod rogue_answers;
