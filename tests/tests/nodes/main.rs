@@ -11,6 +11,7 @@ mod joins;
 mod keys;
 mod machine;
 mod mending;
+mod million;
 mod plain;
 mod refusals;
 mod rogue_answers;
