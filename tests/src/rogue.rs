@@ -68,7 +68,7 @@ impl Witness {
         let keys =
             Keys { origin: origin(&partner), log: vec![log], witnesses: Vec::new(), handovers: Vec::new() };
         let request = AddCheckpoint::parse(request.as_bytes()).expect("a request");
-        let considered = self.heads.consider(partner, &keys, &request).expect("a head can be kept");
+        let considered = self.heads.consider(partner, (&keys, &keys), &request).expect("a head can be kept");
         let accepted = match considered {
             Considered::Kept(accepted) => accepted,
             Considered::Refused { known, .. } => return json!({ "seen": { "note": known } }),

@@ -195,4 +195,4 @@ pub fn cosigned(by: &[Cosigned]) -> Check {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

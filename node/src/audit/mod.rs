@@ -28,6 +28,7 @@ mod log;
 pub mod report;
 pub mod source;
 pub mod table;
+pub mod tiles;
 pub mod what_if;
 pub mod words;
 
