@@ -200,4 +200,4 @@ pub fn cosigned(by: &[Cosigned]) -> Check {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -29,6 +29,7 @@ mod noise;
 pub mod report;
 pub mod source;
 pub mod table;
+pub mod tiles;
 pub mod what_if;
 pub mod words;
 

@@ -61,6 +61,7 @@ fn every_line_of_the_interface_is_understood() {
         "audit compare a b",
         "audit report --from 2026-01-01 --to 2026-12-31 --format csv --lang zh --out folder",
         "audit export folder",
+        "audit export folder --tiles-only",
         "audit witness",
         "budget",
         "budget export --partner brand --svg burn.svg --force",
