@@ -30,6 +30,11 @@ const UNLISTED: &str = "SELECT customer FROM brand.customers JOIN bank.accounts 
 
 const FIGURES: &str = "SELECT bank.accounts.region, COUNT(*) AS customers, AVG(bank.accounts.balance) AS balance \
                        FROM bank.accounts GROUP BY bank.accounts.region ORDER BY customers DESC";
+/// The question that the two came together for.
+const OVERLAP: &str = "SELECT bank.accounts.region, COUNT(*) AS customers, SUM(bank.accounts.balance) AS balance \
+                       FROM brand.customers JOIN bank.accounts USING (customer) \
+                       WHERE brand.customers.category = 'maternal' AND bank.accounts.credit_tier = 'A' \
+                       GROUP BY bank.accounts.region ORDER BY customers DESC";
 /// Asked one after the other, each another question, until the budget is gone.
 const MORE: [&str; 4] = [
     "SELECT COUNT(*) FROM bank.accounts WHERE bank.accounts.credit_tier = 'A'",
@@ -164,6 +169,16 @@ pub fn run(keep: bool) -> Result<(), Report> {
     show.say("  brand$ # the same question of the same data: the same answer, and nothing to pay");
     show.act("brand", &["query", FIGURES, "--epsilon", "0.5"])?;
     show.act("brand", &["budget"])?;
+
+    show.heading(
+        "The question both came for: how many maternal customers hold top-tier credit, by region, with what\n   \
+         balance? It is computed on halves of the overlap that nobody can read; only noisy figures come out.",
+    );
+    show.act("brand", &["explain", OVERLAP, "--epsilon", "1.0"])?;
+    show.act("brand", &["query", OVERLAP, "--epsilon", "1.0"])?;
+    show.sizes_seen()?;
+    show.act("brand", &["budget"])?;
+    show.act("bank", &["budget"])?;
 
     let (ledger, backup) = (show.stage.path("bank/ledger"), show.stage.path("bank/ledger.backup"));
     let bank = &mut nodes[1];
@@ -399,23 +414,33 @@ impl Show {
         Err(DemoError::NothingToApprove.into())
     }
 
+    /// What each side has on record of the other's size: of the revelation, and of the join.
+    fn seen(&self, home: &str) -> Result<Vec<u64>, StageError> {
+        let log = self.json(home, &["audit", "log"])?;
+        let answers = log.as_array().into_iter().flatten().filter(|entry| entry["kind"] == "answer");
+        let sizes = answers.filter_map(|entry| entry["body"]["outcome"]["partner_size"].as_u64());
+        Ok(sizes.filter(|size| *size > 0).collect())
+    }
+
+    /// What either side saw of the other in the join.
+    fn sizes_seen(&self) -> Result<(), StageError> {
+        let last = |home: &str| Ok::<u64, StageError>(self.seen(home)?.last().copied().unwrap_or(0));
+        let (at_brand, at_bank) = (last("brand")?, last("bank")?);
+        self.say(&format!(
+            "    seen: brand that the bank brought {at_brand} customers, the bank that brand brought {at_bank}, both\n    \
+             with random padding. Neither learned who is in the overlap, nor how many, nor any exact figure."
+        ));
+        Ok(())
+    }
+
     fn summary(&self, found: u64) -> Result<(), Report> {
         let expected: Value = serde_json::from_str(EXPECTED).unwrap_or_default();
         let expected = expected["reveals"][0]["customers"].as_u64().unwrap_or(0);
         if found != expected {
             return Err(DemoError::Wrong { found, expected }.into());
         }
-        let seen = |home: &str| -> Result<u64, StageError> {
-            let log = self.json(home, &["audit", "log"])?;
-            let mut answers = log.as_array().into_iter().flatten().filter(|entry| {
-                entry["kind"] == "answer" && entry["body"]["outcome"]["partner_size"].as_u64() > Some(0)
-            });
-            Ok(answers
-                .next_back()
-                .and_then(|entry| entry["body"]["outcome"]["partner_size"].as_u64())
-                .unwrap_or(0))
-        };
-        let (at_brand, at_bank) = (seen("brand")?, seen("bank")?);
+        let first = |home: &str| Ok::<u64, StageError>(self.seen(home)?.first().copied().unwrap_or(0));
+        let (at_brand, at_bank) = (first("brand")?, first("bank")?);
         self.heading("What happened");
         self.say(&format!(
             "  learned    brand knows which {found} of its own maternal customers hold credit tier A at the bank.\n\

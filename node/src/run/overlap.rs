@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tacit_protocol::ids::SnapshotHash;
+use tacit_protocol::{identity::KeyKind, ids::SnapshotHash};
 
 use super::{
     Events,
@@ -221,7 +221,14 @@ async fn collect(rooms: &Rooms, permitted: &Permitted) -> Result<JoinInput, Repo
     let withdrawn = rooms.withdrawn.clone().read_owned().await;
     blocking(move || {
         let registration = datasets.open(&own.table.dataset, Timestamp::now(), &mut |_| true)?;
-        let plan = steps::collect_plan(&registration, &terms, &terms.keys, &own, &withdrawn);
+        // The kinds of key that this dataset lacks are places without an item.
+        let keys: Vec<KeyKind> = terms
+            .keys
+            .iter()
+            .filter(|kind| registration.key_columns(kind).next().is_some())
+            .cloned()
+            .collect();
+        let plan = steps::collect_plan(&registration, &terms, &keys, &own, &withdrawn);
         scan::collect_join(&plan, &terms.keys, &side, &mut |_, _| true)
     })
     .await
