@@ -60,18 +60,23 @@ impl Booking {
             }
             return Check::new("budget", false, found).at(*seq);
         }
-        let open = match self.book.open().count() {
-            0 => String::new(),
-            1 => "; one question has not ended".to_owned(),
-            count => format!("; {count} questions have not ended"),
-        };
-        let accounts = match self.book.accounts().count() {
-            0 => "no account was charged".to_owned(),
-            1 => "one account within its limits, booked again record by record".to_owned(),
-            count => format!("{count} accounts within their limits, booked again record by record"),
-        };
-        Check::new("budget", true, format!("{accounts}{open}"))
+        booked(&self.book)
     }
+}
+
+/// What a book is that took all records.
+pub fn booked(book: &Book) -> Check {
+    let open = match book.open().count() {
+        0 => String::new(),
+        1 => "; one question has not ended".to_owned(),
+        count => format!("; {count} questions have not ended"),
+    };
+    let accounts = match book.accounts().count() {
+        0 => "no account was charged".to_owned(),
+        1 => "one account within its limits, booked again record by record".to_owned(),
+        count => format!("{count} accounts within their limits, booked again record by record"),
+    };
+    Check::new("budget", true, format!("{accounts}{open}"))
 }
 
 /// What a verdict says, check by check.

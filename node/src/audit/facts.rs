@@ -59,6 +59,16 @@ impl<'a> Facts<'a> {
         Self { history, balances, contracts, checks, now, window }
     }
 
+    /// Whether a record tells of something that went wrong, with us or with a partner.
+    pub fn is_incident(entry: &Entry) -> bool {
+        match entry.kind {
+            Kind::Abort | Kind::Recovery | Kind::Dropped => true,
+            // A code: what a partner did against the rules.
+            Kind::Partner => entry.what.starts_with("E-"),
+            _ => false,
+        }
+    }
+
     /// The questions that were permitted in the window.
     pub fn runs(&self) -> &[Run<'a>] {
         &self.history.runs

@@ -14,6 +14,8 @@ use tacit_protocol::{
     log::{Charge, Entry, Handover, Kind, note::VerifierKey},
 };
 
+use crate::ledger::Noise;
+
 /// Which records are looked at, by their time: from `from` on, and before `to`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
@@ -139,6 +141,12 @@ impl Run<'_> {
         let told = [&body["epsilon"], &body["price"]["epsilon"]];
         let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
         told.into_iter().find_map(number).filter(|epsilon| *epsilon > 0.0)
+    }
+
+    /// The noise of every figure that was paid for, as the record tells it.
+    pub fn noise(&self) -> Vec<Noise> {
+        let told = self.reserve.body.get("noise").cloned();
+        told.and_then(|noise| serde_json::from_value(noise).ok()).unwrap_or_default()
     }
 
     /// Seconds from the reservation to the answer, or to the abort.

@@ -8,7 +8,6 @@ use std::{fs, io, path::Path};
 use tacit_protocol::log::{
     Lineage,
     checkpoint::{Keys, SignedCheckpoint, WitnessKey},
-    merkle::{Frontier, TreeHash, leaf_hash},
     note::{SignatureKind, VerifierKey},
 };
 
@@ -35,8 +34,9 @@ pub(super) fn read(
         let checks = vec![Check::new("records", None, "no records yet")];
         return Ok(Read { checks, ..Read::default() });
     }
-    match ledger::read(&directory) {
-        Ok(reading) => whole(home, contracts, &reading, believed, keep),
+    let mut seen = Seen { keep, ..Seen::default() };
+    match ledger::read_with(&directory, |entry| seen.take_booked(entry)) {
+        Ok(reading) => whole(home, contracts, &reading, believed, seen),
         Err(LedgerError::Damaged { seq, problem }) => {
             // As far as it goes, for whoever has to find out what happened.
             let mut read = unsigned(&bytes(&directory.join("log"))?);
@@ -52,7 +52,7 @@ fn whole(
     contracts: &[Document],
     reading: &Reading,
     believed: Option<Keys>,
-    keep: bool,
+    seen: Seen,
 ) -> Result<Read, AuditError> {
     let own = Keys { witnesses: witnesses(home, contracts, reading.keys())?, ..reading.keys().clone() };
     let keys = match believed {
@@ -67,21 +67,16 @@ fn whole(
         Err(fault) => (None, vec![Check::new("head", false, fault.to_string())]),
     };
     let cosigned = cosigned(home, &keys)?;
-    let mut sizes: Vec<u64> = cosigned.iter().map(|head| head.head().size).collect();
-    sizes.push(reading.head().head().size);
-    sizes.sort_unstable();
-    let mut seen = Seen { keep, ..Seen::default() };
-    let roots = roots(reading, &sizes, &mut seen)?;
-    let root_at = |size: u64| sizes.iter().position(|known| *known == size).and_then(|at| roots.get(at));
     let newest = reading.head().head();
     let count = seen.count;
     checks.insert(0, Check::new("records", true, format!("{count} records read")));
-    checks.insert(1, seen.booking.check());
-    checks.push(match root_at(newest.size) == Some(&newest.root) {
+    checks.insert(1, check::booked(reading.book()));
+    checks.insert(2, seen.prices.check());
+    checks.push(match reading.root_at(newest.size) == Ok(newest.root) {
         true => Check::new("tree", true, "the records are those that were signed"),
         false => Check::new("tree", false, "the records are not those that were signed"),
     });
-    let forked = cosigned.iter().find(|seen| root_at(seen.head().size) != Some(&seen.head().root));
+    let forked = cosigned.iter().find(|seen| reading.root_at(seen.head().size) != Ok(seen.head().root));
     checks.push(match forked {
         Some(seen) => {
             let size = seen.head().size;
@@ -109,28 +104,6 @@ fn whole(
     }
     checks.push(cosignatures(&keys, head.as_ref(), &earlier));
     Ok(Read { entries: seen.entries, keys: Some(keys), head, earlier, checks })
-}
-
-/// The roots at these sizes, in one pass over the records.
-fn roots(reading: &Reading, sizes: &[u64], seen: &mut Seen) -> Result<Vec<TreeHash>, AuditError> {
-    let mut tree = Frontier::new();
-    let mut roots = Vec::new();
-    let mut wanted = sizes.iter().peekable();
-    let mut note = |tree: &Frontier| {
-        while wanted.next_if(|size| **size == tree.size()).is_some() {
-            roots.push(tree.root());
-        }
-    };
-    note(&tree);
-    for line in reading.lines() {
-        let line = line.map_err(AuditError::Ledger)?;
-        tree.push(leaf_hash(&line));
-        note(&tree);
-        if let Ok(entry) = serde_json::from_slice(&line) {
-            seen.take(&entry);
-        }
-    }
-    Ok(roots)
 }
 
 /// Our heads as partners have cosigned them.

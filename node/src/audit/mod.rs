@@ -25,6 +25,7 @@ mod history;
 mod home;
 pub mod indicators;
 mod log;
+mod noise;
 pub mod report;
 pub mod source;
 pub mod table;

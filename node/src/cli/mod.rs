@@ -25,6 +25,7 @@ mod input;
 pub mod interrupt;
 mod keys;
 mod later;
+mod memory;
 mod parse;
 mod partner;
 mod printer;
@@ -159,6 +160,7 @@ enum Command {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    memory::seal();
     let words: Vec<OsString> = std::env::args_os().collect();
     let status = match Cli::try_parse_from(&words) {
         Ok(cli) => run(cli),

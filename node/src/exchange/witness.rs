@@ -6,17 +6,17 @@
 //! calls over the link instead of HTTP). A partner that has seen more of our log than we have does not need to be
 //! believed: it shows a head that **we** signed, and then this node answers and asks nothing any more (D11).
 
-use std::time::Duration;
+use std::{io, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tacit_protocol::{
     ids::PartnerId,
     log::{
         checkpoint::{Keys, SignedCheckpoint, WitnessKey, origin},
         merkle::MerkleFault,
-        note::{NoteFault, Signature, SignatureKind, VerifierKey},
+        note::{Note, NoteFault, Signature, SignatureKind, VerifierKey},
         witness::{AddCheckpoint, WitnessRefusal},
     },
 };
@@ -26,7 +26,7 @@ use super::{
     papers::{Call, Said, say},
 };
 use crate::{
-    ledger::{Considered, Fence, Kind, LedgerError},
+    ledger::{Considered, Fence, LedgerError},
     report::{Class, Detail, Refusal, Report},
     rooms::{Rooms, blocking},
 };
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum WitnessError {
     /// What was seen cannot be read or written.
     #[error("what partners have seen of this node's log cannot be read or kept")]
-    Unkept(#[source] std::io::Error),
+    Unkept(#[source] io::Error),
     /// The tree has no such sizes.
     #[error("the log cannot be proven to begin with what a partner has seen of it")]
     NoProof(#[source] MerkleFault),
@@ -138,9 +138,8 @@ impl Refusal for WitnessError {
 /// Shows our newest head to a partner and keeps its cosignature.
 ///
 /// # Errors
-/// The partner cannot be reached or refuses; [`LedgerError::RolledBack`] and
-/// [`LedgerError::Forked`] if it shows a
-/// head of ours that our log does not have, after which the ledger sets nothing aside any more.
+/// The partner cannot be reached or refuses; [`LedgerError::RolledBack`] and [`LedgerError::Forked`] if it shows a head
+/// of ours that our log does not have, after which the ledger sets nothing aside any more.
 pub async fn present(rooms: &Rooms, partner: PartnerId) -> Result<(), Report> {
     let name = rooms.partner_name(partner).unwrap_or_default();
     let out_of_place = |expected| Report::from(ExchangeError::OutOfPlace { partner: name.clone(), expected });
@@ -255,7 +254,7 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
         Ok(request) => request,
         Err(_) => return refused("E-WITNESS-MALFORMED"),
     };
-    let heads = std::sync::Arc::clone(&rooms.heads);
+    let (heads, shown, keys) = (Arc::clone(&rooms.heads), request.note.clone(), theirs.any.log.clone());
     let considered = blocking(move || heads.consider(partner, (&theirs.any, &theirs.newest), &request)).await;
     match considered {
         Err(error) => {
@@ -273,7 +272,14 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
         }
         Ok(Considered::Refused { refusal, known }) => {
             if matches!(refusal, WitnessRefusal::Forked | WitnessRefusal::Inconsistent(_)) {
-                on_record(rooms, partner, &refusal).await;
+                let known = known.as_deref().and_then(|note| Note::parse(note.as_bytes()).ok());
+                let body = json!({
+                    "log": origin(&partner),
+                    "status": refusal.status(),
+                    "shown": signed_by(&shown, &keys),
+                    "known": known.map(|note| signed_by(&note, &keys)),
+                });
+                on_record(rooms, partner, &refusal, body).await;
             }
             match (refusal, known) {
                 (
@@ -288,18 +294,24 @@ pub(super) async fn consider(rooms: &Rooms, partner: PartnerId, request: &str) -
     }
 }
 
-/// A partner whose log does not go on where it ended is an incident, whatever the reason.
-async fn on_record(rooms: &Rooms, partner: PartnerId, refusal: &WitnessRefusal) {
+/// A partner whose log does not go on where it ended is an incident, whatever the reason. Both heads stand in the
+/// record: it has signed both. However often it shows such a head, few records come of it (D18).
+async fn on_record(rooms: &Rooms, partner: PartnerId, refusal: &WitnessRefusal, body: Value) {
     let what = match refusal {
         WitnessRefusal::Forked => "E-WITNESS-FORKED",
         _ => "E-WITNESS-INCONSISTENT",
     };
-    let body = json!({ "log": origin(&partner), "status": refusal.status() });
-    let name = rooms.partner_name(partner);
-    let noted = rooms.ledger.note(Kind::Partner, None, name, what, body, Timestamp::now()).await;
-    if let Err(error) = noted {
+    let name = rooms.partner_name(partner).unwrap_or_else(|| partner.to_string());
+    if let Err(error) = rooms.ledger.misdeed(name, what, body, Timestamp::now()).await {
         tracing::error!(%error, "a partner's false head could not be recorded");
     }
+}
+
+/// The lines of a note with the signatures of these keys and no others.
+fn signed_by(note: &Note, keys: &[VerifierKey]) -> Vec<String> {
+    let by = |line: &&Signature| keys.iter().any(|key| line.claims(key));
+    let signatures = note.signatures().iter().filter(by).map(|line| line.to_string().trim_end().to_owned());
+    note.text().lines().map(str::to_owned).chain([String::new()]).chain(signatures).collect()
 }
 
 /// Under which keys a partner's log is signed, and how it cosigns ours.

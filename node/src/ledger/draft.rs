@@ -14,6 +14,7 @@ use tacit_protocol::{
 };
 
 use super::Successor;
+use crate::data::hex;
 
 /// The most characters of a word on the outcome, and of a partner's name.
 const LONGEST_WORD: usize = 200;
@@ -66,6 +67,8 @@ pub(super) enum Act {
     Refuse,
     /// Hands the log's signing key over.
     HandOver(Arc<dyn Successor>),
+    /// Tells of a partner's misdeed, which it may repeat as often as it likes.
+    Misdeed,
 }
 
 impl Draft {
@@ -76,7 +79,7 @@ impl Draft {
         tame_value(&mut self.body);
         let bytes = self.body.to_string();
         if bytes.len() > LARGEST_BODY {
-            let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hex(Sha256::digest(&bytes));
             self.body = json!({ "left_out_bytes": bytes.len(), "left_out_sha256": hash });
         }
         self

@@ -19,6 +19,7 @@ use tacit_protocol::{
     },
 };
 
+use super::aside::move_aside;
 use crate::config::files;
 
 /// Heads of partners that we have cosigned, and heads of ours that partners have.
@@ -115,7 +116,7 @@ impl Heads {
     /// The file cannot be moved.
     pub fn forget(&self, partner: PartnerId) -> io::Result<bool> {
         let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        set_aside(&self.seen.join(partner.to_string()))
+        Ok(move_aside(&self.seen.join(partner.to_string()), "lost")?.is_some())
     }
 
     /// Forgets which of our heads a partner has, after a recovery.
@@ -123,7 +124,7 @@ impl Heads {
     /// # Errors
     /// The file cannot be moved.
     pub fn forget_cosigned(&self, partner: PartnerId) -> io::Result<bool> {
-        set_aside(&self.cosigned.join(partner.to_string()))
+        Ok(move_aside(&self.cosigned.join(partner.to_string()), "lost")?.is_some())
     }
 }
 
@@ -138,19 +139,4 @@ fn read(file: &Path) -> io::Result<Option<String>> {
 fn keep(directory: &Path, file: &Path, head: &SignedCheckpoint) -> io::Result<()> {
     files::make_private_dir(directory).map_err(io::Error::other)?;
     files::write_atomic(file, head.note().to_string().as_bytes()).map_err(io::Error::other)
-}
-
-fn set_aside(file: &Path) -> io::Result<bool> {
-    if !file.exists() {
-        return Ok(false);
-    }
-    let mut number = 1;
-    loop {
-        let aside = file.with_extension(format!("lost-{number}"));
-        if !aside.exists() {
-            std::fs::rename(file, aside)?;
-            return Ok(true);
-        }
-        number += 1;
-    }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tacit_protocol::ids::{ContractId, PartnerId, QueryId, SnapshotHash};
 
-use crate::config::files;
+use crate::{config::files, data::hex};
 
 /// What makes two questions the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Sameness {
         {
             hash.update(part);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(hash.finalize())
     }
 }
 

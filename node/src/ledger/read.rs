@@ -11,13 +11,15 @@ use tacit_protocol::log::{
     Book, Entry, Kind,
     checkpoint::{Checkpoint, Keys, SignedCheckpoint},
     handover::Succession,
+    merkle::{MerkleFault, TreeHash},
     note::{Note, VerifierKey},
 };
 
 use super::{
     LedgerError,
     disk::{Folder, Span},
-    replay::{self, Line, Newest},
+    replay::{self, Line, Newest, Replayed},
+    tower::Tower,
 };
 
 /// How often a head is read again that was being written when it was read.
@@ -30,6 +32,7 @@ pub struct Reading {
     head: SignedCheckpoint,
     keys: Keys,
     book: Book,
+    tower: Tower,
 }
 
 /// Reads a ledger, checks every record against the book's rules and all of them against the signed head. A node may go
@@ -39,6 +42,14 @@ pub struct Reading {
 /// # Errors
 /// There is none; a byte of it has changed; it is of a newer version.
 pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
+    read_with(directory, |_| ())
+}
+
+/// The same, showing each record on the way, in order.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(directory: &Path, mut each: impl FnMut(&Entry) + Send) -> Result<Reading, LedgerError> {
     let mut folder = Folder::look(directory);
     let mut tries = 0;
     let head = loop {
@@ -62,6 +73,7 @@ pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
     let Some(told) = note.and_then(|note| Checkpoint::parse(note.text()).ok()) else { return Err(unread) };
     let (mut succession, mut fault) = (Succession::default(), None);
     let replayed = replay::covered(&mut folder, &head, &told, |entry| {
+        each(entry);
         if let Err(problem) = succession.take(entry) {
             fault = fault.or(Some((entry.seq, problem)));
         }
@@ -71,13 +83,8 @@ pub fn read(directory: &Path) -> Result<Reading, LedgerError> {
     }
     let Some(keys) = succession.keys(Vec::new()) else { return Err(unread) };
     let signed = replay::signed(&head, &keys)?;
-    Ok(Reading {
-        directory: directory.to_owned(),
-        bytes: head.bytes,
-        head: signed,
-        keys,
-        book: replayed.book,
-    })
+    let Replayed { book, tower, .. } = replayed;
+    Ok(Reading { directory: directory.to_owned(), bytes: head.bytes, head: signed, keys, book, tower })
 }
 
 /// Whether the first record names a key. A false one verifies no head, and a head by another key is not this node's.
@@ -139,6 +146,14 @@ impl Reading {
     /// The keys that may sign it, by the log's own word; the one of today is the last.
     pub const fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// The root over the first `size` records.
+    ///
+    /// # Errors
+    /// There are not so many.
+    pub fn root_at(&self, size: u64) -> Result<TreeHash, MerkleFault> {
+        self.tower.root_at(size)
     }
 
     /// What the records add up to.

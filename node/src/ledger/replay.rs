@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use rayon::prelude::*;
 use tacit_protocol::log::{
     Book, Entry, LARGEST_ENTRY,
     checkpoint::{Checkpoint, CheckpointFault, Keys, SignedCheckpoint},
@@ -27,6 +28,10 @@ pub(super) const LEAVES: &str = "leaves";
 /// How much of the log is read at once.
 const CHUNK: usize = 1 << 20;
 
+/// Records that are read ahead of those that are booked, and how many of them are a task of their own.
+const BATCH: usize = 4_096;
+const TASK: usize = 256;
+
 /// What the records add up to.
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
@@ -49,13 +54,32 @@ impl Replayed {
 
     /// Takes the next line, without its newline; nothing has changed if it is none.
     pub(super) fn take(&mut self, line: &[u8]) -> Result<Entry, &'static str> {
-        let entry: Entry = serde_json::from_slice(line).map_err(|_| UNREADABLE)?;
-        self.book.apply(&entry).map_err(|_| UNRULY)?;
-        let leaf = merkle::leaf_hash(line);
-        self.frontier.push(leaf);
-        self.tower.push(leaf);
-        self.ends.push(self.bytes() + line.len() as u64 + 1);
-        Ok(entry)
+        let parsed = Parsed::of(line);
+        self.take_parsed(&parsed)?;
+        parsed.entry.ok_or(UNREADABLE)
+    }
+
+    fn take_parsed(&mut self, line: &Parsed) -> Result<(), &'static str> {
+        let entry = line.entry.as_ref().ok_or(UNREADABLE)?;
+        self.book.apply(entry).map_err(|_| UNRULY)?;
+        self.frontier.push(line.leaf);
+        self.tower.push(line.leaf);
+        self.ends.push(self.bytes() + line.bytes + 1);
+        Ok(())
+    }
+}
+
+/// A line, as far as it can be read without those before it.
+struct Parsed {
+    entry: Option<Entry>,
+    leaf: TreeHash,
+    bytes: u64,
+}
+
+impl Parsed {
+    fn of(line: &[u8]) -> Self {
+        let entry = serde_json::from_slice(line).ok();
+        Self { entry, leaf: merkle::leaf_hash(line), bytes: line.len() as u64 }
     }
 }
 
@@ -143,26 +167,30 @@ pub(super) fn covered<D: Disk>(
     disk: &mut D,
     head: &Head,
     checkpoint: &Checkpoint,
-    mut each: impl FnMut(&Entry),
+    mut each: impl FnMut(&Entry) + Send,
 ) -> Result<Replayed, LedgerError> {
     if disk.size(LOG).map_err(LedgerError::Unopened)?.is_none() {
         return Err(LedgerError::damaged(Some(1), "the log is gone"));
     }
     let mut replayed = Replayed::default();
-    let mut line = Vec::new();
-    let problem = {
-        let mut reader = lines(disk, 0, head.bytes);
-        loop {
-            match next_line(&mut reader, &mut line).map_err(LedgerError::Unopened)? {
-                Line::Whole => match replayed.take(&line) {
-                    Ok(entry) => each(&entry),
-                    Err(problem) => break Some(problem),
-                },
-                Line::Cut => break Some(UNREADABLE),
-                Line::End => break None,
-            }
+    let mut reader = lines(disk, 0, head.bytes);
+    let (mut batch, mut ready, mut problem) = (Vec::new(), Vec::new(), None);
+    // Reading a record needs no order, booking it does: one core reads ahead while another books.
+    loop {
+        let end = next_batch(&mut reader, &mut batch).map_err(LedgerError::Unopened)?;
+        let (parsed, booked) = rayon::join(|| parse(&batch), || book_all(&mut replayed, &ready, &mut each));
+        problem = problem.or(booked);
+        ready = parsed;
+        if let Some(end) = end {
+            problem = problem.or_else(|| book_all(&mut replayed, &ready, &mut each));
+            problem = problem.or(matches!(end, Line::Cut).then_some(UNREADABLE));
+            break;
         }
-    };
+        if problem.is_some() {
+            break;
+        }
+    }
+    drop(reader);
     let whole = replayed.frontier.size() == checkpoint.size
         && replayed.frontier.root() == checkpoint.root
         && replayed.bytes() == head.bytes;
@@ -175,6 +203,38 @@ pub(super) fn covered<D: Disk>(
             Err(LedgerError::damaged(seq, problem))
         }
     }
+}
+
+/// Reads the next lines; how they end, if they do.
+fn next_batch(reader: &mut impl BufRead, batch: &mut Vec<Vec<u8>>) -> io::Result<Option<Line>> {
+    batch.clear();
+    while batch.len() < BATCH {
+        let mut line = Vec::new();
+        match next_line(reader, &mut line)? {
+            Line::Whole => batch.push(line),
+            end => return Ok(Some(end)),
+        }
+    }
+    Ok(None)
+}
+
+fn parse(batch: &[Vec<u8>]) -> Vec<Parsed> {
+    batch.par_iter().with_min_len(TASK).map(|line| Parsed::of(line)).collect()
+}
+
+/// Books lines, up to the first that cannot be.
+fn book_all(
+    replayed: &mut Replayed,
+    lines: &[Parsed],
+    each: &mut impl FnMut(&Entry),
+) -> Option<&'static str> {
+    for line in lines {
+        if let Err(problem) = replayed.take_parsed(line) {
+            return Some(problem);
+        }
+        line.entry.iter().for_each(&mut *each);
+    }
+    None
 }
 
 /// The first record whose hash is not the one that was kept beside it, if what was kept is what the head covers.

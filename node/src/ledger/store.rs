@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     config::Identity,
+    data::hex,
     policy::{Permitted, Role},
     rooms::blocking,
 };
@@ -43,11 +44,103 @@ pub struct Ledger {
     writer: Arc<Writer>,
 }
 
-/// A question whose price is durably set aside. Only [`Ledger::reserve`] and [`Ledger::reserve_at`] make one.
+/// A question whose price is durably set aside. Only [`Ledger::reserve`] makes one.
 ///
-/// ```compile_fail
-/// // `Reserved` cannot be made by hand: its fields are private and it has no constructor.
-/// let reserved = tacit_node::ledger::Reserved { permitted: todo!(), query: todo!(), seq: 1, charge: None };
+/// It can be read, but not made by hand, and not used a second time as a copy:
+///
+/// ```
+/// use tacit_node::{ledger::Reserved, policy::Permitted};
+/// use tacit_protocol::{ids::QueryId, log::Charge};
+///
+/// fn read(reserved: &Reserved) -> (&Permitted, QueryId, u64, Option<&Charge>) {
+///     (reserved.permitted(), reserved.query(), reserved.seq(), reserved.charge())
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// use tacit_node::{ledger::Reserved, policy::Permitted};
+/// use tacit_protocol::{ids::QueryId, log::Charge};
+///
+/// fn make(permitted: Permitted, query: QueryId, seq: u64, charge: Option<Charge>) -> Reserved {
+///     Reserved { permitted, query, seq, charge }
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn twice(reserved: tacit_node::ledger::Reserved) -> [tacit_node::ledger::Reserved; 2] {
+///     [reserved.clone(), reserved]
+/// }
+/// ```
+///
+/// Every way into `exchange` and `release` takes one; what is only permitted does not get in:
+///
+/// ```
+/// # use tacit_node::{config::Home, exchange::{Answering, Asking, Joint, Question, Rules, Watch}};
+/// # use tacit_node::{ledger::Reserved, link::Link, release::{self, Collected}};
+/// # use tacit_protocol::aggregate::Figures;
+/// async fn open(link: &Link, question: &Question, paid: &Reserved) {
+///     let _ = Asking::open(link, paid, question).await;
+/// }
+/// async fn ask(asking: &mut Asking, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Reserved) {
+///     let _ = asking.run(paid, items, rules, watch).await;
+/// }
+/// async fn serve(end: &mut Answering, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Reserved) {
+///     let _ = end.run(paid, items, rules, watch).await;
+/// }
+/// async fn take(asking: &mut Asking, watch: Watch, paid: &Reserved) {
+///     let _ = asking.figures(paid, watch).await;
+/// }
+/// async fn tell(answering: &mut Answering, figures: &Figures, watch: Watch, paid: &Reserved) {
+///     let _ = answering.tell(paid, figures, watch).await;
+/// }
+/// async fn finish(joint: Joint, collected: Collected, home: &Home, paid: &Reserved) {
+///     let _ = release::finish(joint, collected, paid, home).await;
+/// }
+/// async fn answered(figures: Figures, seen: &tacit_node::exchange::Served, home: &Home, paid: &Reserved) {
+///     let _ = release::answered(figures, seen, paid, home).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{exchange::{Asking, Question}, policy::Permitted, link::Link};
+/// async fn open(link: &Link, question: &Question, paid: &Permitted) {
+///     let _ = Asking::open(link, paid, question).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{exchange::{Asking, Rules, Watch}, policy::Permitted};
+/// async fn ask(asking: &mut Asking, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Permitted) {
+///     let _ = asking.run(paid, items, rules, watch).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{exchange::{Answering, Rules, Watch}, policy::Permitted};
+/// async fn serve(end: &mut Answering, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Permitted) {
+///     let _ = end.run(paid, items, rules, watch).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{exchange::{Asking, Watch}, policy::Permitted};
+/// async fn take(asking: &mut Asking, watch: Watch, paid: &Permitted) {
+///     let _ = asking.figures(paid, watch).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{exchange::{Answering, Watch}, policy::Permitted};
+/// # use tacit_protocol::aggregate::Figures;
+/// async fn tell(answering: &mut Answering, figures: &Figures, watch: Watch, paid: &Permitted) {
+///     let _ = answering.tell(paid, figures, watch).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{config::Home, exchange::Joint, policy::Permitted, release::{self, Collected}};
+/// async fn finish(joint: Joint, collected: Collected, home: &Home, paid: &Permitted) {
+///     let _ = release::finish(joint, collected, paid, home).await;
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{config::Home, policy::Permitted, release};
+/// # use tacit_protocol::aggregate::Figures;
+/// async fn answered(figures: Figures, seen: &tacit_node::exchange::Served, home: &Home, paid: &Permitted) {
+///     let _ = release::answered(figures, seen, paid, home).await;
+/// }
 /// ```
 #[derive(Debug)]
 #[must_use = "a reservation that goes nowhere was spent for nothing"]
@@ -80,7 +173,28 @@ impl Reserved {
     }
 }
 
-/// Proof that the record of an answer is durable. Only [`Ledger::record`] makes one.
+/// Proof that the record of an answer is durable. Only [`Ledger::record`] makes one, and no answer is shown without:
+///
+/// ```
+/// # use tacit_node::{ledger::Receipt, release::Release};
+/// fn show(release: Release, receipt: &Receipt) -> u64 {
+///     let _ = release.show(receipt);
+///     receipt.seq()
+/// }
+/// ```
+/// ```compile_fail,E0308
+/// # use tacit_node::{ledger::Reserved, release::Release};
+/// fn show(release: Release, receipt: &Reserved) -> u64 {
+///     let _ = release.show(receipt);
+///     receipt.seq()
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// # use tacit_node::ledger::Receipt;
+/// fn make(seq: u64) -> Receipt {
+///     Receipt { seq }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "an answer is shown only with its receipt"]
 pub struct Receipt {
@@ -111,27 +225,12 @@ impl Ledger {
         Ok(Self { shared, log: Arc::new(log), writer: Arc::new(writer) })
     }
 
-    /// Sets a permitted question aside that has no price in ε: who learns membership of what, under which contract.
-    ///
-    /// # Errors
-    /// The id was used before, or the record could not be made durable.
-    pub async fn reserve(
-        &self,
-        permitted: Permitted,
-        query: QueryId,
-        now: Timestamp,
-    ) -> Result<Reserved, LedgerError> {
-        let told =
-            json!({ "price": { "epsilon": 0, "reveals": "which of the asker's own customers match" } });
-        self.reserve_at(permitted, query, Cost::Nothing, told, now).await
-    }
-
     /// Sets a permitted question's price aside: that there is room for it, and that nobody else gets that room, is
     /// decided in one step. `told` is an object with what else the record says: mechanism, scale, snapshot.
     ///
     /// # Errors
     /// [`LedgerError::Exhausted`] with what is left; the id was used before; the record could not be made durable.
-    pub async fn reserve_at(
+    pub async fn reserve(
         &self,
         permitted: Permitted,
         query: QueryId,
@@ -148,7 +247,7 @@ impl Ledger {
         let mut body = json!({
             "purpose": permitted.purpose(),
             "legal_basis": permitted.terms().legal_basis,
-            "question": permitted.parsed().hash().iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "question": hex(permitted.parsed().hash()),
             "tells": permitted.tells(),
             "approvals": permitted.approvals(),
         });
@@ -240,6 +339,23 @@ impl Ledger {
         let draft =
             Draft { kind: Kind::Refusal, query: Some(query), contract: None, partner, what, body, now };
         self.append(draft, Act::Refuse).await.map(drop)
+    }
+
+    /// Records what a partner did against the rules, under a stable code. The first of its kind stands; what comes
+    /// again within a day is counted.
+    ///
+    /// # Errors
+    /// The record could not be made durable.
+    pub async fn misdeed(
+        &self,
+        partner: String,
+        code: &str,
+        body: Value,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let (what, partner) = (code.to_owned(), Some(partner));
+        let draft = Draft { kind: Kind::Partner, query: None, contract: None, partner, what, body, now };
+        self.append(draft, Act::Misdeed).await.map(drop)
     }
 
     /// Records something that is not a question: a contract, a partner, a withdrawal, a key.

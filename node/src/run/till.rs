@@ -8,7 +8,7 @@ use tacit_protocol::{
     log::book::Past,
 };
 
-use super::steps;
+use super::{price, steps};
 use crate::{
     exchange::{ExchangeError, Question, papers},
     ledger::{Cost, KeptAnswer, Reserved, Sameness},
@@ -37,7 +37,7 @@ pub(super) async fn ask(
         }
     }
     let told = told(rooms, &permitted).await;
-    let reserved = rooms.ledger.reserve_at(permitted, query, cost, told, Timestamp::now()).await?;
+    let reserved = rooms.ledger.reserve(permitted, query, cost, told, Timestamp::now()).await?;
     let question = Question::about(&reserved, wait, repeats);
     Ok((reserved, question))
 }
@@ -67,7 +67,7 @@ pub(super) async fn answer(
         None => (cost(rooms, &permitted), None),
     };
     let told = told(rooms, &permitted).await;
-    let reserved = rooms.ledger.reserve_at(permitted, question.query, cost, told, Timestamp::now()).await?;
+    let reserved = rooms.ledger.reserve(permitted, question.query, cost, told, Timestamp::now()).await?;
     Ok((reserved, Paid { answer, same }))
 }
 
@@ -97,11 +97,15 @@ async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
         Some(plan) => release::priced(plan),
         None => json!({ "epsilon": 0, "reveals": "which of the asker's own customers match" }),
     };
-    json!({
+    let mut told = json!({
         "price": price,
         "shape": permitted.parsed().shape(),
         "withdrawals": steps::withdrawals(rooms).await,
-    })
+    });
+    if let Some(plan) = permitted.plan() {
+        told["noise"] = json!(price::noises(plan));
+    }
+    told
 }
 
 /// What a question for figures over our own table is the same by; `None` for others.

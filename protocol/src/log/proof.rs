@@ -7,7 +7,9 @@ use std::fmt;
 
 use super::{
     base64,
-    checkpoint::{CheckpointFault, Cosigned, Keys, SignedCheckpoint, decimal, is_checkpoint_like},
+    checkpoint::{
+        Checkpoint, CheckpointFault, Cosigned, Keys, SignedCheckpoint, decimal, is_checkpoint_like,
+    },
     entry::LARGEST_ENTRY,
     merkle::{LONGEST_PROOF, MerkleFault, TreeHash, leaf_hash, verify_inclusion},
     note::{LARGEST_NOTE, Note, NoteFault},
@@ -108,9 +110,15 @@ impl Receipt {
     /// The first rule that it breaks.
     pub fn verify(&self, keys: &Keys, record: &[u8]) -> Result<Proven, ReceiptFault> {
         let checkpoint = keys.accept(self.note.clone())?;
-        let head = checkpoint.head();
-        verify_inclusion(&leaf_hash(record), self.index, head.size, &self.proof, &head.root)?;
+        self.is_under(checkpoint.head(), record)?;
         Ok(Proven { cosigned: keys.cosigned(&checkpoint)?, checkpoint })
+    }
+}
+
+impl Receipt {
+    /// The part of [`verify`](Self::verify) that needs no keys: `record` is in the tree of this head.
+    pub(super) fn is_under(&self, head: &Checkpoint, record: &[u8]) -> Result<(), ReceiptFault> {
+        Ok(verify_inclusion(&leaf_hash(record), self.index, head.size, &self.proof, &head.root)?)
     }
 }
 

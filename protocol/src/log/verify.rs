@@ -13,7 +13,12 @@ mod lines;
 mod pass;
 mod succession;
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::{PoisonError, RwLock},
+};
+
+use rayon::prelude::*;
 
 use super::{
     Entry,
@@ -22,7 +27,7 @@ use super::{
     export::{CHECKPOINT, FORMAT, MANIFEST, Manifest, checkpoint_path, is_receipt_name, receipt_path},
     merkle::{TreeHash, leaf_hash},
     note::LARGEST_NOTE,
-    proof::{LARGEST_RECEIPT, Receipt},
+    proof::{LARGEST_RECEIPT, Proven, Receipt},
 };
 
 pub use finding::{Fault, Finding};
@@ -34,6 +39,9 @@ const LARGEST_MANIFEST: usize = 128 << 20;
 
 /// Receipts and heads that are named before the pass; more say nothing new.
 const MOST_FINDINGS: usize = 100;
+
+/// Receipts that are read side by side.
+const RECEIPTS_AT_ONCE: usize = 4_096;
 
 /// Where the files of an export are.
 pub trait Folder: Sync {
@@ -163,8 +171,13 @@ pub fn verify(
         let (earlier, theirs) = earlier(audit.keys, folder, &manifest.checkpoints, &mut findings)?;
         heads.extend(earlier);
         cosignatures += theirs;
-        for name in &manifest.receipts {
-            match receipt(audit.keys, folder, name)? {
+        let known = RwLock::default();
+        let read_all = |names: &[String]| -> Vec<_> {
+            names.par_iter().map(|name| receipt(audit.keys, folder, name, &known)).collect()
+        };
+        let read = manifest.receipts.chunks(RECEIPTS_AT_ONCE).flat_map(read_all);
+        for (name, read) in manifest.receipts.iter().zip(read) {
+            match read? {
                 Ok((held, met, theirs)) => {
                     receipts.push(held);
                     cosignatures += theirs;
@@ -271,12 +284,29 @@ fn earlier(
 }
 
 /// A receipt on its own, and how many have cosigned its head. What it proves is held against the log in the pass.
-fn receipt(keys: &Keys, folder: &dyn Folder, name: &str) -> io::Result<Result<(Held, Met, u64), Fault>> {
+/// `known` is the head that the last receipt was under: most are under the same, whose signatures need no second look.
+fn receipt(
+    keys: &Keys,
+    folder: &dyn Folder,
+    name: &str,
+    known: &RwLock<Option<Proven>>,
+) -> io::Result<Result<(Held, Met, u64), Fault>> {
     let path = receipt_path(name);
     let proven = read(folder, &path, LARGEST_RECEIPT)?.and_then(|bytes| {
         let receipt = Receipt::parse(&bytes).map_err(Fault::Receipt)?;
         let record = receipt.extra.as_deref().ok_or(Fault::ReceiptWithoutRecord)?;
-        let proven = receipt.verify(keys, record).map_err(Fault::Receipt)?;
+        let before = known.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let proven = match before.filter(|before| *before.checkpoint.note() == receipt.note) {
+            Some(before) => {
+                receipt.is_under(before.checkpoint.head(), record).map_err(Fault::Receipt)?;
+                before
+            }
+            None => {
+                let proven = receipt.verify(keys, record).map_err(Fault::Receipt)?;
+                *known.write().unwrap_or_else(PoisonError::into_inner) = Some(proven.clone());
+                proven
+            }
+        };
         let head = proven.checkpoint.head();
         let signer = keys.signer(&proven.checkpoint);
         let met = Met { size: head.size, root: head.root, file: path.clone(), signer };

@@ -81,6 +81,21 @@ fn a_partner_is_asked_for_figures_and_not_for_rows() {
     let empty = of("C");
     assert_eq!((&empty["n"], &empty["mean"]), (&Value::Null, &Value::Null), "suppressed, not zero");
     assert!(empty["n_suppressed"].as_str().unwrap().contains("fewer than 50"));
+    // Both logs tell the noise of each figure, before an auditor who computes it again.
+    let noise = |home: &str| {
+        let records = pair.world.records(home);
+        let reserve = records.iter().find(|record| record["kind"] == "reserve").expect("it was paid for");
+        reserve["body"]["noise"].clone()
+    };
+    let told = noise("bank");
+    assert_eq!(told, noise("brand"));
+    let figures: Vec<_> =
+        told.as_array().unwrap().iter().map(|noise| noise["figure"].as_str().unwrap()).collect();
+    assert_eq!(figures, ["customers", "values", "centred-sum"]);
+    for home in ["brand", "bank"] {
+        let log = pair.world.tacit(home, &["audit", "log", "--kind", "reserve"]).ok().out;
+        assert!(log.contains("centred-sum of balance: discrete-gaussian, Δ 5000000, σ "), "{log}");
+    }
 }
 
 #[test]
@@ -160,4 +175,32 @@ fn a_withdrawn_customer_counts_no_more() {
     // 50 are left: around the limit, so either shown near 50 or suppressed, and not 300.
     let left = rows(&pair, &["query", most]);
     assert!(left[0]["n"].is_null() || count(left.clone()) < 120.0, "{left:?}");
+}
+
+#[test]
+fn t28_what_is_sent_is_as_long_with_a_heavy_customer_as_with_none() {
+    // What leaves the scan is one integer for each figure of each group, whoever is in it; and what leaves the node are
+    // as many. So neither the noise's work nor the message depends on how often a customer stands in the table.
+    let heading = "member,tier,region,balance,note\n";
+    let light: String = (0..200).map(|number| format!("m{number},A,north,{number},n\n")).collect();
+    let heavy: String = (0..20_000).map(|row| format!("heavy,A,north,{row},n\n")).collect();
+    let mut lengths = Vec::new();
+    let in_no_group = "m0,D,north,1,n\n";
+    for rows in [in_no_group, &light, &format!("{light}{heavy}")] {
+        let world = World::new(TACIT);
+        world.befriended();
+        let file = world.write("accounts.csv", format!("{heading}{rows}"));
+        world.register("bank", "accounts", &file, &["member=member"], "member");
+        let pair = Pair::agreed(world, CONTRACT);
+        pair.brand(&["query", BY_TIER]).ok();
+        let kept: Vec<_> =
+            std::fs::read_dir(pair.world.path("bank/ledger/answers")).unwrap().flatten().collect();
+        let [kept] = &kept[..] else { panic!("one answer is kept: {kept:?}") };
+        let kept = std::fs::read(kept.path()).unwrap();
+        // The last 32 bytes are a hash of the others.
+        let kept: Value = serde_json::from_slice(&kept[..kept.len() - 32]).unwrap();
+        lengths.push(kept["figures"].as_array().unwrap().len());
+    }
+    assert!(lengths[0] >= 3 * 3 * 8, "three figures of three groups: {lengths:?}");
+    assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
 }

@@ -2,7 +2,17 @@
 
 use std::fs;
 
-use tacit_tests::pair::{Pair, replaced};
+use serde_json::{Value, json};
+use tacit_protocol::log::{
+    checkpoint::{Checkpoint, Keys, SignedCheckpoint, origin},
+    merkle::TreeHash,
+    note::{SignatureKind, VerifierKey},
+    witness::AddCheckpoint,
+};
+use tacit_tests::{
+    pair::{Pair, replaced},
+    rogue::Rogue,
+};
 
 use crate::{
     TACIT,
@@ -55,7 +65,8 @@ fn t16_t26_f04_a_budget_runs_out_on_both_sides_and_nothing_brings_it_back() {
     pair.world.agree("brand", "bank", &second);
     pair.brand(&["query", COUNT, "--contract", "figures-again"]).refused(4, "E-BUDGET-EXHAUSTED");
     for home in ["brand", "bank"] {
-        pair.world.tacit(home, &["audit", "verify"]).ok();
+        let verified = pair.world.tacit(home, &["audit", "verify"]).ok();
+        assert!(verified.out.contains("3 prices buy the noise that is told\n"), "{}", verified.out);
     }
 }
 
@@ -102,6 +113,52 @@ fn d03_d15_a_log_that_was_edited_is_not_served_and_the_first_bad_record_is_named
     let bank = world.serve("bank");
     world.tacit("brand", &["query", &of_tier("B")]).ok();
     drop((brand, bank));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d16_d18_a_partner_with_two_histories_is_recorded_once_and_its_repeats_are_counted() {
+    let Pair { brand, bank, world } = small_budget();
+    bank.kill();
+    let rogue = Rogue::in_home(&world.path("bank"));
+    let me = origin(&rogue.identity.id());
+    let key = VerifierKey::new(&me, SignatureKind::Ed25519, rogue.identity.signing_key()).unwrap();
+    let head = |size, root| {
+        let head = Checkpoint::new(&me, size, TreeHash::new([root; 32]));
+        SignedCheckpoint::sign(head, &key, |text| rogue.identity.sign(text)).unwrap()
+    };
+    let show = async |old, head: &SignedCheckpoint| -> Value {
+        let request = AddCheckpoint::new(old, Vec::new(), head).to_string();
+        let call = json!({ "head": { "request": request } }).to_string().into_bytes();
+        serde_json::from_slice(&rogue.link.call(rogue.partner("brand"), call).await.unwrap()).unwrap()
+    };
+    // The node of this home has shown the brand a head before.
+    let seen = show(0, &head(1_000_000, 0)).await["seen"]["note"].as_str().unwrap().to_owned();
+    let size: u64 = seen.lines().nth(1).unwrap().parse().unwrap();
+    for round in 0..100 {
+        for false_head in [head(size, round), head(size + 1, round)] {
+            assert_eq!(show(size, &false_head).await["seen"]["note"], seen);
+        }
+    }
+    world.tacit("brand", &["stop"]).ok();
+    drop(brand);
+    let records = world.records("brand");
+    for code in ["E-WITNESS-FORKED", "E-WITNESS-INCONSISTENT"] {
+        let of = |kind: &str| -> Vec<&Value> {
+            records.iter().filter(|record| record["kind"] == kind && record["what"] == code).collect()
+        };
+        let [stands] = of("partner")[..] else { panic!("{code}: {:?}", of("partner")) };
+        let [counted] = of("dropped")[..] else { panic!("{code}: {:?}", of("dropped")) };
+        assert_eq!((&stands["partner"], &counted["partner"]), (&json!("bank"), &json!("bank")));
+        assert_eq!(counted["body"]["count"], 99);
+        // Both heads are evidence by themselves: notes that the bank has signed.
+        for (name, note) in [("known", seen.clone()), ("shown", stands["body"]["shown"].to_string())] {
+            let lines = stands["body"][name].as_array().unwrap();
+            let text: String = lines.iter().map(|line| format!("{}\n", line.as_str().unwrap())).collect();
+            let keys = Keys { origin: me.clone(), log: vec![key.clone()], witnesses: Vec::new() };
+            keys.open(text.as_bytes()).unwrap_or_else(|fault| panic!("{name}: {fault}: {note}"));
+        }
+    }
+    world.tacit("brand", &["audit", "verify"]).ok();
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

@@ -251,6 +251,6 @@ const ALL: &[Indicator] = &[
 ];
 
 fn newest(f: &Facts) -> Option<Timestamp> {
-    let incident = |e: &&&Entry| matches!(e.kind, Kind::Abort | Kind::Recovery | Kind::Dropped);
+    let incident = |entry: &&&Entry| Facts::is_incident(entry);
     f.history.entries.iter().filter(incident).filter_map(|entry| moment(entry)).max()
 }

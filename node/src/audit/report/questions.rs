@@ -16,7 +16,7 @@ use crate::{
 
 /// Every permitted question, with its price and its end.
 pub fn questions(f: &Facts) -> Section {
-    const COLUMNS: [Column; 15] = [
+    const COLUMNS: [Column; 16] = [
         c("record", "Record", "记录"),
         c("time", "Time", "时间"),
         c("side", "Side", "方向"),
@@ -29,6 +29,7 @@ pub fn questions(f: &Facts) -> Section {
         c("epsilon", "ε", "ε"),
         c("rho", "Price ρ", "价格 ρ"),
         c("delta", "Price δ", "价格 δ"),
+        c("noise", "Mechanism, Δ, σ", "机制、Δ、σ"),
         c("outcome", "Outcome", "结果"),
         c("code", "Code", "代码"),
         c("query", "Question id", "查询编号"),
@@ -49,6 +50,7 @@ pub fn questions(f: &Facts) -> Section {
             Value::from(run.epsilon()),
             Value::from(price.map(|price| rho(price.nano_rho))),
             Value::from(price.map(|price| delta(price.atto_delta))),
+            Value::from(noise(run)),
             Value::from(run.ending().name()),
             Value::from(run.abort.map(|abort| abort.what.as_str())),
             Value::from(run.reserve.query.map(|id| id.to_string())),
@@ -64,6 +66,11 @@ pub fn questions(f: &Facts) -> Section {
         &COLUMNS,
     )
     .filled(rows)
+}
+
+fn noise(run: &Run) -> Option<String> {
+    let noise: Vec<String> = run.noise().iter().map(ToString::to_string).collect();
+    (!noise.is_empty()).then(|| noise.join("; "))
 }
 
 fn shape(run: &Run) -> Option<String> {

@@ -14,29 +14,42 @@ use crate::{
     data::Value,
 };
 
+const RECORD: Column = c("record", "Record", "记录");
+const TIME: Column = c("time", "Time", "时间");
+const SUBJECT: Column = c("subject", "Subject", "对象");
+const PARTNER: Column = c("partner", "Partner", "合作方");
+const CONTRACT: Column = c("contract", "Contract", "合同");
+
+/// A row about a record: its position, its time, and what the section says of it.
+fn row<const N: usize>(entry: &Entry, said: [Value; N]) -> Vec<Value> {
+    let place = [Value::from(entry.seq), Value::from(entry.time.as_str())];
+    place.into_iter().chain(said).collect()
+}
+
 /// What people decided.
 pub fn approvals(f: &Facts) -> Section {
     const COLUMNS: [Column; 8] = [
-        c("record", "Record", "记录"),
-        c("time", "Time", "时间"),
+        RECORD,
+        TIME,
         c("decision", "Decision", "决定"),
         c("by", "By", "审批人"),
-        c("partner", "Partner", "合作方"),
-        c("contract", "Contract", "合同"),
+        PARTNER,
+        CONTRACT,
         c("reason", "Reason", "理由"),
         c("question", "Hash of the question", "查询哈希"),
     ];
     let rows = f.history.of(Kind::Approval).map(|entry| {
-        vec![
-            Value::from(entry.seq),
-            Value::from(entry.time.as_str()),
-            Value::from(entry.what.as_str()),
-            Value::from(text(&entry.body, "by")),
-            Value::from(entry.partner.clone()),
-            Value::from(entry.contract.map(|id| f.contract_name(id))),
-            Value::from(text(&entry.body, "reason")),
-            Value::from(text(&entry.body, "question")),
-        ]
+        row(
+            entry,
+            [
+                Value::from(entry.what.as_str()),
+                Value::from(text(&entry.body, "by")),
+                Value::from(entry.partner.clone()),
+                Value::from(entry.contract.map(|id| f.contract_name(id))),
+                Value::from(text(&entry.body, "reason")),
+                Value::from(text(&entry.body, "question")),
+            ],
+        )
     });
     Section::new(
         "approvals",
@@ -50,7 +63,7 @@ pub fn approvals(f: &Facts) -> Section {
 /// Withdrawals of consent, and what followed.
 pub fn withdrawals(f: &Facts) -> Section {
     const COLUMNS: [Column; 8] = [
-        c("record", "Record", "记录"),
+        RECORD,
         c("time", "In force from", "生效时间"),
         c("batch", "Batch", "批次"),
         c("dataset", "Dataset", "数据集"),
@@ -68,16 +81,17 @@ pub fn withdrawals(f: &Facts) -> Section {
             let honoured = run.reserve.body["withdrawals"].as_u64();
             honoured.zip(number).is_some_and(|(honoured, number)| honoured >= number)
         });
-        vec![
-            Value::from(entry.seq),
-            Value::from(entry.time.as_str()),
-            Value::from(number),
-            Value::from(text(&entry.body, "dataset").unwrap_or("all")),
-            Value::from(entry.body["identifiers"].as_u64()),
-            Value::from(entry.body["malformed"].as_u64()),
-            Value::from(since.count() as u64),
-            Value::from(confirmed.count() as u64),
-        ]
+        row(
+            entry,
+            [
+                Value::from(number),
+                Value::from(text(&entry.body, "dataset").unwrap_or("all")),
+                Value::from(entry.body["identifiers"].as_u64()),
+                Value::from(entry.body["malformed"].as_u64()),
+                Value::from(since.count() as u64),
+                Value::from(confirmed.count() as u64),
+            ],
+        )
     });
     Section::new(
         "withdrawals",
@@ -94,8 +108,8 @@ pub fn withdrawals(f: &Facts) -> Section {
 /// Data and its quality.
 pub fn datasets(f: &Facts) -> Section {
     const COLUMNS: [Column; 9] = [
-        c("record", "Record", "记录"),
-        c("time", "Time", "时间"),
+        RECORD,
+        TIME,
         c("dataset", "Dataset", "数据集"),
         c("what", "What", "事项"),
         c("snapshot", "Content (hash)", "内容哈希"),
@@ -106,17 +120,18 @@ pub fn datasets(f: &Facts) -> Section {
     ];
     let rows = f.history.of(Kind::Dataset).map(|entry| {
         let quality = &entry.body["quality"];
-        vec![
-            Value::from(entry.seq),
-            Value::from(entry.time.as_str()),
-            Value::from(text(&entry.body, "dataset")),
-            Value::from(entry.what.as_str()),
-            Value::from(text(&entry.body, "snapshot")),
-            Value::from(quality["complete"].as_f64()),
-            Value::from(quality["valid"].as_f64()),
-            Value::from(quality["keys_valid"].as_f64()),
-            Value::from(quality["warnings"].as_u64()),
-        ]
+        row(
+            entry,
+            [
+                Value::from(text(&entry.body, "dataset")),
+                Value::from(entry.what.as_str()),
+                Value::from(text(&entry.body, "snapshot")),
+                Value::from(quality["complete"].as_f64()),
+                Value::from(quality["valid"].as_f64()),
+                Value::from(quality["keys_valid"].as_f64()),
+                Value::from(quality["warnings"].as_u64()),
+            ],
+        )
     });
     Section::new(
         "datasets",
@@ -133,28 +148,30 @@ pub fn datasets(f: &Facts) -> Section {
 /// Contracts, partners, keys, settings, exports, periods.
 pub fn changes(f: &Facts) -> Section {
     const COLUMNS: [Column; 7] = [
-        c("record", "Record", "记录"),
-        c("time", "Time", "时间"),
-        c("subject", "Subject", "对象"),
+        RECORD,
+        TIME,
+        SUBJECT,
         c("what", "What", "事项"),
-        c("partner", "Partner", "合作方"),
-        c("contract", "Contract", "合同"),
+        PARTNER,
+        CONTRACT,
         c("details", "Details", "详情"),
     ];
     let changes = f.history.entries.iter().filter(|entry| {
         use Kind::{Config, Contract, Export, Key, Open, Partner, Refresh};
-        matches!(entry.kind, Open | Contract | Partner | Key | Config | Export | Refresh)
+        let changes = matches!(entry.kind, Open | Contract | Partner | Key | Config | Export | Refresh);
+        changes && !Facts::is_incident(entry)
     });
     let rows = changes.map(|entry| {
-        vec![
-            Value::from(entry.seq),
-            Value::from(entry.time.as_str()),
-            Value::from(entry.kind.name()),
-            Value::from(entry.what.as_str()),
-            Value::from(entry.partner.clone()),
-            Value::from(entry.contract.map(|id| f.contract_name(id))),
-            Value::from(entry.body.to_string()),
-        ]
+        row(
+            entry,
+            [
+                Value::from(entry.kind.name()),
+                Value::from(entry.what.as_str()),
+                Value::from(entry.partner.clone()),
+                Value::from(entry.contract.map(|id| f.contract_name(id))),
+                Value::from(entry.body.to_string()),
+            ],
+        )
     });
     Section::new(
         "changes",
@@ -171,32 +188,36 @@ pub fn changes(f: &Facts) -> Section {
 /// What went wrong.
 pub fn incidents(f: &Facts) -> Section {
     const COLUMNS: [Column; 7] = [
-        c("record", "Record", "记录"),
-        c("time", "Time", "时间"),
-        c("subject", "Subject", "对象"),
+        RECORD,
+        TIME,
+        SUBJECT,
         c("code", "Code", "代码"),
-        c("partner", "Partner", "合作方"),
+        PARTNER,
         c("outcome", "Outcome", "结果"),
         c("query", "Question id", "查询编号"),
     ];
-    let wrong = |entry: &&&Entry| matches!(entry.kind, Kind::Abort | Kind::Recovery | Kind::Dropped);
+    let wrong = |entry: &&&Entry| Facts::is_incident(entry);
     let runs = f.history.earlier.iter().chain(f.runs());
     let endings: HashMap<u64, Ending> = runs.filter_map(|run| Some((run.abort?.seq, run.ending()))).collect();
     let rows = f.history.entries.iter().filter(wrong).map(|entry| {
-        vec![
-            Value::from(entry.seq),
-            Value::from(entry.time.as_str()),
-            Value::from(entry.kind.name()),
-            Value::from(entry.what.as_str()),
-            Value::from(entry.partner.clone()),
-            Value::from(endings.get(&entry.seq).map(|ending| ending.name())),
-            Value::from(entry.query.map(|id| id.to_string())),
-        ]
+        row(
+            entry,
+            [
+                Value::from(entry.kind.name()),
+                Value::from(entry.what.as_str()),
+                Value::from(entry.partner.clone()),
+                Value::from(endings.get(&entry.seq).map(|ending| ending.name())),
+                Value::from(entry.query.map(|id| id.to_string())),
+            ],
+        )
     });
     Section::new(
         "incidents",
         w("Incidents", "事件"),
-        w("Questions that ended early, spans given up, floods.", "提前结束的查询、放弃的区段与请求洪泛。"),
+        w(
+            "Questions that ended early, spans given up, floods, false heads of partners.",
+            "提前结束的查询、放弃的区段、请求洪泛与合作方的虚假日志头。",
+        ),
         &COLUMNS,
     )
     .filled(rows)

@@ -10,6 +10,7 @@ use crate::{
     cli::{console::Console, error::Failure},
     control::Reply,
     data::{Table, Value},
+    ledger::Noise,
     report::Report,
 };
 
@@ -21,7 +22,7 @@ pub struct Log {
     /// The newest so many
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u64>,
-    /// Only this kind, such as reserve, answer, refusal
+    /// Only this kind, such as reserve, answer, refusal; with reserve, the noise of each figure too
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<Kind>,
 }
@@ -48,13 +49,27 @@ impl Log {
             notes.push(format!("warning: {error}; see tacit audit verify"));
         }
         let document = serde_json::to_value(shown).ok();
-        let reply = Reply { table: Some(table(shown)), document, notes, ..Reply::default() };
+        let reply = Reply {
+            table: Some(table(shown, self.kind == Some(Kind::Reserve))),
+            document,
+            notes,
+            ..Reply::default()
+        };
         Ok(console.printer.reply(&reply)?)
     }
 }
 
-fn table(entries: &[&Entry]) -> Table {
+/// Mechanism, Δ and σ of each figure that a question pays for.
+fn noise_of(entry: &Entry) -> Option<String> {
+    let noise: Vec<Noise> = serde_json::from_value(entry.body.get("noise")?.clone()).ok()?;
+    Some(noise.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+fn table(entries: &[&Entry], noise: bool) -> Table {
     let mut table = Table::new(&["seq", "time", "kind", "partner", "what", "query", "contract"]);
+    if noise {
+        table.columns.push("noise".to_owned());
+    }
     for entry in entries {
         // Whole seconds are enough for people; the document has the rest.
         let seconds = entry.time.split('.').next().unwrap_or_default().trim_end_matches('Z');
@@ -66,6 +81,8 @@ fn table(entries: &[&Entry]) -> Table {
             Value::from(entry.what.as_str()),
             Value::from(entry.query.map(|id| id.short())),
             Value::from(entry.contract.map(|id| id.short())),
+            // Cut off where the table has no such column.
+            Value::from(noise_of(entry)),
         ]);
     }
     table

@@ -13,7 +13,9 @@ use tacit_protocol::log::{
     book::{Lost, Recovery},
 };
 
-use crate::{control::Reply, policy::lifetime, report::Report, rooms::Rooms};
+use crate::{
+    control::Reply, exchange::witness::WitnessError, policy::lifetime, report::Report, rooms::Rooms,
+};
 
 /// Gives up what is missing of our own log.
 pub async fn recover(rooms: &Rooms) -> Result<Reply, Report> {
@@ -23,10 +25,7 @@ pub async fn recover(rooms: &Rooms) -> Result<Reply, Report> {
     let body = json!(Recovery { witnessed, lost });
     rooms.ledger.note(Kind::Recovery, None, None, "recovered", body, Timestamp::now()).await?;
     for partner in rooms.partners.list() {
-        rooms
-            .heads
-            .forget_cosigned(partner.card().id())
-            .map_err(crate::exchange::witness::WitnessError::Unkept)?;
+        rooms.heads.forget_cosigned(partner.card().id()).map_err(WitnessError::Unkept)?;
     }
     if let Some(witness) = &rooms.config.witness {
         rooms.heads.forget_cosigned(witness.id()).map_err(crate::exchange::witness::WitnessError::Unkept)?;
@@ -48,8 +47,7 @@ pub async fn recover(rooms: &Rooms) -> Result<Reply, Report> {
 pub async fn forgive(rooms: &Rooms, partner: &str) -> Result<Reply, Report> {
     let partner = rooms.partners.find(partner)?;
     let name = partner.card().name().to_owned();
-    let known =
-        rooms.heads.forget(partner.card().id()).map_err(crate::exchange::witness::WitnessError::Unkept)?;
+    let known = rooms.heads.forget(partner.card().id()).map_err(WitnessError::Unkept)?;
     let body = json!({ "id": partner.card().id(), "had_seen_a_head": known });
     rooms
         .ledger

@@ -54,7 +54,21 @@ pub struct Circumstances<'a> {
     pub today: Date,
 }
 
-/// A question that the contract, both partners and this node's data say yes to.
+/// A question that the contract, both partners and this node's data say yes to. Nothing but [`permit`] makes one, and
+/// nothing changes it:
+///
+/// ```
+/// # use tacit_node::{policy::Permitted, query::Parsed};
+/// fn read(permitted: &Permitted) -> &Parsed {
+///     permitted.parsed()
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// # use tacit_node::{policy::Permitted, query::Parsed};
+/// fn swap(permitted: Permitted, parsed: Parsed) -> Permitted {
+///     Permitted { parsed, ..permitted }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Permitted {
     parsed: Parsed,

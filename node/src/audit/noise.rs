@@ -1,0 +1,155 @@
+//! Whether every price bought the noise that its record tells of.
+//!
+//! The attack it stops: a log whose sums are right, and whose answers had less noise than they were charged for. What
+//! a record says of ε, δ, ρ, Δ and σ hangs together by formulas that need no data, so they are computed again. That the
+//! node really drew such noise, no log can show.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use tacit_protocol::{
+    log::{Amount, Entry, Kind},
+    noise::ATTO_DELTA_OF_A_SAMPLE,
+};
+
+use super::Check;
+use crate::{
+    ledger::Noise,
+    policy::{Decimal, ceiling},
+};
+
+/// Different pairs of ε and δ that are converted anew: a file made to waste an auditor's time has no more.
+const MOST_PRICES: usize = 4_096;
+
+/// Computes prices and noise again, and remembers the first that do not fit.
+#[derive(Debug, Default)]
+pub struct Prices {
+    told: u64,
+    untold: u64,
+    /// ρ by ε and δ.
+    rho: BTreeMap<(u64, u64), u64>,
+    fault: Option<(u64, String)>,
+}
+
+impl Prices {
+    /// Looks at the next record.
+    pub fn take(&mut self, entry: &Entry) {
+        if entry.kind != Kind::Reserve || entry.body.get("charge").is_none() {
+            return;
+        }
+        match entry.body.get("noise") {
+            None => self.untold += 1,
+            Some(noise) => {
+                self.told += 1;
+                if let Err(problem) = self.hold(noise, &entry.body)
+                    && self.fault.is_none()
+                {
+                    self.fault = Some((entry.seq, problem));
+                }
+            }
+        }
+    }
+
+    fn hold(&mut self, noise: &Value, body: &Value) -> Result<(), String> {
+        let read = |problem: &str| format!("its {problem} does not read");
+        let noise: Vec<Noise> = serde_json::from_value(noise.clone()).map_err(|_| read("noise"))?;
+        let price: Amount =
+            serde_json::from_value(body["charge"]["price"].clone()).map_err(|_| read("price"))?;
+        if let Some(false_one) = noise.iter().find(|noise| !noise.holds()) {
+            return Err(format!("ρ {}e-9 does not buy {false_one}", false_one.nano_rho));
+        }
+        let sum = noise.iter().try_fold(0_u64, |sum, noise| sum.checked_add(noise.nano_rho));
+        if sum != Some(price.nano_rho) {
+            return Err("its price is not the sum of what its figures cost".to_owned());
+        }
+        let figures = noise.len() as u64;
+        if price.atto_delta < figures * ATTO_DELTA_OF_A_SAMPLE {
+            return Err("its price leaves the samplers' errors out".to_owned());
+        }
+        let number = |name: &str| body["price"][name].as_str().and_then(|text| text.parse::<Decimal>().ok());
+        let epsilon = number("epsilon").and_then(Decimal::micro).ok_or_else(|| read("ε"))?;
+        let delta = number("delta").and_then(Decimal::femto).ok_or_else(|| read("δ"))?;
+        match self.rho_of(epsilon, delta) {
+            Some(rho) if rho / figures.max(1) * figures != price.nano_rho => {
+                Err(format!("ε {} is ρ {rho}e-9 for {figures} figures", Decimal::of_micro(epsilon)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rho_of(&mut self, epsilon: u64, delta: u64) -> Option<u64> {
+        let key = (epsilon, delta);
+        if self.rho.len() >= MOST_PRICES && !self.rho.contains_key(&key) {
+            return None;
+        }
+        Some(*self.rho.entry(key).or_insert_with(|| ceiling(epsilon, delta).nano_rho))
+    }
+
+    /// What was found.
+    pub fn check(&self) -> Check {
+        let name = "noise";
+        if let Some((seq, problem)) = &self.fault {
+            return Check::new(name, false, format!("record {seq}: {problem}")).at(*seq);
+        }
+        let told = match self.told {
+            1 => "one price buys the noise that is told".to_owned(),
+            told => format!("{told} prices buy the noise that is told"),
+        };
+        match (self.told, self.untold) {
+            (0, 0) => Check::new(name, None, "no price was charged"),
+            (0, untold) => Check::new(name, None, format!("{untold} records of a price tell no noise")),
+            (_, 0) => Check::new(name, true, told),
+            (_, untold) => Check::new(name, true, format!("{told}; {untold} tell none")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::audit::history::tests::{Log, price};
+
+    /// A log with one question for an average at ε 1 and δ 10⁻⁶, changed in some way.
+    fn checked(change: impl Fn(&mut Value)) -> Check {
+        let share = ceiling(1_000_000, 1_000_000_000).nano_rho / 2;
+        let mut day = Log::new();
+        let seq = day.reserve(1, price(2 * share));
+        let body = &mut day.entries[seq as usize - 1].body;
+        let noise = [
+            Noise::gaussian("values", Some("balance"), "1".to_owned(), 1, share).unwrap(),
+            Noise::gaussian("centred-sum", Some("balance"), "0.01".to_owned(), 500, share).unwrap(),
+        ];
+        body["noise"] = json!(noise);
+        body["charge"]["price"]["atto_delta"] = json!(2);
+        body["price"] = json!({ "epsilon": "1", "delta": "0.000001" });
+        change(body);
+        let mut prices = Prices::default();
+        day.entries.iter().for_each(|entry| prices.take(entry));
+        prices.check()
+    }
+
+    #[test]
+    fn what_a_record_says_of_its_noise_hangs_together() {
+        let sound = checked(|_| ());
+        assert_eq!(sound.ok, Some(true), "{}", sound.found);
+        assert_eq!(checked(|body| drop(body.as_object_mut().unwrap().remove("noise"))).ok, None);
+        let half = |value: &mut Value| *value = json!(value.as_u64().unwrap() / 2);
+        for (wrong, change) in [
+            ("σ", &(|body: &mut Value| body["noise"][0]["sigma"] = json!("1.0000")) as &dyn Fn(&mut Value)),
+            ("Δ", &|body: &mut Value| body["noise"][1]["sensitivity"] = json!(5_000)),
+            ("mechanism", &|body: &mut Value| body["noise"][0]["mechanism"] = json!("none")),
+            ("the sum", &|body: &mut Value| half(&mut body["charge"]["price"]["nano_rho"])),
+            ("a figure left out", &|body: &mut Value| drop(body["noise"].as_array_mut().unwrap().pop())),
+            ("δ of the samplers", &|body: &mut Value| body["charge"]["price"]["atto_delta"] = json!(1)),
+            ("ε", &|body: &mut Value| body["price"]["epsilon"] = json!("0.5")),
+            ("δ", &|body: &mut Value| body["price"]["delta"] = json!("0.1")),
+            ("no noise at all", &|body: &mut Value| body["noise"] = json!([])),
+            ("another form", &|body: &mut Value| body["noise"] = json!("none")),
+        ] {
+            let check = checked(change);
+            assert_eq!((check.ok, check.record), (Some(false), Some(2)), "{wrong}: {}", check.found);
+        }
+    }
+}
