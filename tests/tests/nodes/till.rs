@@ -154,7 +154,12 @@ async fn d16_d18_a_partner_with_two_histories_is_recorded_once_and_its_repeats_a
         for (name, note) in [("known", seen.clone()), ("shown", stands["body"]["shown"].to_string())] {
             let lines = stands["body"][name].as_array().unwrap();
             let text: String = lines.iter().map(|line| format!("{}\n", line.as_str().unwrap())).collect();
-            let keys = Keys { origin: me.clone(), log: vec![key.clone()], witnesses: Vec::new() };
+            let keys = Keys {
+                origin: me.clone(),
+                log: vec![key.clone()],
+                witnesses: Vec::new(),
+                handovers: Vec::new(),
+            };
             keys.open(text.as_bytes()).unwrap_or_else(|fault| panic!("{name}: {fault}: {note}"));
         }
     }
