@@ -107,6 +107,7 @@ fn export() -> (OnDisk, Keys) {
             who: "bank".to_owned(),
             key: key(&partner, "tacit.log/fedcba9876543210", SignatureKind::Cosignature),
         }],
+        handovers: Vec::new(),
     };
     let _ = fs::remove_dir_all(&folder);
     let mut open: BTreeMap<String, File> = BTreeMap::new();

@@ -120,7 +120,7 @@ mod tests {
     fn what_is_no_witness_is_refused_by_its_name() {
         let key = witness();
         for (section, field) in [
-            (format!("url = \"http://w\"\n"), "witness.key"),
+            ("url = \"http://w\"\n".to_owned(), "witness.key"),
             (format!("key = \"{key}\"\n"), "witness.url"),
             (format!("url = \"https://w\"\nkey = \"{key}\"\n"), "witness.url"),
             (format!("url = \"http://w:0\"\nkey = \"{key}\"\n"), "witness.url"),
@@ -128,7 +128,7 @@ mod tests {
             (format!("url = \"http://a b\"\nkey = \"{key}\"\n"), "witness.url"),
             (format!("url = \"http://a\\r\\nX: y\"\nkey = \"{key}\"\n"), "witness.url"),
             (format!("url = \"http://w\"\nkey = \"{KEY}\"\n"), "witness.key"),
-            (format!("url = \"http://w\"\nkey = \"nonsense\"\n"), "witness.key"),
+            ("url = \"http://w\"\nkey = \"nonsense\"\n".to_owned(), "witness.key"),
         ] {
             let error = parse(&format!("[witness]\n{section}")).unwrap_err();
             let ConfigError::BadSetting { field: found, .. } = &error else { panic!("{section}: {error}") };

@@ -73,6 +73,7 @@ pub fn read_with(directory: &Path, mut each: impl FnMut(&Entry) + Send) -> Resul
     let Some(told) = note.and_then(|note| Checkpoint::parse(note.text()).ok()) else { return Err(unread) };
     let (mut succession, mut fault) = (Succession::default(), None);
     let replayed = replay::covered(&mut folder, &head, &told, |entry| {
+        each(entry);
         if let Err(problem) = succession.take(entry) {
             fault = fault.or(Some((entry.seq, problem)));
         }

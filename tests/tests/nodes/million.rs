@@ -40,7 +40,12 @@ fn a_million_records_are_verified_by_the_whole_command() {
         let signer = identity_in(&world.path("bank"));
         let lines = records(questions, &signer, answered);
         let head = signed(&lines, &signer);
-        let keys = Keys { origin: origin(&signer.id()), log: vec![own_key(&signer)], witnesses: Vec::new() };
+        let keys = Keys {
+            origin: origin(&signer.id()),
+            log: vec![own_key(&signer)],
+            witnesses: Vec::new(),
+            handovers: Vec::new(),
+        };
         let (contracts, witnessed, earlier) = (&[], &[], &[]);
         let package = Package { lines: &lines, head: &head, earlier, keys: &keys, contracts, witnessed };
         write(&world.path("export"), &package).unwrap();
