@@ -104,7 +104,7 @@ async fn walk_as_asker(
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
     stages.begin("intersect");
     let rules = rooms.rules();
-    let running = asking.run(reserved, items, &rules, steps::watch(events));
+    let running = asking.run(reserved, items, &rules, steps::watch(events, "intersect", "items"));
     let joint = steps::in_time(rooms, reserved, running).await?;
     stages.moved(joint.seen.traffic.sent + joint.seen.traffic.received);
     stages.begin("write answer");
@@ -198,7 +198,7 @@ async fn walk_as_answerer(
         collected = steps::collect(rooms, reserved) => collected?,
         left = answering.asker_left() => return Err(left.into()),
     };
-    let watch = steps::watch(&steps::unheard());
+    let watch = steps::watch(&steps::unheard(), "intersect", "items");
     let rules = rooms.rules();
     let running = answering.run(reserved, items, &rules, watch);
     let served = steps::in_time(rooms, reserved, running).await?;

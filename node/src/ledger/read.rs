@@ -77,7 +77,6 @@ pub fn read_with(directory: &Path, mut each: impl FnMut(&Entry) + Send) -> Resul
         if let Err(problem) = succession.take(entry) {
             fault = fault.or(Some((entry.seq, problem)));
         }
-        each(entry);
     })?;
     if let Some((seq, _)) = fault {
         return Err(LedgerError::damaged(Some(seq), "its signing key is not handed over as it says"));

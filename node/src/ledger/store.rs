@@ -536,13 +536,13 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
     }
 }
 
-/// Which of two words fits this node's side of the question.
 /// The id under which both logs have what the answerer learns by a question: as if it had asked the same.
 fn in_return(query: QueryId) -> QueryId {
     let hash = Sha256::new_with_prefix(b"tacit question in return 1").chain_update(query.as_bytes());
     QueryId::new(hash.finalize().into())
 }
 
+/// Which of two words fits this node's side of the question.
 fn role(permitted: &Permitted, asker: &str, answerer: &str) -> String {
     match permitted.role() {
         Role::Asker => asker,

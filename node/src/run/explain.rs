@@ -10,7 +10,7 @@ use crate::{
     policy::{Plan, Role, Sizes},
     query::QueryRequest,
     report::Report,
-    rooms::Rooms,
+    rooms::{Rooms, blocking},
     scan::KEYS_A_CUSTOMER,
 };
 
@@ -43,7 +43,8 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
         };
         // The partner's size is its to announce; until then it is taken to be as large.
         let sizes = Sizes { asker: rows, answerer: rows };
-        let (cost, document) = price_join::cost(&permitted, join, sizes, used)?;
+        let calibration = calibration(rooms).await;
+        let (cost, document) = price_join::cost(&permitted, join, sizes, used, &calibration)?;
         let text = format!("{}{cost}\nWhat the partner is sent\n  {}\n", story(&plan), plan.sent);
         let document = json!({ "plan": plan, "cost": document });
         return Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() });
@@ -54,7 +55,7 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
     };
     let keys = permitted.own().map_or(1, |own| own.keys.len() as u64).min(KEYS_A_CUSTOMER.into());
     let most = rows * keys;
-    let calibration = Calibration::of_home(&rooms.home.calibration_file());
+    let calibration = calibration(rooms).await;
     let seconds = calibration.psi_seconds(most, most);
     let bytes = most * (BYTES_AN_OWN_ITEM + BYTES_A_TAG);
 
@@ -84,6 +85,12 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
         },
     });
     Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() })
+}
+
+/// What arithmetic costs here; measured, which takes a moment, if this home does not know yet.
+async fn calibration(rooms: &Rooms) -> Calibration {
+    let file = rooms.home.calibration_file();
+    blocking(move || Calibration::of_home(&file)).await
 }
 
 /// What happens, and who learns what.

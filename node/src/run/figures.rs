@@ -35,7 +35,7 @@ pub(super) async fn take(
     asking.granted(wait + steps::READING, |aside| steps::tell(events, aside)).await?;
     rooms.ledger.spend(reserved, Timestamp::now()).await?;
     stages.begin("receive figures");
-    let running = asking.figures(reserved, steps::watch(events));
+    let running = asking.figures(reserved, steps::watch(events, "receive figures", "figures"));
     let (figures, seen) = steps::in_time(rooms, reserved, running).await?;
     stages.moved(seen.traffic.sent + seen.traffic.received);
     stages.begin("write answer");
@@ -59,7 +59,8 @@ pub(super) async fn tell(
         told = figures(rooms, reserved, paid) => told?,
         left = answering.asker_left() => return Err(left.into()),
     };
-    let running = answering.tell(reserved, &figures, steps::watch(&steps::unheard()));
+    let running =
+        answering.tell(reserved, &figures, steps::watch(&steps::unheard(), "tell figures", "figures"));
     let seen = steps::in_time(rooms, reserved, running).await?;
     let outcome = release::told_outcome(&seen, Some(snapshot));
     rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;

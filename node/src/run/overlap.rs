@@ -34,8 +34,8 @@ pub(super) async fn take(
     wait: std::time::Duration,
     events: &Events,
 ) -> Result<Reply, Report> {
-    if let Some(answer) = paid.answer {
-        return again(rooms, reserved, &answer, asking, wait, events).await;
+    if let (Some(answer), Some(same)) = (&paid.answer, &paid.same) {
+        return again(rooms, reserved, (answer, same), asking, wait, events).await;
     }
     let mut stages = Stages::new(events);
     stages.begin("read own data");
@@ -54,7 +54,7 @@ pub(super) async fn take(
     let sizes = asking.sizes(reserved, &input, &rules).await?;
     let sides = sides(reserved.permitted(), sizes).await?;
     let roles = sides.roles.clone();
-    let running = asking.join(reserved, sides, input, steps::watch(events));
+    let running = asking.join(reserved, sides, input, steps::watch(events, "join", "steps"));
     let Overlapped { figures, seen } = steps::in_time(rooms, reserved, running).await?;
     stages.moved(seen.traffic.sent + seen.traffic.received);
     stages.begin("write answer");
@@ -94,7 +94,7 @@ pub(super) async fn tell(
     let sizes = answering.sizes(reserved, &input, &rules).await?;
     let sides = sides(reserved.permitted(), sizes).await?;
     let roles = sides.roles.clone();
-    let running = answering.join(reserved, sides, input, steps::watch(&steps::unheard()));
+    let running = answering.join(reserved, sides, input, steps::watch(&steps::unheard(), "join", "steps"));
     let Overlapped { figures, seen } = steps::in_time(rooms, reserved, running).await?;
     let same = paid.same.filter(|same| same.snapshot == snapshot);
     let Some(opened) = figures else {
@@ -119,7 +119,7 @@ pub(super) async fn tell(
 async fn again(
     rooms: &Rooms,
     reserved: &Reserved,
-    answer: &KeptAnswer,
+    (answer, same): (&KeptAnswer, &Sameness),
     asking: &mut Asking,
     wait: std::time::Duration,
     events: &Events,
@@ -135,6 +135,7 @@ async fn again(
     let roles = plan.roles(kept.sizes());
     let figures = release::opened(plan, &roles, &kept.opened)?;
     let mut release = release::joined(figures, roles, &seen, reserved, &rooms.home).await?;
+    release.of_content(same.snapshot);
     release.tell("stages", stages.end());
     let receipt = rooms.ledger.record(reserved, release.outcome(), Timestamp::now()).await?;
     Ok(release.show(&receipt)?)

@@ -9,6 +9,7 @@ use tacit_protocol::{join::Cost, log::Amount};
 use super::price::{budget, shown};
 use crate::{
     config::units::show_size,
+    exchange::Calibration,
     policy::{Decimal, JoinPlan, Party, Permitted, Sizes},
     release::{self, Expected},
     report::Report,
@@ -27,6 +28,7 @@ pub(super) fn cost(
     plan: &JoinPlan,
     sizes: Sizes,
     used: Option<Amount>,
+    calibration: &Calibration,
 ) -> Result<(String, Value), Report> {
     let price = plan.price();
     let (epsilon, delta) = (Decimal::of_micro(price.epsilon_micro()), Decimal::of_femto(price.delta_femto()));
@@ -68,6 +70,9 @@ pub(super) fn cost(
             ),
         );
         line("traffic", format!("about {}", show_size(bytes)));
+        let seconds = calibration.join_seconds(bytes);
+        line("seconds", format!("about {seconds:.1} of arithmetic, with a core like this one's at each end"));
+        document["seconds"] = json!(seconds);
         let largest = costs.iter().max_by_key(|cost| cost.bytes);
         if let Some(Cost { stage, bytes, .. }) = largest {
             line("", format!("most of it {}: {}", stage_name(*stage), show_size(*bytes)));
@@ -136,7 +141,9 @@ mod tests {
     fn explained(sql: &str, asker: u64, answerer: u64) -> (String, Value) {
         let permitted = permitted_question(sql);
         let plan = permitted.join().unwrap();
-        cost(&permitted, plan, Sizes { asker, answerer }, Some(Amount::default())).unwrap()
+        let calibration =
+            Calibration { hash_multiply: 1e-6, decode_multiply: 1e-6, join_byte: 1e-8, join_start: 0.1 };
+        cost(&permitted, plan, Sizes { asker, answerer }, Some(Amount::default()), &calibration).unwrap()
     }
 
     #[test]

@@ -221,8 +221,8 @@ fn note(events: &Events, text: String) {
     let _ = events.send(Event::Note { text });
 }
 
-/// Tells how far the protocol is, a few times a second.
-pub fn watch(events: &Events) -> Watch {
+/// Tells how far the protocol of a stage is, a few times a second.
+pub fn watch(events: &Events, stage: &'static str, unit: &'static str) -> Watch {
     let events = events.clone();
     let started = Instant::now();
     let mut told = started;
@@ -236,10 +236,10 @@ pub fn watch(events: &Events) -> Watch {
         let left = total.saturating_sub(done) as f64;
         let seconds_left = (done > 0).then(|| left / per_second);
         let _ = events.send(Event::Progress {
-            stage: "intersect".to_owned(),
+            stage: stage.to_owned(),
             done,
             total,
-            unit: "items".to_owned(),
+            unit: unit.to_owned(),
             per_second,
             seconds_left,
         });

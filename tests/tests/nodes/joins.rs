@@ -245,7 +245,7 @@ fn explain_says_what_a_join_takes_and_spends_nothing() {
     let question = format!("SELECT bank.accounts.region, COUNT(*) AS n {OVER} GROUP BY bank.accounts.region");
     let before = pair.world.records("brand").len();
     let plan = pair.brand(&["explain", &question]).ok().out;
-    for part in ["epsilon", "±", "suppressed", "because", "MiB", "bins"] {
+    for part in ["epsilon", "±", "suppressed", "because", "MiB", "bins", "seconds"] {
         assert!(plan.contains(part), "{part} in {plan}");
     }
     assert_eq!(pair.world.records("brand").len(), before, "nothing was set aside");
