@@ -26,7 +26,7 @@ use crate::{
 const QUEUE: usize = 2;
 
 /// A partner that computes says something at every chunk; one that is silent for so long does not.
-const SILENCE: Duration = Duration::from_secs(300);
+pub(super) const SILENCE: Duration = Duration::from_secs(300);
 
 /// Hears how far a session is: (items done, items in all).
 pub type Watch = Box<dyn FnMut(u64, u64) + Send>;

@@ -84,6 +84,12 @@ pub enum ExchangeError {
         /// The partner, by name.
         partner: String,
     },
+    /// Somebody withdrew between the announcement of a size and the protocol.
+    #[error("a customer withdrew consent while {partner} made ready")]
+    ConsentChanged {
+        /// The partner, by name.
+        partner: String,
+    },
     /// Whoever asked is gone.
     #[error("the question was interrupted")]
     Interrupted,
@@ -147,6 +153,7 @@ impl Refusal for ExchangeError {
             Self::TooManySessions { .. } => "E-LIMIT-SESSIONS",
             Self::Silent { .. } => "E-PEER-SILENT",
             Self::NothingToRepeat { .. } => "E-ANSWER-CHANGED",
+            Self::ConsentChanged { .. } => "E-CONSENT-CHANGED",
             Self::Interrupted => "E-INTERRUPTED",
             Self::NoRandomness => "E-NO-RANDOMNESS",
             Self::TooManyItems { .. } | Self::PartnerTooLarge { .. } => "E-LIMIT-ITEMS",
@@ -161,7 +168,10 @@ impl Refusal for ExchangeError {
             Self::Refused { code, .. } if code.starts_with("E-BUDGET") => Class::Budget,
             Self::Refused { code, .. } if code.starts_with("E-QUERY-") => Class::Usage,
             Self::Link { source, .. } => source.class(),
-            Self::NoRandomness | Self::TooManyItems { .. } | Self::Interrupted => Class::Failed,
+            Self::NoRandomness
+            | Self::TooManyItems { .. }
+            | Self::ConsentChanged { .. }
+            | Self::Interrupted => Class::Failed,
             _ => Class::Peer,
         }
     }
@@ -228,6 +238,7 @@ impl Refusal for ExchangeError {
             Self::TooManySessions { .. } => {
                 vec![Detail::new("would do", "wait until one of them has ended")]
             }
+            Self::ConsentChanged { .. } => vec![Detail::new("would do", "ask again: they take no part then")],
             Self::NoRandomness | Self::Interrupted => Vec::new(),
             Self::TooManyItems { .. } | Self::PartnerTooLarge { .. } => {
                 vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]
@@ -242,6 +253,7 @@ impl Refusal for ExchangeError {
                 ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-LIMIT-SESSIONS", "E-ANSWER-CHANGED"]
                     .contains(&code.as_str())
             }
+            Self::ConsentChanged { .. } => true,
             _ => false,
         }
     }

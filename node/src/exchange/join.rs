@@ -7,20 +7,20 @@
 use tacit_protocol::{
     ids::SessionId,
     join::{Agreed, Holder, Joined, Params, Seeker},
-    noise::{DummyCount, Rational},
+    noise::DummyCount,
     secret::Secret,
     wire::{Inbox, Outbox, Role},
 };
 
 use super::{
-    drive::{Ends, Watch, drive},
+    drive::{Ends, SILENCE, Watch, drive},
     error::ExchangeError,
     question::{Aside, Spoken, take_apart},
     reveal::{Answering, Asking, Rules, Served, dummies, seed, session_of},
 };
 use crate::{
     ledger::Reserved,
-    policy::{Party, Roles, Sizes},
+    policy::{self, Party, Roles, Sizes},
     rooms::joined,
     scan::JoinInput,
 };
@@ -156,8 +156,10 @@ async fn sizes(
     let own = padded(rules, reserved, input)?;
     let link = |source| ExchangeError::Link { partner: ends.partner.clone(), source };
     ends.sender.send(Aside::Size { customers: own }.encode()).await.map_err(link)?;
-    let heard = ends.receiver.recv().await.map_err(link)?;
     let partner = ends.partner.clone();
+    let silent = || ExchangeError::Silent { partner: partner.clone() };
+    let heard =
+        tokio::time::timeout(SILENCE, ends.receiver.recv()).await.map_err(|_| silent())?.map_err(link)?;
     let limit = rules.max_items;
     let theirs = match heard.and_then(take_apart) {
         Some(Spoken::Aside(Aside::Size { customers })) if u64::from(customers) <= cap(limit)? => customers,
@@ -202,28 +204,21 @@ fn agreed(session: SessionId, reserved: &Reserved, sides: &Sides) -> Result<Agre
 
 /// How many customers are announced: those that there are, and dummies.
 fn padded(rules: &Rules, reserved: &Reserved, input: &JoinInput) -> Result<u32, ExchangeError> {
-    let (customers, limit) = (input.rows().len() as u64, rules.max_items);
-    if customers > limit {
+    let items: Vec<[u8; 32]> = input.rows().keys.iter().flatten().flatten().copied().collect();
+    let dummies = dummies("join", &padding()?, rules, reserved, &items)?;
+    let (customers, limit) = (input.rows().len() as u64 + u64::from(dummies), rules.max_items);
+    // The padded number, because whether this fails is seen.
+    if customers > cap(limit)? {
         return Err(ExchangeError::TooManyItems { items: customers, limit });
     }
-    let items: Vec<[u8; 32]> = input.rows().keys.iter().flatten().flatten().copied().collect();
-    let dummies = dummies(&padding()?, rules, reserved, &items)?;
-    u32::try_from(customers + u64::from(dummies))
-        .map_err(|_| ExchangeError::TooManyItems { items: customers, limit })
+    u32::try_from(customers).map_err(|_| ExchangeError::TooManyItems { items: customers, limit })
 }
 
-/// What a partner may announce.
+/// What either may announce.
 fn cap(limit: u64) -> Result<u64, ExchangeError> {
     Ok(limit.saturating_add(u64::from(padding()?.bound())))
 }
 
-/// The distribution of dummies: ε 0.1 and δ 10⁻⁹ for each session, against the absence of one customer, who is one
-/// row (noise::dummies has the source).
 fn padding() -> Result<DummyCount, ExchangeError> {
-    let calibrated = || {
-        let epsilon = Rational::new(1, 10).ok()?;
-        let delta = Rational::new(1, 1_000_000_000).ok()?;
-        DummyCount::calibrate(epsilon, delta, 1).ok()
-    };
-    calibrated().ok_or(ExchangeError::NoRandomness)
+    policy::padding().ok_or(ExchangeError::NoRandomness)
 }

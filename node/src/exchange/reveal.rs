@@ -141,7 +141,7 @@ impl Asking {
         watch: Watch,
     ) -> Result<Joint, ExchangeError> {
         let params = params(reserved, self.session, items.len(), rules)?;
-        let (seed, dummies) = (seed()?, dummies(&padding()?, rules, reserved, &items)?);
+        let (seed, dummies) = (seed()?, dummies("reveal", &padding()?, rules, reserved, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         // Sorting and shuffling a few million items is no work for an I/O thread.
@@ -218,7 +218,7 @@ impl Answering {
     ) -> Result<Served, ExchangeError> {
         let session_id = session_of(self.binding, reserved);
         let params = params(reserved, session_id, items.len(), rules)?;
-        let (seed, dummies) = (seed()?, dummies(&padding()?, rules, reserved, &items)?);
+        let (seed, dummies) = (seed()?, dummies("reveal", &padding()?, rules, reserved, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         let started =
@@ -320,6 +320,7 @@ fn padding() -> Result<DummyCount, ExchangeError> {
 /// How many dummies pad our size. The draw is a function of the set under a key that never leaves: the same set
 /// under the same contract always shows the same size, so asking again and again averages nothing away (B05).
 pub(super) fn dummies(
+    purpose: &str,
     padding: &DummyCount,
     rules: &Rules,
     reserved: &Reserved,
@@ -332,6 +333,9 @@ pub(super) fn dummies(
     });
     let key = hmac::Key::new(hmac::HMAC_SHA256, rules.padding_key.expose());
     let mut context = hmac::Context::with_key(&key);
+    // Each distribution its own draw: two numbers from one would tell the size between them.
+    context.update(purpose.as_bytes());
+    context.update(&[0]);
     context.update(reserved.permitted().contract_id().as_bytes());
     context.update(&(items.len() as u64).to_le_bytes());
     context.update(&set);

@@ -26,7 +26,7 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use tacit_protocol::ids::PartnerId;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     Added, Card, LinkError,
@@ -41,6 +41,8 @@ use crate::config::TlsIdentity;
 
 /// For one partner to take a card.
 const ANNOUNCE: Duration = Duration::from_secs(10);
+/// Before a lost connection is looked for again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What became of a rotation. The new key is in use in any case.
 #[derive(Debug)]
@@ -88,8 +90,19 @@ impl Core {
         let telling = self.partners.list().into_iter().map(|partner| {
             let (core, id, text) = (Arc::clone(self), partner.card().id(), text.to_owned());
             let told = async move {
-                let told =
-                    timeout(ANNOUNCE, async { announce(&core, core.connection(id).await?, text).await });
+                let told = timeout(ANNOUNCE, async {
+                    loop {
+                        let told = match core.connection(id).await {
+                            Ok(peer) => announce(&core, peer, text.clone()).await,
+                            Err(error) => Err(error),
+                        };
+                        match told {
+                            // Two nodes that dial each other give one of their connections up: the other one stays.
+                            Err(LinkError::Lost { .. } | LinkError::Gone { .. }) => sleep(AGAIN).await,
+                            told => return told,
+                        }
+                    }
+                });
                 let partner = partner.card().name().to_owned();
                 told.await.unwrap_or(Err(LinkError::Deadline { partner }))
             };

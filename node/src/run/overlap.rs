@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     control::Reply,
-    exchange::{Answering, Aside, Asking, Overlapped, Served, Sides},
+    exchange::{Answering, Aside, Asking, ExchangeError, Overlapped, Served, Sides},
     ledger::{KeptAnswer, Reserved, Sameness},
     link::Traffic,
-    policy::{JoinPlan, Permitted, Sizes},
+    policy::{JoinPlan, Party, Permitted, Sizes},
     release::{self, ReleaseError},
     report::Report,
     rooms::{Rooms, blocking},
@@ -38,20 +38,28 @@ pub(super) async fn take(
         return again(rooms, reserved, (answer, same), asking, wait, events).await;
     }
     let mut stages = Stages::new(events);
+    if plan(reserved.permitted())?.receives(Party::Answerer) {
+        // The answerer is to learn of our customers: whether reading them fails is something it learns.
+        rooms.ledger.spend(reserved, Timestamp::now()).await?;
+    }
     stages.begin("read own data");
-    let withdrawals = steps::withdrawals(rooms).await;
+    let mut withdrawals = steps::withdrawals(rooms).await;
     let mut input = collect(rooms, reserved.permitted()).await?;
     stages.begin("partner decides and reads");
     asking.granted(wait + steps::READING, |aside| steps::tell(events, aside)).await?;
     if steps::withdrawals(rooms).await != withdrawals {
         // Somebody withdrew while the partner made up its mind: from that moment on they take no part.
+        withdrawals = steps::withdrawals(rooms).await;
         input = collect(rooms, reserved.permitted()).await?;
     }
     let snapshot = input.snapshot();
-    rooms.ledger.spend(reserved, Timestamp::now()).await?;
+    if !plan(reserved.permitted())?.receives(Party::Answerer) {
+        rooms.ledger.spend(reserved, Timestamp::now()).await?;
+    }
     stages.begin("join");
     let rules = rooms.rules();
     let sizes = asking.sizes(reserved, &input, &rules).await?;
+    unchanged(rooms, reserved, withdrawals).await?;
     let sides = sides(reserved.permitted(), sizes).await?;
     let roles = sides.roles.clone();
     let running = asking.join(reserved, sides, input, steps::watch(events, "join", "steps"));
@@ -85,6 +93,7 @@ pub(super) async fn tell(
         rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
         return Ok(());
     }
+    let withdrawals = steps::withdrawals(rooms).await;
     let input = tokio::select! {
         input = collect(rooms, reserved.permitted()) => input?,
         left = answering.asker_left() => return Err(left.into()),
@@ -92,6 +101,7 @@ pub(super) async fn tell(
     let snapshot: SnapshotHash = input.snapshot();
     let rules = rooms.rules();
     let sizes = answering.sizes(reserved, &input, &rules).await?;
+    unchanged(rooms, reserved, withdrawals).await?;
     let sides = sides(reserved.permitted(), sizes).await?;
     let roles = sides.roles.clone();
     let running = answering.join(reserved, sides, input, steps::watch(&steps::unheard(), "join", "steps"));
@@ -190,6 +200,14 @@ async fn keep(
     let answer = KeptAnswer { query: reserved.query(), figures };
     let kept = rooms.kept.clone();
     blocking(move || kept.keep(&same, &answer)).await.map_err(ReleaseError::NotKept)
+}
+
+/// Whoever has withdrawn since the data was read takes no part; its number is announced, so it is asked anew.
+async fn unchanged(rooms: &Rooms, reserved: &Reserved, withdrawals: usize) -> Result<(), ExchangeError> {
+    if steps::withdrawals(rooms).await == withdrawals {
+        return Ok(());
+    }
+    Err(ExchangeError::ConsentChanged { partner: reserved.permitted().partner().name.clone() })
 }
 
 /// Who looks up whom, and the noise that this node adds.

@@ -49,7 +49,11 @@ pub(super) fn cost(
             },
         );
     }
-    let budget = budget(permitted, price.amount(), used);
+    let budget = budget(permitted, plan.charged(Party::Asker), used);
+    line(
+        "numbers of both",
+        "padded at epsilon 0.02, delta 0.000000001: rho 0.0002 more on each side".to_owned(),
+    );
     line("budget", budget.0);
     let roles = plan.roles(sizes);
     let (seeker, holder) = (permitted.name_of(roles.seeker), permitted.name_of(roles.holder()));
@@ -177,7 +181,8 @@ mod tests {
         assert_eq!(few["seeker"]["partner"], "brand");
         assert!(few["count_half_width95"].as_u64() > document["count_half_width95"].as_u64());
         assert!(bytes(&few) < bytes(&document));
-        assert_eq!(few["charges"].as_array().unwrap().len(), 1);
+        // The asker for figures and a padded number, the answerer for a padded number.
+        assert_eq!(few["charges"].as_array().unwrap().len(), 2);
         assert_eq!(few["nano_rho"], document["nano_rho"]);
     }
 

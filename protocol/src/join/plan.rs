@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// A message of a slab is this long at most, unless a single bin of it is longer.
-const LONGEST: usize = 4 << 20;
-/// Bins of a slab, at the least that [`LONGEST`] asks for.
-const FEWEST_BINS: usize = 64;
+const LONGEST: usize = (4 << 20) - AROUND;
+/// What a message and its envelope have around the content, at most: a link takes 4 MiB in all.
+const AROUND: usize = 4 << 10;
 /// A slab's store, of 20,000 entries and some at most, with the most payload there can be (JOIN-13).
-const LONGEST_STORE: usize = 4 << 20;
+const LONGEST_STORE: usize = (4 << 20) - AROUND;
 
 /// Bytes of a slab's message beside its content: tag 4, stage 4, slab 4, length 8.
 const SLAB_OVERHEAD: u64 = 4 + 4 + 4 + 8;
@@ -222,7 +222,7 @@ pub(super) fn longest(params: &Params) -> usize {
 
 /// Bins of a slab: as agreed, or fewer where a bin has so much to say.
 fn slab_bins(params: &Params, words: &Words) -> u32 {
-    let most = (LONGEST / widest(words)).max(FEWEST_BINS);
+    let most = (LONGEST / widest(words)).max(1);
     params.slab_bins().min(most as u32)
 }
 

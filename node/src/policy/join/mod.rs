@@ -22,8 +22,8 @@
 //!
 //! Who receives the figures can subtract what it added itself, so the noise that hides a party's customers is the
 //! one that this party adds, and it adds a full one (privacy test 27). If the asker alone receives, the answerer
-//! alone adds noise, and the asker alone pays: for what it learns of the answerer's customers. If both receive,
-//! both add and both pay.
+//! alone adds noise, and the asker alone pays for figures: for what it learns of the answerer's customers. If both
+//! receive, both add and both pay. Each also pays for the other's padded number of customers, which it hears in any case.
 
 mod build;
 mod layout;
@@ -31,7 +31,10 @@ mod reach;
 mod roles;
 mod terms;
 
-use tacit_protocol::noise::{DiscreteGaussian, NoiseError, Variance};
+use tacit_protocol::{
+    log::Amount,
+    noise::{DiscreteGaussian, DummyCount, NoiseError, Rational, Variance},
+};
 
 pub(super) use build::Asked;
 pub use build::{pair_steps, product_steps};
@@ -49,6 +52,15 @@ pub const MOST_TERMS: usize = 8;
 
 /// The most kinds of match key.
 pub const MOST_KEYS: usize = 8;
+
+/// How the number of customers that a side announces is padded: at ε 0.02 and δ 10⁻⁹, against the absence of one
+/// customer, who is one row (`tacit_protocol::noise` has the source). About a thousand dummies; they cost milliseconds.
+pub fn padding() -> Option<DummyCount> {
+    DummyCount::calibrate(Rational::new(1, 50).ok()?, Rational::new(1, 1_000_000_000).ok()?, 1).ok()
+}
+
+/// What a padded number costs whoever hears it: ρ = ε²/2 (Bun and Steinke 2016, proposition 1.4), and the δ.
+pub const PADDING: Amount = Amount { nano_rho: 200_000, atto_delta: 1_000_000_000 };
 
 /// One of the two whose customers meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,6 +155,14 @@ impl JoinPlan {
     /// What it costs each who learns of the other's customers.
     pub const fn price(&self) -> &Price {
         self.figures.price()
+    }
+
+    /// What a party is charged in all: for the other's padded number, and for the figures if it gets them.
+    pub fn charged(&self, party: Party) -> Amount {
+        match self.receives(party) {
+            true => self.price().amount().plus_at_most(PADDING),
+            false => PADDING,
+        }
     }
 
     /// Whether a party gets the figures.

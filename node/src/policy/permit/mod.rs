@@ -218,23 +218,20 @@ impl Permitted {
         }
     }
 
-    /// The account that a question for figures is charged to; `None` for a reveal. Where both receive, the first
-    /// of two.
+    /// The account that a question for figures is charged to; `None` for a reveal. Of a join, the first of two.
     pub fn account(&self) -> Option<Account> {
         self.charges().into_iter().next().map(|(account, _)| account)
     }
 
-    /// What is charged to whom: for what the asker learns of the answerer's customers, and for what the answerer
-    /// learns of the asker's, if it gets the answer as well. None for a reveal.
+    /// What is charged to whom: for what the asker learns of the answerer's customers, and of a join for what the
+    /// answerer learns of the asker's: the padded number, and the figures if it gets them as well. None for a reveal.
     pub fn charges(&self) -> Vec<(Account, Amount)> {
         let (asker, answerer) = (self.asker(), self.answerer());
         let learned: Vec<(&str, &str, Amount)> = match (&self.plan, &self.join) {
             (Some(plan), _) => vec![(answerer, asker, plan.price().amount())],
             (None, Some(join)) => {
-                let price = join.price().amount();
-                let mutual = self.told_all() == Some(true);
-                let back = mutual.then_some((asker, answerer, price));
-                std::iter::once((answerer, asker, price)).chain(back).collect()
+                let to = |party| join.charged(party);
+                vec![(answerer, asker, to(Party::Asker)), (asker, answerer, to(Party::Answerer))]
             }
             (None, None) => Vec::new(),
         };
@@ -366,7 +363,7 @@ pub fn would_permit(parsed: &Parsed, at: &Circumstances, contract: &Contract) ->
     rules.purpose(at.purpose)?;
     rules.kind_of_question()?;
     rules.partners_columns(&Unseen)?;
-    let of_join = rules.join()?.map(|join| join.price().amount());
+    let of_join = rules.join()?.map(|join| join.charged(Party::Asker));
     let price = rules.plan()?.map(|plan| plan.price().amount()).or(of_join);
     Ok(Would { price, approvals: rules.people().0 })
 }

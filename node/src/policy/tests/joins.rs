@@ -252,8 +252,11 @@ fn who_learns_pays_and_who_is_learned_of_adds_noise() {
     let accounts = |permitted: &Permitted| {
         permitted.charges().into_iter().map(|(account, _)| (account.owner, account.asker)).collect::<Vec<_>>()
     };
-    assert_eq!(accounts(&asked), [(bank, brand)]);
+    assert_eq!(accounts(&asked), [(bank, brand), (brand, bank)]);
     let plan = asked.join().unwrap();
+    // Both hear a padded number, and one hears figures.
+    let prices: Vec<_> = asked.charges().into_iter().map(|(_, price)| price).collect();
+    assert_eq!(prices, [plan.price().amount().plus_at_most(PADDING), PADDING]);
     assert_eq!(Party::BOTH.map(|party| plan.adds_noise(party)), [false, true]);
     assert_eq!(Party::BOTH.map(|party| plan.receives(party)), [true, false]);
     let asked = permitted(&both(), &sql);

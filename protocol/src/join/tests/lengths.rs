@@ -57,6 +57,27 @@ fn a_million_rows_take_the_bytes_that_the_document_says() {
     assert_eq!(sizes.map(megabytes), [616, 871, 1054]);
 }
 
+/// A link takes messages of 4 MiB, with the envelope (52 bytes), the slab's head (20) and a mark around the content; that
+/// holds for the widest bins as well, and for sizes that divide the slabs without a rest.
+#[test]
+fn join_41_every_message_fits_through_a_link() {
+    let terms = [1 << 25; 8];
+    let products: Vec<(usize, usize)> = (0..5).map(|of| (of, of)).collect();
+    let wide = (0..=8).map(|few| shape((64, 1), &terms[..few], &[], &[]));
+    let wider = [shape((8, 8), &terms, &[1; 8], &products), shape((64, 1), &terms[..5], &[1; 5], &products)];
+    for shape in wide.chain(wider).chain(shapes()) {
+        let agreed = Agreed { max_seeker: 1 << 21, max_holder: 1 << 21, ..agreed(shape, 2) };
+        let params = Params::new(agreed).unwrap();
+        for size in [1_000, 1 << 16, 1_000_000, 1 << 20, 2_000_000] {
+            let plan = Plan::new(&params, size, size).unwrap();
+            for cost in plan.costs() {
+                let longest = (0..cost.messages as u32).map(|number| plan.bytes_of(cost.stage, number)).max();
+                assert!(longest.unwrap() + 52 + 20 < 4 << 20, "{size} {cost:?}");
+            }
+        }
+    }
+}
+
 /// Whatever sizes are announced, the limits leave room for every message.
 #[test]
 fn join_41_no_message_is_above_the_limits() {
