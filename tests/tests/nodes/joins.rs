@@ -213,7 +213,7 @@ fn t16_t17_a_join_that_is_asked_again_is_free_until_either_sides_content_changes
 #[test]
 fn t22_a_join_beyond_the_budget_is_refused_on_both_sides_and_leaves_nothing() {
     let pair = pair_under(
-        &replaced(CONTRACT, "epsilon = 8.0", "epsilon = 1.0")
+        &replaced(CONTRACT, "epsilon = 8.0", "epsilon = 1.1")
             .replace("per_query_epsilon = 2.0", "per_query_epsilon = 1.0"),
     );
     let count = |condition: &str| format!("SELECT COUNT(*) AS n {OVER} WHERE {condition}");

@@ -118,7 +118,7 @@ keys = ["id"]
 
 [privacy]
 unit = "customer"
-epsilon = 1.0
+epsilon = 2.0
 delta = 1e-6
 per_query_epsilon = 1.0
 min_group = 1
