@@ -1,5 +1,6 @@
 //! What all parts of a link share.
 
+use jiff::Timestamp;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -31,6 +32,8 @@ pub(super) struct Core {
     pub refusals: Refusals,
     /// The card of a rotation that not every partner may have heard of.
     pub announced: Mutex<Option<String>>,
+    /// When the newest card was issued.
+    pub issued: Mutex<Timestamp>,
 }
 
 impl Core {

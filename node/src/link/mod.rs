@@ -129,6 +129,7 @@ impl Link {
             closed: watch::Sender::new(false),
             refusals: dial::Refusals::default(),
             announced: Mutex::new(announced),
+            issued: Mutex::new(Timestamp::UNIX_EPOCH),
         });
         tokio::spawn(Arc::clone(&core).answer_all());
         tokio::spawn(Arc::clone(&core).watch_partners());

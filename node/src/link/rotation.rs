@@ -24,7 +24,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tacit_protocol::ids::PartnerId;
 use tokio::time::{sleep, timeout};
 
@@ -55,14 +55,22 @@ pub struct Rotation {
 }
 
 impl Core {
+    /// Now, or just after the card before: of two cards of one millisecond partners would refuse the newer.
+    fn moment(&self) -> Timestamp {
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = issued.checked_add(SignedDuration::from_millis(1)).unwrap_or(*issued);
+        *issued = Timestamp::now().max(after);
+        *issued
+    }
+
     /// This node's card as of now.
     pub(super) fn card(&self) -> Result<Card, LinkError> {
-        Card::issue(&self.identity, &self.settings.addresses, Timestamp::now()).map_err(LinkError::OwnCard)
+        Card::issue(&self.identity, &self.settings.addresses, self.moment()).map_err(LinkError::OwnCard)
     }
 
     pub(super) async fn rotate(self: &Arc<Self>, new: TlsIdentity) -> Result<Rotation, LinkError> {
         let key = OwnKey::load(&new).map_err(own_key)?;
-        let card = Card::issue_for(&self.identity, &new, &self.settings.addresses, Timestamp::now())
+        let card = Card::issue_for(&self.identity, &new, &self.settings.addresses, self.moment())
             .map_err(LinkError::OwnCard)?;
         let text = card.to_text();
         let told = self.tell_all(&text).await;
