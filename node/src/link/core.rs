@@ -1,11 +1,11 @@
 //! What all parts of a link share.
 
-use jiff::Timestamp;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use tacit_protocol::ids::PartnerId;
 use tokio::sync::{mpsc, watch};

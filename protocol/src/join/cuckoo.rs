@@ -46,7 +46,7 @@ const EMPTY: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CuckooError {
-    /// The items have no places under this seed: take another one, before anything is said (JOIN-12).
+    /// The items have no places under this seed: the run ends (JOIN-12).
     #[error("the items have no places under this seed")]
     NoPlace,
     /// More entries fall into a slab than it has room for. Another seed would tell the peer so: the run is over.
