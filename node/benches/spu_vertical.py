@@ -4,10 +4,10 @@
 
 Two processes on this machine, linked by SPU's own TCP; in a network namespace of their own, so that the bytes of the loop
 are theirs alone (headers included). Prints one JSON object: seconds and bytes from the first share sent to the weights
-opened, processor seconds and peak memory of each party, AUC on fresh rows beside that of the exact fit.
+opened, processor seconds of both parties together, peak memory of the larger, AUC on fresh rows beside the exact fit's.
 
-Every round is full-batch, and each side divides its gradient by its own (X'X/4 + 1): block Newton. `--sgd BATCH` instead makes `--rounds` passes in batches with a plain step, as
-SecretFlow's own SS-SGD does.
+Every round is full-batch, and each side divides its gradient by its own (X'X/4 + 1): block Newton.
+`--sgd BATCH` instead makes `--rounds` passes in batches with a plain step, as SecretFlow's own SS-SGD does.
 
 Needs spu 0.9.5 (it brings jax 0.4.34 and numpy 1.26) and scikit-learn.
 """
