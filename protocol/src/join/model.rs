@@ -33,6 +33,7 @@ pub fn join(shape: &Shape, seeker: &Rows, holder: &Rows) -> Vec<i64> {
                 }
             };
             let place = shape.place(seeker.cells[row].into(), holder.cells[other].into(), figure);
+            // Invariant: the rows are of the shape; a test that brings others is to stop here.
             figures[place.expect("rows of the shape")] += value;
         }
     }

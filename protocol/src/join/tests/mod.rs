@@ -7,6 +7,7 @@ mod lengths;
 mod meddling;
 mod reference;
 mod steps;
+mod vectors;
 
 use std::collections::BTreeSet;
 

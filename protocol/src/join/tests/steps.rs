@@ -159,7 +159,7 @@ fn forged(change: i64, committed: i64) -> Result<Joined, Abort> {
     let Some(Message::Open { role, nonce, figures }) = honest else { panic!("the holder opens its halves") };
     let half = u64::from_le_bytes(figures.0.try_into().expect("one figure"));
     let with = |change: i64| half.wrapping_add(change.cast_unsigned()).to_le_bytes().to_vec();
-    let finished = liar.finished(commit(Role::Holder, &nonce, &with(committed)));
+    let finished = liar.finished(Role::Holder, commit(Role::Holder, &nonce, &with(committed)));
     let seeker = hand(seeker, finished)?;
     match seeker.handle(Message::Open { role, nonce, figures: Bulk(with(change)) })? {
         Step::Done { output, .. } => Ok(output),
