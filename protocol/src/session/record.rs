@@ -105,7 +105,9 @@ mod tests {
 
     fn record(part: usize, agreed: u8, said: &[u8], heard: &[u8]) -> Record<Word> {
         let mut record = Record::of(part, |transcript| transcript.absorb("agreed", &[agreed]));
-        said.iter().for_each(|word| drop(record.say(Word(*word))));
+        for word in said {
+            record.say(Word(*word));
+        }
         heard.iter().for_each(|word| record.hear(&Word(*word)));
         record
     }
