@@ -202,12 +202,21 @@ fn learnh_12_a_closing_round_confirms_the_history() {
     let trainers =
         (0..3).map(|seat| job.trainer(seat, if seat == 1 { other } else { closing }).ok()).collect();
     let coordinator = Coordinator::start(&job.roster, closing, &job.shape).unwrap();
+    let mut commitments: Vec<Vec<u8>> = Vec::new();
     let ended = star(trainers, coordinator, &job.shape, |passed| {
         let (from, to) = if passed.up { (theirs, ours) } else { (ours, theirs) };
         let mut bytes = passed.bytes.clone();
         if passed.seat == 1 {
             assert_eq!(bytes[4..36], from);
             bytes[4..36].copy_from_slice(&to);
+        }
+        if passed.kind == "Masked" {
+            // And makes its commitments fit those of the seats before it.
+            commitments.push(bytes[44..44 + 96].to_vec());
+            for before in 0..passed.seat {
+                let other = commitments[before][32 * passed.seat..][..32].to_vec();
+                bytes[44 + 32 * before..][..32].copy_from_slice(&other);
+            }
         }
         vec![bytes]
     });

@@ -93,7 +93,7 @@ fn learnh_21_the_price_is_exact_and_within_the_job() {
     for family in [Family::Linear, Family::Logistic, Family::Poisson { most: 20 }] {
         let plan = plan(family, 10, noise);
         let price = plan.price();
-        assert!(price.nano_rho <= limit && price.nano_rho > limit - 20, "{family:?}: {price:?} of {limit}");
+        assert!(price.nano_rho <= limit && price.nano_rho > limit - 40, "{family:?}: {price:?} of {limit}");
         // Δ²/2σ² of every part, from the σ² that the shape says the sum has.
         let rho: f64 = (0..plan.rounds())
             .flat_map(|round| {
@@ -171,7 +171,7 @@ fn learnh_20_b08_one_row_changes_no_sum_by_more_than_the_noise_was_made_for() {
             }
         }
     }
-    assert!(largest > 0.97, "and the bound is no larger than it has to be: {largest}");
+    assert!(largest > 0.95, "and the bound is no larger than it has to be: {largest}");
 }
 
 /// The share of pairs of a positive and a negative that the scores put in order.
@@ -229,8 +229,8 @@ fn learnh_21_at_epsilon_1_the_model_is_nearly_as_good() {
         auc(&test.0.score(fit.weights()), &test.1)
     };
     let exact = train(None, 0);
-    // √(1 + 12·⅓) is the mean norm.
-    let noise = Noise { clip: 10_000, nano_rho: limit, honest: 3 };
+    // √(1 + 12/12) is the mean norm.
+    let noise = Noise { clip: 6_000, nano_rho: limit, honest: 3 };
     let noisy: f64 = (1..=3).map(|job| train(Some(noise), job)).sum::<f64>() / 3.0;
     assert!(exact > 0.7 && exact - noisy <= 0.004, "{exact} without, {noisy} with noise");
 }
