@@ -202,8 +202,9 @@ impl Fit {
                     quarter * gram[place(i, j)] as f64 / (weight * unit)
                 })
                 .collect();
-            // The norm of a symmetric matrix of independent Gaussians of deviation σ comes to about 2σ√d.
-            let ridge = quarter * 2.0 * shape.deviation(0) / (OFF as f64 * unit) * (d as f64).sqrt();
+            // The norm of a symmetric matrix of independent Gaussians of deviation σ comes to about 2σ√d. Half as much
+            // again, since all trainers' shares are more than σ, and no direction may come near 0.
+            let ridge = quarter * 3.0 * shape.deviation(0) / (OFF as f64 * unit) * (d as f64).sqrt();
             (0..d).for_each(|i| self.curvature[place(i, i)] += ridge);
         }
         if rest.is_empty() {
