@@ -243,7 +243,8 @@ impl Ledger {
     }
 
     /// Sets a permitted question's price aside: that there is room for it, and that nobody else gets that room, is
-    /// decided in one step. Where both learn, `back` is what the answerer pays. `told` is an object with what else the record says: mechanism, scale, snapshot.
+    /// decided in one step. Where both learn, `back` is what the answerer pays. `told` is an object with what
+    /// else the record says; its `in_return` is said in the place of that in the answerer's.
     ///
     /// # Errors
     /// [`LedgerError::Exhausted`] with what is left; the id was used before; the record could not be made durable.
@@ -268,12 +269,20 @@ impl Ledger {
             "tells": permitted.tells(),
             "approvals": permitted.approvals(),
         });
-        if let (Value::Object(body), Value::Object(told)) = (&mut body, told) {
-            body.extend(told);
+        let mut answerers = body.clone();
+        if let (Value::Object(body), Value::Object(answerers), Value::Object(mut told)) =
+            (&mut body, &mut answerers, told)
+        {
+            let other = told.remove("in_return");
+            body.extend(told.clone());
+            answerers.extend(told);
+            if let Some(Value::Object(other)) = other {
+                answerers.extend(other);
+            }
         }
         let draft = Draft {
             what: role(&permitted, "asks", "is asked"),
-            body: body.clone(),
+            body,
             ..about(Kind::Reserve, query, &permitted, now)
         };
         let resumes = matches!(cost, Cost::Resumes { .. });
@@ -282,7 +291,7 @@ impl Ledger {
         if let Some(wish) = back {
             let draft = Draft {
                 what: role(&reserved.permitted, "is asked in return", "asks in return"),
-                body,
+                body: answerers,
                 ..about(Kind::Reserve, in_return(query), &reserved.permitted, now)
             };
             match self.writer.append(draft, Act::Reserve(Cost::Charge(Box::new(wish)))).await {
