@@ -59,9 +59,9 @@ impl Prices {
             return Err(format!("ρ {}e-9 does not buy {false_one}", false_one.nano_rho));
         }
         // Of a join whose sizes were not known: what holds whoever looks up, and what holds for either part.
-        let parts: BTreeSet<Option<&str>> = noise.iter().map(|noise| noise.part.as_deref()).collect();
-        let several = parts.iter().any(Option::is_some);
-        parts.into_iter().filter(|part| part.is_some() || !several).try_for_each(|part| {
+        let named: BTreeSet<&str> = noise.iter().filter_map(|noise| noise.part.as_deref()).collect();
+        let parts = if named.is_empty() { vec![None] } else { named.into_iter().map(Some).collect() };
+        parts.into_iter().try_for_each(|part| {
             let here = |noise: &&Noise| noise.part.is_none() || noise.part.as_deref() == part;
             self.pays(noise.iter().filter(here), price, body)
         })

@@ -320,6 +320,11 @@ impl Release {
         self.outcome.snapshot = snapshot.to_string();
     }
 
+    /// Adds a line for people.
+    pub fn note(&mut self, line: String) {
+        self.notes.push(line);
+    }
+
     /// Adds a figure to what the asker is told beside the answer.
     pub fn tell(&mut self, name: &str, value: serde_json::Value) {
         self.told[name] = value;

@@ -130,6 +130,9 @@ pub(super) fn cost(
         least + half,
         least.saturating_sub(half)
     ));
+    text.push_str(
+        "  a customer with several identifiers of one kind takes part with one of them: `tacit id lint` counts them\n",
+    );
     for label in release::labels(plan.figures()) {
         text.push_str(&format!("  {label}\n"));
     }

@@ -506,3 +506,36 @@ fn groups_that_the_askers_condition_leaves_out_are_known_to_the_asker_alone() {
     let filter = other.own().unwrap().filter.clone().unwrap();
     assert!(plan.left_by(Party::Asker, &filter).iter().all(|left| *left));
 }
+
+#[test]
+fn t13_over_an_overlap_there_are_no_groups_but_those_that_the_contract_or_the_question_lists() {
+    let unlisted = TOML.replace("values = [\"north\", \"south\"]", "values = \"public\"");
+    let sql = format!("SELECT bank.accounts.region, COUNT(*) AS n {JOIN} GROUP BY bank.accounts.region");
+    let refused = under(&unlisted, &sql, Wish::default()).unwrap_err();
+    assert_eq!(refused.code(), "E-POLICY-GROUP-VALUES");
+    let listed = sql.replace("GROUP BY", "WHERE bank.accounts.region IN ('north', 'moon') GROUP BY");
+    let plan = permitted(&unlisted, &listed).join().unwrap().clone();
+    assert_eq!(plan.figures().cells(), 2, "both are in the answer, whoever is in them");
+}
+
+#[test]
+fn t18_over_an_overlap_what_can_fail_on_a_row_is_refused_when_planned() {
+    for list in [
+        "SUM(1 / bank.accounts.balance)",
+        "SUM(1 / (bank.accounts.balance - 7))",
+        "SUM(CAST(bank.accounts.region AS BIGINT))",
+        "SUM(SQRT(brand.customers.spend))",
+        "SUM(bank.accounts.balance / brand.customers.spend)",
+        "COUNT(*), EXP(SUM(bank.accounts.balance))",
+    ] {
+        assert_ne!(code(&joined(list)), "permitted", "{list}");
+    }
+    for condition in [
+        "1 / bank.accounts.balance > 0",
+        "CAST(bank.accounts.region AS BIGINT) = 7",
+        "bank.accounts.balance / 0 = 1",
+        "1 / (CASE WHEN bank.accounts.balance = 7 THEN 0 ELSE 1 END) = 1",
+    ] {
+        assert_ne!(code(&format!("{} WHERE {condition}", joined("COUNT(*)"))), "permitted", "{condition}");
+    }
+}
