@@ -179,6 +179,8 @@ async fn meet(
     if same.is_none() {
         opening().map_err(ExchangeError::Unnoted)?;
     }
+    // Whoever asked and goes away has given up, and pays again.
+    let given_up = matches!(end, End::Asking(_)).then(|| GivenUp(Some(Box::new(opening.clone()))));
     let running = async {
         let mut end = end;
         let sizes = match &mut end {
@@ -201,7 +203,9 @@ async fn meet(
         };
         Ok::<_, Report>(Met { sizes, roles, seen, snapshot, opened: figures })
     };
-    match running.await {
+    let ran = running.await;
+    given_up.into_iter().for_each(GivenUp::forget);
+    match ran {
         Ok(met) => {
             keep(rooms, reserved, same, &met).await?;
             opening().map_err(ExchangeError::Unnoted)?;
@@ -214,6 +218,24 @@ async fn meet(
                 opening().map_err(ExchangeError::Unnoted)?;
             }
             Err(report)
+        }
+    }
+}
+
+/// Calls what it holds when it is dropped in the middle.
+struct GivenUp(Option<Opening>);
+
+impl GivenUp {
+    /// It came to its end.
+    fn forget(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.take().map(|mut opening| opening()) {
+            tracing::warn!(%error, "that a question was given up could not be noted");
         }
     }
 }

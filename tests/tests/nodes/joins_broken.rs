@@ -156,6 +156,6 @@ fn t19_what_the_asker_interrupts_is_paid_for_each_time_and_on_both_ledgers() {
             let refunded = |record: &&Value| record["body"]["refunded"] == true;
             assert_eq!(apart.world.records(home).iter().filter(refunded).count(), 0, "{home}");
         }
-        assert_eq!(notes(&apart.world, "bank"), 0, "an asker that gives up is not asked for less");
+        assert_eq!(notes(&apart.world, "brand"), 0, "an asker that gives up does not ask for less");
     }
 }

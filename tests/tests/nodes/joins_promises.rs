@@ -67,7 +67,7 @@ fn where_both_receive_both_get_the_answer_with_intervals_and_both_accounts_pay()
         let verified = pair.world.tacit(home, &["audit", "verify"]).ok().out;
         assert!(verified.contains("2 prices buy the noise that is told"), "{verified}");
     }
-    // The bank's table: the same figures, the same intervals.
+    // The bank's table: the same figures, the same intervals, by names of its own; the brand's stay at home.
     let folder = pair.world.path("bank").join("answers");
     let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     let [file] = &files[..] else { panic!("one answer: {files:?}") };
@@ -85,23 +85,26 @@ fn where_both_receive_both_get_the_answer_with_intervals_and_both_accounts_pay()
         for row in 0..batch.num_rows() {
             let region = regions.as_string::<i32>().value(row);
             let brands = rows.iter().find(|row| row["region"] == region).unwrap();
-            for name in ["n", "n_low95", "n_high95", "spend", "spend_low95", "spend_high95"] {
-                let column =
-                    batch.column_by_name(name).unwrap_or_else(|| panic!("{name} in {:?}", batch.schema()));
-                let value = match column.is_null(row) {
-                    true => None,
-                    false => Some(match column.as_primitive_opt::<Int64Type>() {
-                        Some(whole) => whole.value(row) as f64,
-                        None => column.as_primitive::<Float64Type>().value(row),
-                    }),
-                };
-                let theirs = brands[name].as_f64();
-                let same = match (value, theirs) {
-                    (Some(one), Some(other)) => (one - other).abs() < 1e-9,
-                    (one, other) => one == other,
-                };
-                assert!(same, "{region}, {name}: {value:?} and {theirs:?}");
-                found += usize::from(value.is_some());
+            for suffix in ["", "_low95", "_high95"] {
+                for (own, name) in [("count", "n"), ("avg_spend", "spend")] {
+                    let (own, name) = (format!("{own}{suffix}"), format!("{name}{suffix}"));
+                    let column =
+                        batch.column_by_name(&own).unwrap_or_else(|| panic!("{own} in {:?}", batch.schema()));
+                    let value = match column.is_null(row) {
+                        true => None,
+                        false => Some(match column.as_primitive_opt::<Int64Type>() {
+                            Some(whole) => whole.value(row) as f64,
+                            None => column.as_primitive::<Float64Type>().value(row),
+                        }),
+                    };
+                    let theirs = brands[&name].as_f64();
+                    let same = match (value, theirs) {
+                        (Some(one), Some(other)) => (one - other).abs() < 1e-9,
+                        (one, other) => one == other,
+                    };
+                    assert!(same, "{region}, {name}: {value:?} and {theirs:?}");
+                    found += usize::from(value.is_some());
+                }
             }
         }
     }
