@@ -8,6 +8,8 @@ mod demo;
 mod figures;
 mod hostile;
 mod joins;
+mod joins_broken;
+mod joins_promises;
 mod keys;
 mod machine;
 mod mending;
