@@ -13,7 +13,7 @@ use tacit_tests::{
 
 use crate::{
     TACIT,
-    joins::{CONTRACT, OVER, near},
+    joins::{OVER, contract, near},
 };
 
 /// Enough for the middle of a join to be found, in a small part of a second.
@@ -36,7 +36,7 @@ fn question() -> String {
 }
 
 fn apart(resume: &str) -> Apart {
-    Apart::under(TACIT, CONTRACT, resume, tables)
+    Apart::under(TACIT, &contract(), resume, tables)
 }
 
 /// What each record of a home charged.

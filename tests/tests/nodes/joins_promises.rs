@@ -21,7 +21,7 @@ use tacit_tests::{
 
 use crate::{
     TACIT,
-    joins::{CONTRACT, OVER, near, pair_under},
+    joins::{OVER, contract, near, pair_under},
 };
 
 fn prices(world: &World, home: &str) -> Vec<(Value, u64)> {
@@ -34,7 +34,7 @@ fn prices(world: &World, home: &str) -> Vec<(Value, u64)> {
 
 #[test]
 fn where_both_receive_both_get_the_answer_with_intervals_and_both_accounts_pay() {
-    let pair = pair_under(&replaced(CONTRACT, "receiver = \"asker\"", "receiver = \"both\""));
+    let pair = pair_under(&replaced(&contract(), "receiver = \"asker\"", "receiver = \"both\""));
     let question = format!(
         "SELECT bank.accounts.region, COUNT(*) AS n, AVG(brand.customers.spend) AS spend {OVER} \
          WHERE brand.customers.category = 'maternal' GROUP BY bank.accounts.region"
@@ -128,7 +128,7 @@ fn pair_of<'a>(people: &[String], categories: impl Iterator<Item = &'a str>, tim
     world.register("brand", "customers", &file, &["member=member"], "member");
     let file = world.write("accounts.csv", accounts);
     world.register("bank", "accounts", &file, &["member=member"], "member");
-    Pair::agreed(world, CONTRACT)
+    Pair::agreed(world, &contract())
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn t15_two_joins_that_differ_in_one_customer_are_both_charged() {
 
 #[test]
 fn t22_of_many_joins_at_a_time_exactly_as_many_are_answered_as_the_budget_has_room_for() {
-    let contract = replaced(CONTRACT, "epsilon = 8.0", "epsilon = 1.0");
-    let pair = pair_under(&replaced(&contract, "per_query_epsilon = 2.0", "per_query_epsilon = 0.5"));
+    let little = replaced(&contract(), "epsilon = 8.0", "epsilon = 1.0");
+    let pair = pair_under(&replaced(&little, "per_query_epsilon = 2.0", "per_query_epsilon = 0.5"));
     let question = |number: usize| format!("SELECT COUNT(*) AS n{number} {OVER}");
     let plan = pair.brand(&["explain", &question(0), "-o", "json"]).ok().json();
     let cost = &plan["cost"];
@@ -229,7 +229,7 @@ fn t28_what_travels_for_a_join_is_as_much_with_a_heavy_customer_as_with_none() {
 
 #[test]
 fn t30_no_figure_of_a_join_stands_in_a_log_a_record_or_a_receipt_noisy_or_exact() {
-    let pair = pair_under(CONTRACT);
+    let pair = pair_under(&contract());
     let question = format!("SELECT COUNT(*) AS n, SUM(bank.accounts.balance) AS balance {OVER}");
     let rows = pair.brand(&["query", &question, "-o", "json"]).ok().json();
     let balance = rows[0]["balance"].as_f64().unwrap();
@@ -276,7 +276,7 @@ fn join_01_groups_and_measures_of_a_holder_whom_few_look_up_are_near_the_plain_j
     world.register("brand", "customers", &file, &["member=member"], "member");
     let file = world.write("accounts.csv", accounts);
     world.register("bank", "accounts", &file, &["member=member"], "member");
-    let pair = Pair::agreed(world, CONTRACT);
+    let pair = Pair::agreed(world, &contract());
     let sql = format!(
         "SELECT bank.accounts.region, brand.customers.category, COUNT(*) AS n, SUM(bank.accounts.balance) AS balance \
          {OVER} GROUP BY bank.accounts.region, brand.customers.category"
