@@ -3,7 +3,7 @@
 //! Each variant is named by the rule that was broken and has a stable code; the code is all that the peer is
 //! told. None carries an item, a point, a tag or a key.
 
-use crate::{ristretto::Refusal, wire::WireError};
+use crate::{learn::horizontal::Breach, ristretto::Refusal, wire::WireError};
 
 /// A run that ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum Abort {
     /// The rows could not be put into bins: a chance of 2⁻⁴⁰ a run.
     #[error("the rows could not be put into bins")]
     BinsFull,
+    /// A sum over several nodes could not be opened, or must not be.
+    #[error("the sum over the trainers was not opened")]
+    Summation(#[source] Breach),
 }
 
 impl Abort {
@@ -55,18 +58,22 @@ impl Abort {
             Self::JoinShape => "E-JOIN-SHAPE",
             Self::OwnRows => "E-OWN-ROWS",
             Self::BinsFull => "E-JOIN-BINS-FULL",
+            Self::Summation(rule) => rule.code(),
         }
     }
 
     /// Whether it is the peer that broke a rule, so that the audit can say so (A17). A peer that merely
     /// went away is not blamed.
     pub const fn blames_peer(&self) -> bool {
-        matches!(self, Self::Peer(_) | Self::Wire(_) | Self::OutOfTurn { .. })
+        match self {
+            Self::Summation(rule) => rule.blames_peer(),
+            _ => matches!(self, Self::Peer(_) | Self::Wire(_) | Self::OutOfTurn { .. }),
+        }
     }
 
     /// Whether the same request may succeed later without anybody changing anything.
     pub const fn retry_helps(&self) -> bool {
-        matches!(self, Self::PeerEnded { .. } | Self::BinsFull)
+        matches!(self, Self::PeerEnded { .. } | Self::BinsFull | Self::Summation(Breach::CohortTooSmall))
     }
 
     /// For a message that arrives after the run is over.
