@@ -1,0 +1,3 @@
+//! Learning together: models over data that stays where it is.
+
+pub mod vertical;
