@@ -14,3 +14,4 @@
 pub mod encode;
 pub mod glm;
 pub mod horizontal;
+pub mod vertical;
