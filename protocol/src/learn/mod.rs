@@ -12,6 +12,7 @@
 //! ```
 
 pub mod encode;
+pub mod evaluate;
 pub mod glm;
 pub mod horizontal;
 pub mod vertical;

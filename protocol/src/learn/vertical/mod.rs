@@ -14,9 +14,13 @@
 //!   trainer   the session that fits            scorer    the session that scores new rows
 //! ```
 
+pub mod half;
+pub mod histogram;
 mod params;
 mod share;
+pub mod sigmoid;
 mod state;
+pub mod wrap;
 
 pub use params::{Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party};
 pub use state::{Keep, MalformedState, NotKept, State};
