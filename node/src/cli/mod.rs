@@ -26,6 +26,7 @@ pub mod interrupt;
 mod keys;
 mod later;
 mod memory;
+mod model;
 mod parse;
 mod partner;
 mod printer;
@@ -141,8 +142,9 @@ enum Command {
     Train(later::Rest),
     /// Apply a model that was trained together (not in this version)
     Predict(later::Rest),
-    /// Look at models (not in this version)
-    Model(later::Rest),
+    /// Look at models that were trained here, take them out, remove them
+    #[command(subcommand)]
+    Model(model::Model),
     /// Check everything that can be wrong here, or between here and a partner
     Doctor(doctor::Doctor),
     /// Renew this node's TLS key and certificate
@@ -195,6 +197,12 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
     interrupt::watch();
     console.log()?;
     console.printer.check()?;
+    let has_page = match &command {
+        Command::Model(model) => model.has_page(),
+        Command::Audit(audit) => audit.has_page(),
+        _ => false,
+    };
+    console.printer.check_page(has_page)?;
     perform(command, console)
 }
 
@@ -217,7 +225,8 @@ fn perform(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Audit(audit) => audit.run(console),
         Command::Budget(budget) => budget.run(console),
         Command::Recover(recover) => recover.run(console),
-        Command::Train(_) | Command::Predict(_) | Command::Model(_) => later::learning(),
+        Command::Train(_) | Command::Predict(_) => later::learning(),
+        Command::Model(model) => model.run(console),
         Command::Doctor(doctor) => doctor.run(console),
         Command::Certificate(certificate) => certificate.run(console),
         Command::Keys(keys) => keys.run(console),

@@ -150,6 +150,11 @@ impl Home {
         self.root.join("answers")
     }
 
+    /// Models that were trained together; made with the first.
+    pub fn models_dir(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
     /// Budget and records.
     pub fn ledger_dir(&self) -> PathBuf {
         self.root.join("ledger")

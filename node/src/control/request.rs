@@ -71,6 +71,14 @@ pub enum Request {
     Explain(QueryRequest),
     /// Asks.
     Query(QueryRequest),
+    /// The models of this node.
+    ModelList,
+    /// One model's card.
+    ModelShow { model: String },
+    /// The file of a model, to be carried elsewhere; recorded.
+    ModelExport { model: String, by: Option<String> },
+    /// Removes a model; recorded.
+    ModelDelete { model: String, by: Option<String> },
     /// Records that somebody takes the log out of the node.
     AuditExported { records: u64, by: Option<String> },
     /// Shows the log's newest head to the auditor's witness.
@@ -121,6 +129,9 @@ pub struct Reply {
     /// What people read instead of the table or the document (a card, a plan, a contract).
     #[serde(default)]
     pub text: Option<String>,
+    /// The same as one page of HTML, with `-o html`.
+    #[serde(default)]
+    pub page: Option<String>,
     /// An answer that was written to a file in the home (Parquet).
     #[serde(default)]
     pub answer: Option<Answer>,

@@ -10,6 +10,7 @@ mod datasets;
 mod doctor;
 mod keys;
 mod layout;
+mod models;
 mod partners;
 mod recovery;
 
@@ -78,6 +79,10 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
             // A task of its own: when the command goes away it is told so, and ends on record.
             joined(tokio::spawn(async move { run::ask(&rooms, request, events).await }).await)
         }
+        Request::ModelList => models::list(rooms).await,
+        Request::ModelShow { model } => models::show(rooms, &model).await,
+        Request::ModelExport { model, by } => models::export(rooms, &model, by).await,
+        Request::ModelDelete { model, by } => models::delete(rooms, &model, by).await,
         Request::AuditExported { records, by } => audit::exported(rooms, records, by).await,
         Request::AuditWitness => audit::witness(rooms).await,
         Request::Doctor { partner } => doctor::examine(rooms, partner).await,

@@ -1,0 +1,21 @@
+//! Models that were trained together: what is kept of one, and what it says of itself.
+//!
+//! The attacks it stops: a model whose story is lost (which data, which contract, which noise, at what price), so
+//! that nobody can say later what it may be used for; a model file that was changed or half written, so that people
+//! are judged by damaged numbers; and a card that a partner's words turn into something else.
+//!
+//! ```text
+//!   a finished run ─► model ─► registry   home/models/<id>/model.json, on every side what that side may see
+//!                                 └─► card      the same for people: lines, one JSON document, one page
+//! ```
+
+mod card;
+mod model;
+mod registry;
+
+pub use card::{document, page, text};
+pub use model::{
+    Coefficient, Data, Encoding, Exact, Held, Input, JobText, Lineage, Metric, Model, ModelKind, Noise,
+    OfContract, Paid, Part, Round, Rows, Shape,
+};
+pub use registry::{Listed, ModelError, Registry};
