@@ -14,7 +14,9 @@
 //!   trainer   the session that fits            scorer    the session that scores new rows
 //! ```
 
+mod bfv;
 mod params;
+mod product;
 mod share;
 mod state;
 
