@@ -385,7 +385,7 @@ fn coefficients(model: &Model) -> Section {
         row
     };
     let note = "A numeric column counts from its lower to its upper bound, so its coefficient is the effect of the \
-                whole range; a value counts against the first of its column.";
+                whole range; the effects of a column's values are to be compared with each other.";
     Section {
         key: "coefficients",
         title: "Coefficients",

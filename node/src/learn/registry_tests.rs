@@ -62,7 +62,8 @@ pub fn example() -> Model {
         coefficients: vec![
             coefficient("", "(intercept)", -1.25),
             coefficient("bank", "credit_limit", 0.5),
-            coefficient("brand", "category = home", 0.1 + 0.2),
+            coefficient("brand", "category=maternal", 0.25),
+            coefficient("brand", "category=home", 0.1 + 0.2),
             coefficient("brand", "member", -0.0),
         ],
         noise: Some(Noise {
