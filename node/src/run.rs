@@ -8,6 +8,7 @@
 mod ending;
 mod explain;
 mod figures;
+mod last;
 mod overlap;
 mod price;
 mod price_join;
@@ -33,7 +34,7 @@ use crate::{
     report::Report,
     rooms::Rooms,
     run::{
-        ending::{About, last_word, record_ending},
+        ending::{About, askers_last_word, last_word, record_ending},
         steps::Stages,
     },
 };
@@ -56,7 +57,7 @@ pub async fn ask(rooms: &Rooms, request: QueryRequest, events: Events) -> Result
         record_ending(rooms, query, reserved.as_ref(), about, &request.sql, report).await?;
     }
     if let Some(asking) = asking {
-        asking.farewell(walked.as_ref().err().map(|report| report.code.as_ref())).await;
+        asking.farewell(walked.as_ref().err().map(askers_last_word)).await;
     }
     if let (Ok(_), Some(reserved)) = (&walked, &reserved) {
         witness::settle(rooms, reserved.permitted().partner().id()).await;
@@ -80,17 +81,23 @@ async fn walk_as_asker(
         // People take their time; what holds is what holds now.
         permitted = steps::permit(rooms, parsed, Role::Asker, request, None).await?;
     }
+    let mut brought = None;
+    if permitted.join().is_some() {
+        stages.begin("read own data");
+        brought = Some(overlap::Brought::before(rooms, &permitted).await?);
+    }
     // The partner has seen our log up to here before anything is set aside, and holds us to it.
     witness::present(rooms, permitted.partner().id()).await?;
-    let (reserved, paid, question) = till::ask(rooms, permitted, query, request.wait).await?;
+    let content = brought.as_ref().map(overlap::Brought::snapshot);
+    let (reserved, paid, question) = till::ask(rooms, permitted, query, request.wait, content).await?;
     let reserved = kept.insert(reserved);
     // The partner walks its own rooms while we read our data.
     let asking = channel.insert(Asking::open(&rooms.link, reserved, &question).await?);
     if reserved.permitted().plan().is_some() {
         return figures::take(rooms, reserved, asking, request.wait, events).await;
     }
-    if reserved.permitted().join().is_some() {
-        return overlap::take(rooms, reserved, paid, asking, request.wait, events).await;
+    if let Some(brought) = brought {
+        return overlap::take(rooms, reserved, (paid, brought), asking, request.wait, (stages, events)).await;
     }
     stages.begin("read own data");
     let withdrawals = steps::withdrawals(rooms).await;

@@ -90,6 +90,12 @@ pub enum ExchangeError {
         /// The partner, by name.
         partner: String,
     },
+    /// That the figures are opened could not be noted durably, so they were not opened.
+    #[error("that the figures are opened could not be noted in this node's home")]
+    Unnoted(#[source] std::io::Error),
+    /// This node's data is another than that which was paid for.
+    #[error("the data has changed since this was paid for")]
+    ContentChanged,
     /// Whoever asked is gone.
     #[error("the question was interrupted")]
     Interrupted,
@@ -107,7 +113,7 @@ pub enum ExchangeError {
         limit: u64,
     },
     /// More items than the limit allows on this node.
-    #[error("{items} match keys are more than this node's limit of {limit}")]
+    #[error("{items} customers or match keys, with what pads them, are more than the limit of {limit}")]
     TooManyItems {
         /// What the dataset would bring.
         items: u64,
@@ -152,7 +158,8 @@ impl Refusal for ExchangeError {
             Self::TookTooLong { .. } => "E-LIMIT-TIME",
             Self::TooManySessions { .. } => "E-LIMIT-SESSIONS",
             Self::Silent { .. } => "E-PEER-SILENT",
-            Self::NothingToRepeat { .. } => "E-ANSWER-CHANGED",
+            Self::NothingToRepeat { .. } | Self::ContentChanged => "E-ANSWER-CHANGED",
+            Self::Unnoted(_) => "E-ANSWER-UNWRITTEN",
             Self::ConsentChanged { .. } => "E-CONSENT-CHANGED",
             Self::Interrupted => "E-INTERRUPTED",
             Self::NoRandomness => "E-NO-RANDOMNESS",
@@ -171,6 +178,8 @@ impl Refusal for ExchangeError {
             Self::NoRandomness
             | Self::TooManyItems { .. }
             | Self::ConsentChanged { .. }
+            | Self::Unnoted(_)
+            | Self::ContentChanged
             | Self::Interrupted => Class::Failed,
             _ => Class::Peer,
         }
@@ -239,6 +248,8 @@ impl Refusal for ExchangeError {
                 vec![Detail::new("would do", "wait until one of them has ended")]
             }
             Self::ConsentChanged { .. } => vec![Detail::new("would do", "ask again: they take no part then")],
+            Self::ContentChanged => vec![Detail::new("would do", "ask again, for its price")],
+            Self::Unnoted(_) => vec![Detail::new("would do", "see whether the disk is full, then ask again")],
             Self::NoRandomness | Self::Interrupted => Vec::new(),
             Self::TooManyItems { .. } | Self::PartnerTooLarge { .. } => {
                 vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]
@@ -253,7 +264,7 @@ impl Refusal for ExchangeError {
                 ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-LIMIT-SESSIONS", "E-ANSWER-CHANGED"]
                     .contains(&code.as_str())
             }
-            Self::ConsentChanged { .. } => true,
+            Self::ConsentChanged { .. } | Self::ContentChanged => true,
             _ => false,
         }
     }

@@ -27,6 +27,6 @@ pub mod witness;
 pub use calibration::Calibration;
 pub use drive::Watch;
 pub use error::ExchangeError;
-pub use join::{Overlapped, Sides};
-pub use question::{Aside, Question};
+pub use join::{Opening, Overlapped, Sides, padded};
+pub use question::{Aside, Earlier, Question};
 pub use reveal::{Answering, Asking, Joint, Rules, Served};

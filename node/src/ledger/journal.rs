@@ -261,6 +261,7 @@ impl<D: Disk> Journal<D> {
                 match cost {
                     Cost::Nothing => draft.body_with(&[]),
                     Cost::Repeats { answer } => draft.body_with(&[("replays", json!(answer))]),
+                    Cost::Resumes { reserve } => draft.body_with(&[("resumes", json!(reserve))]),
                     Cost::Charge(wish) => {
                         let room = self.room(&draft, wish)?;
                         let body = draft.body_with(&[("charge", json!(room))]);

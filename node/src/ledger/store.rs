@@ -63,7 +63,7 @@ pub struct Ledger {
 /// use tacit_protocol::{ids::QueryId, log::Charge};
 ///
 /// fn make(permitted: Permitted, query: QueryId, seq: u64, charge: Option<Charge>) -> Reserved {
-///     Reserved { permitted, query, seq, charge, back: None }
+///     Reserved { permitted, query, seq, charge, resumes: false, back: None }
 /// }
 /// ```
 /// ```compile_fail,E0599
@@ -151,6 +151,8 @@ pub struct Reserved {
     query: QueryId,
     seq: u64,
     charge: Option<Charge>,
+    /// Whether it takes up an earlier one that paid for it.
+    resumes: bool,
     /// Where both learn: the record that set the answerer's share aside.
     back: Option<u64>,
 }
@@ -175,6 +177,11 @@ impl Reserved {
     fn questions(&self) -> impl DoubleEndedIterator<Item = (QueryId, u64)> {
         let back = self.back.map(|seq| (in_return(self.query), seq));
         std::iter::once((self.query, self.seq)).chain(back)
+    }
+
+    /// Whether it takes up an earlier one, which paid for it and came to nothing.
+    pub fn resumes(&self) -> bool {
+        self.resumes
     }
 
     /// What was charged, and the balance before and after; nothing for a revelation or a repeated answer.
@@ -269,8 +276,9 @@ impl Ledger {
             body: body.clone(),
             ..about(Kind::Reserve, query, &permitted, now)
         };
+        let resumes = matches!(cost, Cost::Resumes { .. });
         let (seq, charge) = self.writer.append(draft, Act::Reserve(cost)).await?.keep();
-        let mut reserved = Reserved { permitted, query, seq, charge, back: None };
+        let mut reserved = Reserved { permitted, query, seq, charge, resumes, back: None };
         if let Some(wish) = back {
             let draft = Draft {
                 what: role(&reserved.permitted, "is asked in return", "asks in return"),

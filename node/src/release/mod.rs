@@ -263,9 +263,10 @@ async fn written(
     });
     let epsilon = Decimal::of_micro(plan.price().epsilon_micro());
     let counted = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-    // Without a charge it is an answer of before.
+    // Without a charge it is an answer of before, or was paid for when it broke off.
     let summary = match reserved.charge() {
         Some(_) => format!("{counted}, for epsilon {epsilon}"),
+        None if reserved.resumes() => format!("{counted}, for what was paid when this broke off"),
         None => format!("{counted}, the same as before, for nothing"),
     };
     let outcome = told_outcome(seen, None);

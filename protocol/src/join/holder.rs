@@ -26,7 +26,7 @@ use super::{
     oprf::{OprfHolder, RelatedKeys},
     params::Params,
     plan::Plan,
-    rows::Rows,
+    rows::{Column, Rows},
     run::{End, Ground, Handled, NOT_ASKED, NOT_OURS, NOT_SET_UP, Produce, Run, batch, part},
     select,
     stage::Stage,
@@ -42,8 +42,8 @@ use crate::{
     session::{Abort, Produced, Progress, Session, Step},
 };
 
-/// The holder of a run. Its memory: 33 bytes a row and kind of key, 16 + 8 a term in copies, 4 for each of a row's three
-/// entries and each bin, and some slabs.
+/// The holder of a run. Its memory: 33 bytes a row and kind of key until items are made of them, then 16 + 8 a term, 4 for
+/// each of a row's three entries and each bin; and some slabs.
 pub struct Holder(Run<Holding>);
 
 impl Holder {
@@ -148,16 +148,18 @@ impl End for Holding {
     const ROLE: Role = Role::Holder;
 
     fn begin(ground: Ground) -> Result<(Self, Vec<u8>), Abort> {
-        let Ground { params, plan, rows, draws, common } = ground;
+        let Ground { params, plan, mut rows, draws, common } = ground;
         let words = Words::new(params.shape());
-        let table = |(kind, column): (u32, &Vec<Option<[u8; 32]>>)| {
-            let (numbers, items) = items::of_holder(&common, kind, column);
+        let columns = rows.take_keys();
+        let table = |(kind, column): (u32, Column)| {
+            let (numbers, items) = items::of_holder(&common, kind, &column);
+            drop(column);
             let bins = Simple::spread(&items, plan.layout(), items::bins_seed(&common, kind));
             // JOIN-13: with probability 2⁻⁴⁰.
             let bins = bins.map_err(|_| Abort::BinsFull)?;
             Ok(Entries { payload: Zeroizing::new(payload(&words, &rows, &numbers)), items, bins })
         };
-        let tables = (0..).zip(&rows.keys).map(table).collect::<Result<_, Abort>>()?;
+        let tables = (0..).zip(columns).map(table).collect::<Result<_, Abort>>()?;
         let id = items::id(&common, "function");
         let (function, mut first) = KeeperSetup::<2>::start(&id, &draws.seed("function", 0));
         let id = items::id(&common, "holder keeps");

@@ -25,7 +25,7 @@ use super::{
     oprf::{OprfSeeker, Point, RelatedKeys},
     params::Params,
     plan::Plan,
-    rows::Rows,
+    rows::{Column, Rows},
     run::{End, Ground, Handled, NOT_ASKED, NOT_OURS, NOT_SET_UP, Produce, Run, batch, part},
     select,
     stage::Stage,
@@ -41,7 +41,8 @@ use crate::{
     session::{Abort, Produced, Progress, Session, Step},
 };
 
-/// The seeker of a run. Its memory: 33 bytes a row and kind of key, 8 a term, 20 a bin, and some slabs.
+/// The seeker of a run. Its memory: 33 bytes a row and kind of key until items are made of them, then 16 a row and 4 a bin;
+/// 8 a term, and some slabs.
 pub struct Seeker(Run<Seeking>);
 
 impl Seeker {
@@ -141,14 +142,15 @@ impl End for Seeking {
     const ROLE: Role = Role::Seeker;
 
     fn begin(ground: Ground) -> Result<(Self, Vec<u8>), Abort> {
-        let Ground { params, plan, rows, draws, common } = ground;
-        let table = |(kind, column): (u32, &Vec<Option<[u8; 32]>>)| {
-            let items = items::of_seeker(&common, kind, column, &draws);
+        let Ground { params, plan, mut rows, draws, common } = ground;
+        let table = |(kind, column): (u32, Column)| {
+            let items = items::of_seeker(&common, kind, &column, &draws);
+            drop(column);
             let table = Table::place(&items, plan.layout(), items::bins_seed(&common, kind));
             // JOIN-12: with probability 2⁻⁴⁰. The seed is nobody's choice, so there is no other to try.
             Ok((items, table.map_err(|_| Abort::BinsFull)?))
         };
-        let tables = (0..).zip(&rows.keys).map(table).collect::<Result<_, Abort>>()?;
+        let tables = (0..).zip(rows.take_keys()).map(table).collect::<Result<_, Abort>>()?;
         let (setup, first) =
             KeeperSetup::<1>::start(&items::id(&common, "seeker keeps"), &draws.seed("keeper", 0));
         let seeking = Self {

@@ -74,7 +74,7 @@ balance = { use = ["measure"], bounds = [0, 100] }
 join = true
 "#;
 
-fn pair_under(contract: &str) -> Pair {
+pub fn pair_under(contract: &str) -> Pair {
     let world = World::new(TACIT);
     world.befriended();
     let file = world.write("customers.csv", customers());
@@ -84,7 +84,7 @@ fn pair_under(contract: &str) -> Pair {
     Pair::agreed(world, contract)
 }
 
-const OVER: &str = "FROM brand.customers JOIN bank.accounts USING (customer)";
+pub const OVER: &str = "FROM brand.customers JOIN bank.accounts USING (customer)";
 
 #[track_caller]
 fn rows(pair: &Pair, question: &str) -> Vec<Value> {
@@ -94,7 +94,7 @@ fn rows(pair: &Pair, question: &str) -> Vec<Value> {
 
 /// Whether a figure is as near to the truth as its interval says, or three times as far: once in a hundred million.
 #[track_caller]
-fn near(row: &Value, name: &str, truth: f64) {
+pub fn near(row: &Value, name: &str, truth: f64) {
     let figure = |name: &str| row[name].as_f64().unwrap_or_else(|| panic!("{name} in {row}"));
     let (value, high) = (figure(name), figure(&format!("{name}_high95")));
     assert!(

@@ -8,6 +8,7 @@ mod demo;
 mod figures;
 mod hostile;
 mod joins;
+mod joins_broken;
 mod keys;
 mod machine;
 mod mending;

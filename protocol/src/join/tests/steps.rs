@@ -239,6 +239,32 @@ fn join_01_join_44_both_ends_must_have_agreed_on_the_same() {
     assert_eq!(other(|agreed| agreed.noise = vec![999]), (false, false));
 }
 
+/// As many figures of the same bounds, but not the same ones.
+#[test]
+fn join_01_join_48_both_ends_must_open_the_same() {
+    let case = |figure| Case::new(shape((1, 1), &[9, 9], &[], &[]).opening(&[figure]).unwrap());
+    let (one, other) = (case(Figure::Seeker(0)), case(Figure::Seeker(1)));
+    let (own, theirs) = (rows(0..5, 1, &[9, 9]), rows(0..5, 1, &[]));
+    let run = |holder: &Case| {
+        let holder = holder.holder(&theirs, 0).unwrap();
+        Pair::new(one.seeker(&own, 0).unwrap(), holder, one.params().limits()).run()
+    };
+    assert!(run(&one).initiator.is_ok());
+    assert!(run(&other).initiator.is_err());
+    assert!(run(&other).responder.is_err());
+}
+
+#[test]
+fn join_47_join_48_there_is_noise_for_what_is_opened_and_for_nothing_else() {
+    let case = Case::new(shape((2, 1), &[9], &[], &[]).opening(&[Figure::Seeker(0)]).unwrap());
+    let start = |noise: Vec<i64>| {
+        let theirs = rows(0..5, 1, &[]);
+        Holder::start(case.params(), theirs, 5, Some(noise), Secret::new([1; 32])).err()
+    };
+    assert_eq!(start(vec![3; 2]), None);
+    assert_eq!(start(vec![3; 4]), Some(Abort::OwnFigures));
+}
+
 #[test]
 fn progress_goes_from_nothing_to_all_and_debug_shows_nothing() {
     let case = count();
