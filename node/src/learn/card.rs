@@ -229,6 +229,7 @@ pub fn document(model: &Model) -> Value {
         "kind": model.kind,
         "shape": model.shape,
         "target": model.target,
+        "target_bounds": model.target_bounds.map(|bounds| bounds.map(|bound| bound.0)),
         "rows": model.rows,
         "data": model.data,
         "inputs": model.inputs,

@@ -69,6 +69,8 @@ pub struct Model {
     pub part: Part,
     /// What is predicted, as `partner.dataset.column`; of a horizontal job the column alone.
     pub target: String,
+    /// The bounds that the target was brought to 0 and 1 with, where it is a number between bounds (`linear`).
+    pub target_bounds: Option<[Exact; 2]>,
     /// How many customers.
     pub rows: Rows,
     /// Which data.

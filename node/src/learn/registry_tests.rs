@@ -43,6 +43,7 @@ pub fn example() -> Model {
         shape: Shape::Vertical,
         part: Part::Label,
         target: "bank.accounts.defaulted".into(),
+        target_bounds: None,
         rows: Rows { trained: Some(1520), held_out: Some(506), own: 2026 },
         data: vec![
             Data { owner: "bank".into(), dataset: "accounts".into(), snapshot: Some("cd".repeat(32)) },
