@@ -29,6 +29,7 @@ mod memory;
 mod model;
 mod parse;
 mod partner;
+mod predict;
 mod printer;
 mod progress;
 mod query;
@@ -140,8 +141,8 @@ enum Command {
     Recover(recover::Recover),
     /// Train a model together (not in this version)
     Train(later::Rest),
-    /// Apply a model that was trained together (not in this version)
-    Predict(later::Rest),
+    /// Apply a model that was trained together to your own customers
+    Predict(predict::Predict),
     /// Look at models that were trained here, take them out, remove them
     #[command(subcommand)]
     Model(model::Model),
@@ -225,7 +226,8 @@ fn perform(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Audit(audit) => audit.run(console),
         Command::Budget(budget) => budget.run(console),
         Command::Recover(recover) => recover.run(console),
-        Command::Train(_) | Command::Predict(_) => later::learning(),
+        Command::Train(_) => later::learning(),
+        Command::Predict(predict) => predict.run(console),
         Command::Model(model) => model.run(console),
         Command::Doctor(doctor) => doctor.run(console),
         Command::Certificate(certificate) => certificate.run(console),

@@ -79,6 +79,8 @@ pub enum Request {
     ModelExport { model: String, by: Option<String> },
     /// Removes a model; recorded.
     ModelDelete { model: String, by: Option<String> },
+    /// Applies a model to an own dataset.
+    Predict(Prediction),
     /// Records that somebody takes the log out of the node.
     AuditExported { records: u64, by: Option<String> },
     /// Shows the log's newest head to the auditor's witness.
@@ -115,6 +117,17 @@ pub struct DatasetAdd {
     pub max_outliers: Option<f64>,
     /// Warn when the newest file is older than this many hours.
     pub max_age_hours: Option<u64>,
+}
+
+/// See `tacit predict`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The model's name, or the start of its id.
+    pub model: String,
+    /// The dataset.
+    pub dataset: String,
+    /// The share of customers that is listed, the highest scores first (0..=1); all when left out.
+    pub top: Option<f64>,
 }
 
 /// What comes back in the end.

@@ -229,6 +229,7 @@ pub fn document(model: &Model) -> Value {
         "kind": model.kind,
         "shape": model.shape,
         "target": model.target,
+        "target_bounds": model.target_bounds.map(|bounds| bounds.map(|bound| bound.0)),
         "rows": model.rows,
         "data": model.data,
         "inputs": model.inputs,
@@ -385,7 +386,7 @@ fn coefficients(model: &Model) -> Section {
         row
     };
     let note = "A numeric column counts from its lower to its upper bound, so its coefficient is the effect of the \
-                whole range; a value counts against the first of its column.";
+                whole range; the effects of a column's values are to be compared with each other.";
     Section {
         key: "coefficients",
         title: "Coefficients",

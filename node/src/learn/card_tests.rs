@@ -8,7 +8,7 @@ fn the_card_shows_coefficients_with_odds_noise_intervals_and_groups() {
     for wanted in [
         "default-risk: a vertical logistic model of bank.accounts.defaulted",
         "(intercept)",
-        "category = home",
+        "category=home",
         "joint",
         "region = north",
         "ε = 1 at δ = 0.000001",

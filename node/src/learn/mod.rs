@@ -6,12 +6,14 @@
 //!
 //! ```text
 //!   a finished run ─► model ─► registry   home/models/<id>/model.json, on every side what that side may see
-//!                                 └─► card      the same for people: lines, one JSON document, one page
+//!                                 ├─► card      the same for people: lines, one JSON document, one page
+//!                                 └─► score     what it says of our own customers, at home
 //! ```
 
 mod card;
 mod model;
 mod registry;
+mod score;
 
 pub use card::{document, page, text};
 pub use model::{
@@ -19,3 +21,4 @@ pub use model::{
     OfContract, Paid, Part, Round, Rows, Shape,
 };
 pub use registry::{Listed, ModelError, Registry};
+pub use score::{ScoreError, Scored, features, scored, top};

@@ -69,6 +69,8 @@ pub struct Model {
     pub part: Part,
     /// What is predicted, as `partner.dataset.column`; of a horizontal job the column alone.
     pub target: String,
+    /// The bounds that the target was brought to 0 and 1 with, where it is a number between bounds (`linear`).
+    pub target_bounds: Option<[Exact; 2]>,
     /// How many customers.
     pub rows: Rows,
     /// Which data.
@@ -247,7 +249,7 @@ impl Input {
     pub fn names(&self) -> Vec<String> {
         match &self.encoding {
             Encoding::Values(values) => {
-                values.iter().skip(1).map(|value| format!("{} = {value}", self.column)).collect()
+                values.iter().map(|value| format!("{}={value}", self.column)).collect()
             }
             Encoding::Bounds { .. } | Encoding::Boolean => vec![self.column.clone()],
         }
@@ -265,7 +267,7 @@ pub enum Encoding {
         /// Becomes 1.
         high: Exact,
     },
-    /// One number for each value but the first: 1 where the cell has it. Missing and unknown are all 0.
+    /// One number for each value: 1 where the cell has it. Missing and unknown are all 0.
     Values(Vec<String>),
     /// Yes is 1; no and missing are 0.
     Boolean,
@@ -300,7 +302,7 @@ impl Held {
 pub struct Coefficient {
     /// Whose column; empty for the intercept and where everybody has it.
     pub owner: String,
-    /// `(intercept)`, the column, or `column = value`.
+    /// `(intercept)`, the column, or `column=value`.
     pub name: String,
     /// Its value; nothing if it is not ours to see.
     pub value: Option<Exact>,

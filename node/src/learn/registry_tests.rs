@@ -43,6 +43,7 @@ pub fn example() -> Model {
         shape: Shape::Vertical,
         part: Part::Label,
         target: "bank.accounts.defaulted".into(),
+        target_bounds: None,
         rows: Rows { trained: Some(1520), held_out: Some(506), own: 2026 },
         data: vec![
             Data { owner: "bank".into(), dataset: "accounts".into(), snapshot: Some("cd".repeat(32)) },
@@ -62,7 +63,8 @@ pub fn example() -> Model {
         coefficients: vec![
             coefficient("", "(intercept)", -1.25),
             coefficient("bank", "credit_limit", 0.5),
-            coefficient("brand", "category = home", 0.1 + 0.2),
+            coefficient("brand", "category=maternal", 0.25),
+            coefficient("brand", "category=home", 0.1 + 0.2),
             coefficient("brand", "member", -0.0),
         ],
         noise: Some(Noise {

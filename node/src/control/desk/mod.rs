@@ -12,6 +12,7 @@ mod keys;
 mod layout;
 mod models;
 mod partners;
+mod predict;
 mod recovery;
 
 use super::request::{Event, Reply, Request};
@@ -83,6 +84,7 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
         Request::ModelShow { model } => models::show(rooms, &model).await,
         Request::ModelExport { model, by } => models::export(rooms, &model, by).await,
         Request::ModelDelete { model, by } => models::delete(rooms, &model, by).await,
+        Request::Predict(asked) => predict::predict(rooms, asked, &events).await,
         Request::AuditExported { records, by } => audit::exported(rooms, records, by).await,
         Request::AuditWitness => audit::witness(rooms).await,
         Request::Doctor { partner } => doctor::examine(rooms, partner).await,

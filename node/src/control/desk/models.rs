@@ -110,7 +110,7 @@ pub async fn delete(rooms: &Rooms, wanted: &str, by: Option<String>) -> Result<R
     })
 }
 
-async fn find(rooms: &Rooms, wanted: &str) -> Result<Model, Report> {
+pub(super) async fn find(rooms: &Rooms, wanted: &str) -> Result<Model, Report> {
     let (registry, wanted) = (rooms.models.clone(), wanted.to_owned());
     Ok(blocking(move || registry.find(&wanted)).await?)
 }
