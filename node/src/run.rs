@@ -9,6 +9,7 @@ pub(crate) mod ending;
 mod explain;
 mod figures;
 mod last;
+mod noises;
 mod overlap;
 mod price;
 mod price_join;

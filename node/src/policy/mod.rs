@@ -53,8 +53,8 @@ pub use document::{Document, No, Says, State, Statement};
 pub use error::{PolicyError, Under};
 pub use explain::Plan;
 pub use join::{
-    JoinPlan, JoinSide, MOST_CELLS, MOST_KEYS, MOST_TERMS, PADDING, Party, Roles, Sizes, Term, TermKind,
-    padding, pair_steps, product_steps,
+    JoinPlan, JoinSide, MOST_CELLS, MOST_KEYS, MOST_TERMS, PADDING, PADDING_EPSILON_MICRO, Party, Roles,
+    Sizes, Term, TermKind, padding, pair_steps, product_steps,
 };
 pub use own::{DatasetFacts, Datasets, KnownColumns, before_signing};
 pub use permit::{

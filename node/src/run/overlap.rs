@@ -50,10 +50,12 @@ pub(super) async fn take(
         rooms.ledger.spend(reserved, Timestamp::now()).await?;
     }
     granted?;
+    let mut several = 0;
     let met = if let (Some(answer), Some(same)) = (&paid.answer, &paid.same) {
         Kept::read(answer)?.met(reserved.permitted(), same.snapshot)?
     } else {
         let brought = brought.fresh(rooms, reserved).await?;
+        several = brought.input.several();
         stages.begin("join");
         let watch = steps::watch(events, "join", "steps");
         meet(rooms, reserved, &paid, End::Asking(asking), brought, watch).await?
@@ -61,7 +63,13 @@ pub(super) async fn take(
     stages.moved(met.seen.traffic.sent + met.seen.traffic.received);
     stages.begin("write answer");
     let opened = met.opened.as_deref().unwrap_or_default();
-    let release = written(rooms, reserved, &met, opened).await?;
+    let mut release = written(rooms, reserved, &met, opened).await?;
+    if several > 0 {
+        // Of our own data, and for us alone.
+        release.note(format!(
+            "{several} of our customers have several identifiers of one kind, and took part with one of them"
+        ));
+    }
     last::show(rooms, reserved, release, stages).await
 }
 

@@ -16,7 +16,7 @@ use tacit_protocol::{
     log::book::{Past, Wish},
 };
 
-use super::{price, steps};
+use super::{noises, steps};
 use crate::{
     data::hex,
     exchange::{Earlier, ExchangeError, Question, papers},
@@ -261,7 +261,12 @@ pub(crate) async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
         "withdrawals": steps::withdrawals(rooms).await,
     });
     if let Some(plan) = permitted.plan() {
-        told["noise"] = json!(price::noises(plan));
+        told["noise"] = json!(noises::of_table(plan));
+    }
+    if let (Some(join), Value::Object(fields)) = (permitted.join(), &mut told)
+        && let Value::Object(noise) = noises::of_join(join)
+    {
+        fields.extend(noise);
     }
     told
 }

@@ -20,9 +20,10 @@ use crate::{
     },
     policy::{Axis, Measure},
     scan::{
-        collect::{CollectPlan, LocalInput, Seen, collect_with},
+        collect::{CollectPlan, Seen, collect_with},
         dataset::{ColumnType, Registration},
         error::ScanError,
+        input::LocalInput,
     },
 };
 

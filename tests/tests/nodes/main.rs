@@ -9,6 +9,7 @@ mod figures;
 mod hostile;
 mod joins;
 mod joins_broken;
+mod joins_promises;
 mod keys;
 mod machine;
 mod mending;

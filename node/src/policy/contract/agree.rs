@@ -5,9 +5,9 @@
 
 use tacit_protocol::ids::PartnerId;
 
-use crate::policy::Decimal;
+use crate::policy::{Decimal, PADDING_EPSILON_MICRO};
 
-use super::{Align, ColumnUse, Consent, Contract, DatasetTerms, Terms, Weights, list};
+use super::{Align, ColumnUse, Consent, Contract, DatasetTerms, Receiver, Terms, Weights, list};
 
 /// The sentence that goes with every filter on a partner's column in a reveal.
 pub(in crate::policy) fn filter_tells(column: &str, receiver: &str) -> String {
@@ -47,6 +47,9 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
             ));
         }
     }
+    if terms.allow.join {
+        overlap(&mut sentences, terms, &others);
+    }
     train(&mut sentences, terms, me);
     if terms.allow.quality {
         sentences.push(format!("{others} may see figures about the quality of your data."));
@@ -59,6 +62,25 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
             .to_owned(),
     );
     sentences
+}
+
+/// Who gets figures over the overlap, and whose budget pays.
+fn overlap(sentences: &mut Vec<String>, terms: &Terms, others: &str) {
+    sentences.push(match terms.privacy.receiver {
+        Receiver::Asker => "Figures over customers that both sides have go to the one who asks, and that one's budget pays for \
+                            them; its own condition and columns stay at home."
+            .to_owned(),
+        Receiver::Both => format!(
+            "Figures over customers that both sides have go to both, and each side's budget pays the whole price, \
+             whoever asks: {others} can spend yours over their customers by asking. The conditions of both are told \
+             to both."
+        ),
+    });
+    let padding = Decimal::of_micro(PADDING_EPSILON_MICRO);
+    sentences.push(format!(
+        "With each such question either side hears how many customers the other brings, padded at ε {padding}, and pays \
+         for that from its budget, whoever asks."
+    ));
 }
 
 fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Terms, others: &str) {
