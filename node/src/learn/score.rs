@@ -67,7 +67,9 @@ impl Refusal for ScoreError {
                 "scores of such a model are made together with the partner, where the contract has allow.train.score"
             }
             Self::Misfit { .. } => "restore it from a backup, or train it again",
-            Self::Unencodable { .. } => "a dataset whose columns have the names and types that the model was trained on",
+            Self::Unencodable { .. } => {
+                "a dataset whose columns have the names and types that the model was trained on"
+            }
         };
         vec![Detail::new("would do", mend)]
     }
@@ -171,8 +173,7 @@ mod tests {
             input("work", Encoding::Values(vec!["a".into(), "b".into()])),
             input("yes", Encoding::Boolean),
         ];
-        let weights =
-            [("(intercept)", -1.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
+        let weights = [("(intercept)", -1.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
         model.coefficients = weights
             .map(|(name, value)| Coefficient {
                 owner: String::new(),
