@@ -30,6 +30,7 @@ mod csv;
 mod customers;
 mod dataset;
 mod datasets;
+mod design;
 mod error;
 mod files;
 mod filter;
@@ -52,6 +53,7 @@ pub use collect::{CollectPlan, Counts, Customer, Customers, KeyCounts, LocalInpu
 pub use customers::KEYS_A_CUSTOMER;
 pub use dataset::{Column, ColumnClass, ColumnType, Format, MatchKey, Registration, Thresholds};
 pub use datasets::{Datasets, NewDataset};
+pub use design::{DesignInput, design};
 pub use error::ScanError;
 pub use join::{JoinInput, collect_join};
 pub use lint::{Lint, lint};

@@ -11,6 +11,7 @@
 //!   horizontal ► roster, masked sums, drop-outs, noise shares
 //! ```
 
+pub mod align;
 pub mod encode;
 pub mod evaluate;
 pub mod glm;

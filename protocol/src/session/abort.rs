@@ -169,6 +169,12 @@ pub enum PeerMisbehaved {
     /// After a cut, the two ends have no round in common from which to go on.
     #[error("the two ends have finished different rounds")]
     RoundDiffers,
+    /// An item was named as common that is none of ours.
+    #[error("an item was named that is not in common")]
+    ItemNotInCommon,
+    /// An item came twice, or before one that is less.
+    #[error("an item came out of order")]
+    ItemOutOfOrder,
 }
 
 impl PeerMisbehaved {
@@ -176,6 +182,8 @@ impl PeerMisbehaved {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::RoleReflected => "E-PEER-ROLE-REFLECTED",
+            Self::ItemNotInCommon => "E-PEER-ITEM-NOT-IN-COMMON",
+            Self::ItemOutOfOrder => "E-PEER-ITEM-OUT-OF-ORDER",
             Self::CountAboveCap { .. } => "E-PEER-COUNT-ABOVE-CAP",
             Self::ChunkOutOfOrder { .. } => "E-PEER-CHUNK-OUT-OF-ORDER",
             Self::CountDiffers { .. } => "E-PEER-COUNT-DIFFERS",

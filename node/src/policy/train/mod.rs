@@ -6,7 +6,7 @@
 
 mod error;
 
-use tacit_protocol::log::Amount;
+use tacit_protocol::{learn::encode, log::Amount};
 
 use super::{
     Align, AggregateError, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under,
@@ -56,26 +56,26 @@ pub enum Encoding {
         /// The largest.
         high: Decimal,
     },
-    /// A 0 or 1 for each of these but the first, in order.
+    /// A 0 or 1 for each of these, in order.
     Choice(Vec<String>),
+    /// A 1 for yes.
+    Boolean,
 }
 
 impl Feature {
     /// How many numbers it becomes.
     pub fn width(&self) -> usize {
         match &self.encoding {
-            Encoding::Scaled { .. } => 1,
-            Encoding::Choice(values) => values.len().saturating_sub(1),
+            Encoding::Scaled { .. } | Encoding::Boolean => 1,
+            Encoding::Choice(values) => values.len(),
         }
     }
 
     /// What its numbers are called: `owner.dataset.column`, and `…=value` for each value.
     pub fn labels(&self) -> Vec<String> {
         match &self.encoding {
-            Encoding::Scaled { .. } => vec![self.name.to_string()],
-            Encoding::Choice(values) => {
-                values.iter().skip(1).map(|value| format!("{}={value}", self.name)).collect()
-            }
+            Encoding::Scaled { .. } | Encoding::Boolean => vec![self.name.to_string()],
+            Encoding::Choice(values) => values.iter().map(|value| format!("{}={value}", self.name)).collect(),
         }
     }
 }
@@ -208,6 +208,7 @@ fn side(
         let dataset = terms.dataset(&name.table.owner, &name.table.dataset);
         let column = dataset.and_then(|dataset| dataset.columns.get(&name.column));
         let encoding = match column.map(|terms| (&terms.values, terms.bounds)) {
+            Some((Values::Listed(values), _)) if values.iter().eq(["false", "true"]) => Encoding::Boolean,
             Some((Values::Listed(values), _)) => Encoding::Choice(values.iter().cloned().collect()),
             Some((_, Some((low, high)))) => Encoding::Scaled { low, high },
             _ => return Err(TrainError::NoEncoding { contract: under(), column: name.clone() }),
@@ -230,13 +231,13 @@ fn side(
 /// A chance is learned from two values, a number from bounds, a frequency from bounds that are not negative.
 fn fits(kind: ModelKind, target: &Feature, under: &dyn Fn() -> Under) -> Result<(), TrainError> {
     let wanted = match (kind, &target.encoding) {
-        (ModelKind::Logistic, Encoding::Choice(values)) if values.len() == 2 => return Ok(()),
+        (ModelKind::Logistic, Encoding::Boolean) => return Ok(()),
         (ModelKind::Logistic, Encoding::Scaled { low, high }) if (*low, *high) == (Decimal::ZERO, Decimal::ONE) => {
             return Ok(());
         }
         (ModelKind::Linear, Encoding::Scaled { .. }) => return Ok(()),
         (ModelKind::Poisson, Encoding::Scaled { low, .. }) if *low == Decimal::ZERO => return Ok(()),
-        (ModelKind::Logistic, _) => "two values, as in values = [false, true], or bounds = [0, 1]",
+        (ModelKind::Logistic, _) => "values = [false, true], or bounds = [0, 1]",
         (ModelKind::Linear, _) => "bounds",
         (ModelKind::Poisson, _) => "bounds that begin at 0, as in bounds = [0, 20]",
     };
@@ -260,4 +261,16 @@ fn alike(sides: &[TrainSide], under: &dyn Fn() -> Under) -> Result<(), TrainErro
         }
     }
     Ok(())
+}
+
+impl Feature {
+    /// As the protocol encodes it, under the column's own name.
+    pub fn encoded(&self) -> encode::Feature {
+        let encoding = match &self.encoding {
+            Encoding::Scaled { low, high } => encode::Encoding::Number { low: low.real(), high: high.real() },
+            Encoding::Choice(values) => encode::Encoding::Values(values.clone()),
+            Encoding::Boolean => encode::Encoding::Boolean,
+        };
+        encode::Feature { name: self.name.column.clone(), encoding }
+    }
 }

@@ -30,6 +30,9 @@ pub enum Breach {
     /// A round that was begun with another history.
     #[error("the sums before this round are other ones than those it was begun with")]
     HistoryDiffers,
+    /// Our own vector is another one than in the attempt before.
+    #[error("our own vector is another one than in the attempt before")]
+    VectorChanged,
     /// A message of another round, attempt, roster or history.
     #[error("the message belongs to another attempt")]
     ContextDiffers,
@@ -77,6 +80,7 @@ impl Breach {
             Self::OwnVector => "E-LEARN-OWN-VECTOR",
             Self::AttemptRepeated => "E-LEARN-ATTEMPT-REPEATED",
             Self::HistoryDiffers => "E-LEARN-HISTORY",
+            Self::VectorChanged => "E-LEARN-VECTOR-CHANGED",
             Self::ContextDiffers => "E-LEARN-CONTEXT",
             Self::MessageShape => "E-LEARN-MESSAGE-SHAPE",
             Self::CohortTooSmall => "E-LEARN-COHORT",
@@ -93,7 +97,14 @@ impl Breach {
 
     /// Whether a peer broke it, rather than we or the circumstances.
     pub const fn blames_peer(self) -> bool {
-        !matches!(self, Self::Rules | Self::OwnVector | Self::AttemptRepeated | Self::CohortTooSmall)
+        !matches!(
+            self,
+            Self::Rules
+                | Self::OwnVector
+                | Self::VectorChanged
+                | Self::AttemptRepeated
+                | Self::CohortTooSmall
+        )
     }
 }
 

@@ -21,14 +21,28 @@
 //! [`Sum`]. The rules stand in `docs/protocols/learn-horizontal.md`.
 
 mod breach;
+mod coordinator;
+mod mask;
+mod message;
+mod promises;
 mod roster;
+mod round;
+mod shamir;
 mod shape;
+mod sum;
 mod survivors;
+mod trainer;
 
 pub use breach::Breach;
+pub use coordinator::{Coordinator, Routed};
+pub use message::{Boxes, Message};
+pub use promises::Promises;
 pub use roster::{JobKey, Roster, Rules, Seat};
+pub use round::Round;
 pub use shape::{Contribution, Part, PartNoise, Shape, ShapeError};
+pub use sum::Sum;
 pub use survivors::Survivors;
+pub use trainer::Trainer;
 
 /// LEARNH-09: with two, each would know the other's vector from the sum.
 pub const LEAST: usize = 3;

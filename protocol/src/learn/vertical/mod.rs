@@ -14,9 +14,11 @@
 //!   trainer   the session that fits            scorer    the session that scores new rows
 //! ```
 
+mod bfv;
 pub mod half;
 pub mod histogram;
 mod params;
+mod product;
 mod share;
 pub mod sigmoid;
 mod state;
