@@ -233,6 +233,7 @@ pub fn document(model: &Model) -> Value {
         "rows": model.rows,
         "data": model.data,
         "inputs": model.inputs,
+        "clip": model.clip.map(|clip| clip.0),
         "weights": model.weights,
         "coefficients": coefficients,
         "noise": model.noise.as_ref().map(|noise| json!({

@@ -13,6 +13,7 @@ mod keys;
 mod machine;
 mod mending;
 mod million;
+mod models;
 mod plain;
 mod refusals;
 mod rogue_answers;
