@@ -31,7 +31,13 @@ impl Draws {
     }
 
     /// The seed for one purpose of a round, and one of several of its kind, bound to `content`.
-    pub(super) fn seed(&self, purpose: &str, round: u16, number: u32, content: &[u8; 32]) -> Secret<[u8; 32]> {
+    pub(super) fn seed(
+        &self,
+        purpose: &str,
+        round: u16,
+        number: u32,
+        content: &[u8; 32],
+    ) -> Secret<[u8; 32]> {
         let mut hasher = blake3::Hasher::new_keyed(self.0.expose());
         hasher.update(&round.to_le_bytes());
         hasher.update(&number.to_le_bytes());

@@ -26,8 +26,7 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] =
-        [Self::Weights, Self::Scores, Self::Link, Self::Residuals, Self::Gradients];
+    pub const ALL: [Self; 5] = [Self::Weights, Self::Scores, Self::Link, Self::Residuals, Self::Gradients];
 
     /// Its name, for reports.
     pub const fn name(self) -> &'static str {
@@ -57,7 +56,7 @@ pub enum Message {
     /// The half of what the other end learns.
     Open { party: Party, nonce: [u8; 32], halves: Bulk },
     /// To an end that learns all weights: those of the speaker's columns, and its part of the intercept.
-    Told { party: Party, weights: Bulk },
+    Told { party: Party, check: [u8; 32], weights: Bulk },
 }
 
 impl Message {
@@ -150,7 +149,12 @@ impl Record {
     }
 
     /// Compares the peer's memory with ours.
-    pub(super) fn compare(&self, theirs: &[u8; 32], purpose: &str, content: &[u8]) -> Result<(), PeerMisbehaved> {
+    pub(super) fn compare(
+        &self,
+        theirs: &[u8; 32],
+        purpose: &str,
+        content: &[u8],
+    ) -> Result<(), PeerMisbehaved> {
         let ours = self.hash(self.party.peer(), purpose, content);
         if *theirs == ours { Ok(()) } else { Err(PeerMisbehaved::TranscriptDiffers) }
     }

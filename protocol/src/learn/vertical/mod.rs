@@ -8,21 +8,39 @@
 //! comes back masked. `docs/protocols/learn-vertical.md` has the rules LEARNV-01 … and the leakage statement.
 //!
 //! ```text
-//!   params    what both ends agree on          bfv       encryption of polynomials mod 2^60
-//!   input     what an end brings, whitened     product   columns × halves, under encryption
-//!   state     what survives a killed node      message   what is said, and its record
-//!   trainer   the session that fits            scorer    the session that scores new rows
+//!   params    what both ends agree on          bfv        encryption of polynomials mod 2^60
+//!   input     what an end brings, whitened     product    columns × halves, under encryption
+//!   state     what survives a killed node      half …     look-ups on halves: sigmoid, wrap, histogram
+//!   trainer   the session that fits            ground     keys and record, of every session
+//!   scorer    the session that scores rows     forward, link, backward   the parts of a round
 //! ```
 
+mod backward;
 mod bfv;
+mod draws;
+mod forward;
+mod ground;
 pub mod half;
 pub mod histogram;
+mod input;
+mod link;
+mod message;
 mod params;
+mod plan;
 mod product;
+mod scorer;
 mod share;
 pub mod sigmoid;
 mod state;
+#[cfg(test)]
+mod tests;
+mod trainer;
 pub mod wrap;
 
+pub use input::{Basis, Block, Input};
+pub use message::{Message, Stage};
 pub use params::{Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party};
+pub use plan::Cost;
+pub use scorer::{Scored, Scorer};
 pub use state::{Keep, MalformedState, NotKept, State};
+pub use trainer::{Trained, Trainer};

@@ -141,8 +141,9 @@ mod tests {
     #[test]
     fn learnv_20_scores_and_gradients_are_those_in_the_clear() {
         let rows = N + 700;
-        let column =
-            |column: usize| (0..rows).map(move |row| (number(row * 7 + column) % (1 << 21)) as i32 - (1 << 20));
+        let column = |column: usize| {
+            (0..rows).map(move |row| (number(row * 7 + column) % (1 << 21)) as i32 - (1 << 20))
+        };
         let made = || Zeroizing::new((0..3).map(|place| column(place).collect()).collect::<Vec<Vec<i32>>>());
         let kept = Columns::new(rows, made()).unwrap();
         let mut fresh = Columns::new(rows, made()).unwrap();

@@ -1,0 +1,142 @@
+//! How long everything is, from the terms alone.
+//!
+//! Both ends hold every message against it (LEARNV-30), so nothing that is said has a length that the data decide; and
+//! whoever wants to know what a job costs asks it beforehand.
+
+use super::{
+    bfv::{N, Request, Response},
+    half::Scale,
+    message::Stage,
+    params::{Linkage, Params, Party},
+    sigmoid,
+    wrap::{self, Cut},
+};
+use crate::{
+    ot::{ChooserSetup, KeeperSetup},
+    wire::Limits,
+};
+
+/// Rows of a slab of look-ups, two a block.
+pub(super) const SLAB: usize = 4096;
+/// Bits after the point of a whitened number times a weight, and of a weight.
+const fn fraction(linkage: Linkage) -> u32 {
+    match linkage {
+        Linkage::Logistic => 54,
+        Linkage::Linear => 57,
+    }
+}
+
+/// Bits after the point of a score in a scoring session.
+pub(super) const SCORE_BITS: u32 = 10;
+/// Bits after the point of a residual of the linear model.
+pub(super) const LINEAR_BITS: u32 = 10;
+
+/// What one stage of a job says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// The stage.
+    pub stage: Stage,
+    /// Bytes that this end says in it, over all rounds and without envelopes; of the look-ups the half of both ends'.
+    pub bytes: u64,
+}
+
+impl Params {
+    /// LEARNV-06: the logistic score must be below 32, the linear below 4, or it wraps.
+    pub(super) const fn scale(&self) -> Scale {
+        Scale { fraction: fraction(self.linkage()), reach: 5 }
+    }
+
+    /// How the linear score is cut.
+    pub(super) const fn cut(&self) -> Cut {
+        Cut { fraction: fraction(self.linkage()), reach: 2, keep: LINEAR_BITS }
+    }
+
+    /// How scores are cut before they are opened.
+    pub(super) const fn score_cut(&self) -> Cut {
+        let reach = match self.linkage() {
+            Linkage::Logistic => 5,
+            Linkage::Linear => 2,
+        };
+        Cut { fraction: fraction(self.linkage()), reach, keep: SCORE_BITS }
+    }
+
+    /// Bits after the point of a weight.
+    pub(super) const fn weight_bits(&self) -> u32 {
+        fraction(self.linkage()) - super::input::UNIT_BITS
+    }
+
+    /// What stands for a residual of 1.
+    pub(super) const fn residual_one(&self) -> u64 {
+        match self.linkage() {
+            Linkage::Logistic => sigmoid::ONE as u64,
+            Linkage::Linear => 1 << LINEAR_BITS,
+        }
+    }
+
+    /// By what a gradient is multiplied before it is added to the weights: the step 4/n or 1/n, in a weight's units for a
+    /// gradient's (LEARNV-21).
+    pub(super) fn step(&self) -> u64 {
+        let bound = match self.linkage() {
+            Linkage::Logistic => 4.0,
+            Linkage::Linear => 1.0,
+        };
+        let unit = (1u64 << super::input::UNIT_BITS) as f64 * self.residual_one() as f64;
+        let step = bound * (1u64 << self.weight_bits()) as f64 / (f64::from(self.rows()) * unit);
+        (step.round() as u64).max(1)
+    }
+
+    pub(super) const fn blocks(&self) -> u32 {
+        self.rows().div_ceil(N as u32)
+    }
+
+    pub(super) const fn slabs(&self) -> u32 {
+        self.rows().div_ceil(SLAB as u32)
+    }
+
+    /// Rows of a block.
+    pub(super) fn rows_of_block(&self, block: u32) -> usize {
+        (self.rows() as usize).saturating_sub(block as usize * N).min(N)
+    }
+
+    /// Rows of a slab.
+    pub(super) fn rows_of_slab(&self, slab: u32) -> usize {
+        (self.rows() as usize).saturating_sub(slab as usize * SLAB).min(SLAB)
+    }
+
+    /// How long a message of this job may be.
+    pub fn limits(&self) -> Limits {
+        let slab = SLAB * (sigmoid::BYTES).max(self.cut().bytes()).max(self.score_cut().bytes());
+        let setup = Request::BYTES + KeeperSetup::<1>::MESSAGE + ChooserSetup::<1>::MESSAGE;
+        Limits::new(slab.max(Request::BYTES).max(Response::bytes(N)).max(setup).max(8 * 4096) + 128)
+    }
+
+    /// What an end says in a job's rounds, stage by stage.
+    pub fn costs(&self, party: Party) -> Vec<Cost> {
+        let rounds = u64::from(self.agreed().rounds);
+        let (own, theirs) = (u64::from(self.columns(party)), u64::from(self.columns(party.peer())));
+        let blocks = u64::from(self.blocks());
+        let rows = u64::from(self.rows());
+        let scores: u64 =
+            (0..self.blocks()).map(|block| Response::bytes(self.rows_of_block(block)) as u64).sum();
+        let row = match self.linkage() {
+            Linkage::Logistic => sigmoid::BYTES,
+            Linkage::Linear => self.cut().bytes(),
+        } as u64;
+        let bytes = |stage| match stage {
+            Stage::Weights => theirs * Request::BYTES as u64,
+            Stage::Scores => scores,
+            Stage::Link => rows * row / 2,
+            Stage::Residuals => blocks * Request::BYTES as u64,
+            Stage::Gradients => own * Response::bytes(1) as u64,
+        };
+        Stage::ALL.map(|stage| Cost { stage, bytes: rounds * bytes(stage) }).to_vec()
+    }
+}
+
+/// One end of a slab's look-ups, of whichever kind.
+pub(super) enum Walk {
+    SigmoidAsker(sigmoid::Asker),
+    SigmoidTeller(sigmoid::Teller),
+    CutAsker(wrap::Asker),
+    CutTeller(wrap::Teller),
+}
