@@ -11,11 +11,13 @@
 //! ```
 
 mod card;
+mod metrics;
 mod model;
 mod registry;
 mod score;
 
 pub use card::{document, page, text};
+pub use metrics::{drift, metrics};
 pub use model::{
     Coefficient, Data, Encoding, Exact, Held, Input, JobText, Lineage, Metric, Model, ModelKind, Noise,
     OfContract, Paid, Part, Round, Rows, Shape,
