@@ -20,6 +20,7 @@ mod rogue_answers;
 mod sets;
 mod story;
 mod strangers;
+mod three;
 mod till;
 mod trust;
 
