@@ -37,6 +37,7 @@ mod recover;
 mod serve;
 mod sizing;
 mod stage;
+mod train;
 mod what_if;
 
 use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
@@ -139,8 +140,8 @@ enum Command {
     Budget(budget::Budget),
     /// Go on after the log was lost, changed or rolled back: what is missing counts as spent
     Recover(recover::Recover),
-    /// Train a model together (not in this version)
-    Train(later::Rest),
+    /// Train a model together, or see what that would cost; one that was cut goes on where it stopped
+    Train(train::Train),
     /// Apply a model that was trained together to your own customers
     Predict(predict::Predict),
     /// Look at models that were trained here, take them out, remove them
@@ -226,7 +227,7 @@ fn perform(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Audit(audit) => audit.run(console),
         Command::Budget(budget) => budget.run(console),
         Command::Recover(recover) => recover.run(console),
-        Command::Train(_) => later::learning(),
+        Command::Train(train) => train.run(console),
         Command::Predict(predict) => predict.run(console),
         Command::Model(model) => model.run(console),
         Command::Doctor(doctor) => doctor.run(console),

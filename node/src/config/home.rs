@@ -155,6 +155,11 @@ impl Home {
         self.root.join("models")
     }
 
+    /// What is needed to go on with trainings that were cut.
+    pub fn jobs_dir(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
     /// Budget and records.
     pub fn ledger_dir(&self) -> PathBuf {
         self.root.join("ledger")

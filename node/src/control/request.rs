@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{data::Table, query::QueryRequest, report::Report};
+use crate::{data::Table, learn::TrainRequest, query::QueryRequest, report::Report};
 
 /// A command, after the command line has been read: paths are absolute, files that belong to the caller
 /// (cards, contracts) have been read by the caller.
@@ -81,6 +81,10 @@ pub enum Request {
     ModelDelete { model: String, by: Option<String> },
     /// Applies a model to an own dataset.
     Predict(Prediction),
+    /// Trains a model together; one that was cut goes on.
+    Train(TrainRequest),
+    /// What a training would cost and reveal; nobody is asked.
+    TrainExplain(TrainRequest),
     /// Records that somebody takes the log out of the node.
     AuditExported { records: u64, by: Option<String> },
     /// Shows the log's newest head to the auditor's witness.

@@ -46,6 +46,9 @@ pub enum ExchangeError {
         #[source]
         source: Abort,
     },
+    /// Our own part of a training cannot be computed.
+    #[error("our own part of the training cannot be computed: {0}")]
+    Learn(String),
     /// A message outside the protocol's grammar.
     #[error("{partner} sent a message that does not belong here ({expected} was due)")]
     OutOfPlace {
@@ -157,6 +160,7 @@ impl Refusal for ExchangeError {
             Self::NotAQuestion { .. } => "E-PEER-OUT-OF-PLACE",
             Self::TookTooLong { .. } => "E-LIMIT-TIME",
             Self::TooManySessions { .. } => "E-LIMIT-SESSIONS",
+            Self::Learn(_) => "E-TRAIN-OWN-PART",
             Self::Silent { .. } => "E-PEER-SILENT",
             Self::NothingToRepeat { .. } | Self::ContentChanged => "E-ANSWER-CHANGED",
             Self::Unnoted(_) => "E-ANSWER-UNWRITTEN",

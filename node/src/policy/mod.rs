@@ -46,6 +46,7 @@ pub use contract::{
     IdentityTerms, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms,
     Values, Weights, what_you_agree_to,
 };
+pub(crate) use contract::list;
 pub use contracts::{Contracts, day};
 pub use decimal::Decimal;
 pub use document::{Document, No, Says, State, Statement};

@@ -17,6 +17,7 @@ mod recovery;
 
 use super::request::{Event, Reply, Request};
 use crate::{
+    learn,
     report::{Class, Report},
     rooms::{Rooms, joined},
     run,
@@ -75,6 +76,12 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
             approvals::decide(rooms, &approval, approve, by, reason).await
         }
         Request::Explain(request) => run::explain(rooms, &request).await,
+        Request::TrainExplain(request) => learn::explain(rooms, &request).await,
+        Request::Train(request) => {
+            let rooms = rooms.clone();
+            // As a question: a task of its own.
+            joined(tokio::spawn(async move { learn::train(&rooms, request, events).await }).await)
+        }
         Request::Query(request) => {
             let rooms = rooms.clone();
             // A task of its own: when the command goes away it is told so, and ends on record.
