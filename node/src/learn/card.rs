@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::metrics::OBSERVED;
 use super::model::{Coefficient, Exact, Held, Metric, Model, Noise, Paid, Shape};
 use crate::{
     audit::{
@@ -233,6 +234,7 @@ pub fn document(model: &Model) -> Value {
         "rows": model.rows,
         "data": model.data,
         "inputs": model.inputs,
+        "clip": model.clip.map(|clip| clip.0),
         "weights": model.weights,
         "coefficients": coefficients,
         "noise": model.noise.as_ref().map(|noise| json!({
@@ -336,8 +338,12 @@ fn hidden(noise: &Noise) -> String {
 }
 
 fn sections(model: &Model) -> Vec<Section> {
+    let step = |metric: &&Metric| metric.name.starts_with("gain-") || metric.name.starts_with("lift-");
+    let observed = |metric: &&Metric| metric.name == OBSERVED;
+    let (steps, others): (Vec<&Metric>, Vec<&Metric>) = model.metrics.iter().partition(step);
+    let (bins, others): (Vec<&Metric>, Vec<&Metric>) = others.into_iter().partition(observed);
     let (whole, grouped): (Vec<&Metric>, Vec<&Metric>) =
-        model.metrics.iter().partition(|metric| metric.group.is_none());
+        others.into_iter().partition(|metric| metric.group.is_none());
     vec![
         coefficients(model),
         metrics("metrics", "How good it is", "On customers that no weight was fitted to.", &whole),
@@ -346,6 +352,19 @@ fn sections(model: &Model) -> Vec<Section> {
             "By group",
             "Differences between groups are what a bias would look like; intervals say how sure they are.",
             &grouped,
+        ),
+        metrics(
+            "lift",
+            "Lift and gain",
+            "gain-10: the share of all outcomes among the tenth with the highest scores; lift-10: how many times as many as \
+             among all.",
+            &steps,
+        ),
+        metrics(
+            "calibration",
+            "Calibration",
+            "Of the customers in each bin of predictions the share with the outcome.",
+            &bins,
         ),
         rounds(model),
         price(&model.price),

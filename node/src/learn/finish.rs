@@ -91,6 +91,7 @@ impl Ended<'_> {
                 (Some(target), false) => target.to_string(),
                 (None, _) => String::new(),
             },
+            target_bounds: plan.sides().iter().find_map(|side| bounds(side.target.as_ref()?)),
             rows: self.rows,
             data: plan
                 .sides()
@@ -102,6 +103,8 @@ impl Ended<'_> {
                 })
                 .collect(),
             inputs,
+            // Only where noise has to hide rows are they cut.
+            clip: (horizontal && plan.price().is_some()).then(|| Exact(job.clip.real().min(64.0))),
             weights: self.held,
             coefficients: std::iter::once(first).chain(rest).collect(),
             noise: plan.price().map(|price| Noise {
@@ -133,6 +136,14 @@ const fn kind(kind: query::ModelKind) -> ModelKind {
         query::ModelKind::Logistic => ModelKind::Logistic,
         query::ModelKind::Linear => ModelKind::Linear,
         query::ModelKind::Poisson => ModelKind::Poisson,
+    }
+}
+
+/// What a predicted number was brought to 0 and 1 with.
+fn bounds(target: &policy::Feature) -> Option<[Exact; 2]> {
+    match &target.encoding {
+        policy::Encoding::Scaled { low, high } => Some([Exact(low.real()), Exact(high.real())]),
+        policy::Encoding::Choice(_) | policy::Encoding::Boolean => None,
     }
 }
 

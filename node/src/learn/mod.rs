@@ -19,6 +19,7 @@ mod explain;
 mod finish;
 mod fit;
 mod horizontal;
+mod metrics;
 mod model;
 mod own;
 mod registry;
@@ -29,6 +30,7 @@ mod walk;
 pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;
+pub use metrics::{drift, metrics};
 pub use model::{
     Coefficient, Data, Encoding, Exact, Held, Input, JobText, Lineage, Metric, Model, ModelKind, Noise,
     OfContract, Paid, Part, Round, Rows, Shape,
@@ -37,5 +39,7 @@ pub use registry::{Listed, ModelError, Registry};
 pub use score::{ScoreError, Scored, features, scored, top};
 pub use walk::{TrainRequest, train};
 pub(crate) use horizontal::tell;
-pub(crate) use own::Own;
+pub(crate) use finish::Ended;
+pub(crate) use fit::told as round_line;
+pub(crate) use own::{Own, auc, is_held_out};
 pub(crate) use walk::{again, begin, run_of, shown};

@@ -77,6 +77,9 @@ pub struct Model {
     pub data: Vec<Data>,
     /// What goes in, in the order of the coefficients.
     pub inputs: Vec<Input>,
+    /// The length that a row with its 1 for the intercept was cut to in training, where it was: a row that is scored is
+    /// cut likewise.
+    pub clip: Option<Exact>,
     /// Who can see the weights.
     pub weights: Held,
     /// The intercept, then one for each encoded input. In the encoded space: see [`Encoding`].

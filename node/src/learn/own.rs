@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use tacit_protocol::{
     identity::KeyKind,
     ids::SnapshotHash,
-    learn::encode::{Design, Feature, Target},
+    learn::encode::{Design, Feature, Raw, Target, kept},
 };
 
 use super::TrainFault;
 use crate::{
-    policy::{Encoding, Permitted, TrainPlan, TrainSide},
+    policy::{Encoding, Permitted, TrainPlan},
     query::ModelKind,
     report::Report,
     rooms::{Rooms, blocking},
@@ -60,7 +60,31 @@ impl Own {
             scan::design(&plan, &terms.keys, &columns, &mut |_, _| true)
         })
         .await?;
-        Ok(Self { input, features, target: target.map(|(_, target)| target), withdrawals })
+        let mut own = Self { input, features, target: target.map(|(_, target)| target), withdrawals };
+        own.complete()?;
+        Ok(own)
+    }
+
+    /// A customer without a target can be neither learned from nor measured on, and takes no part.
+    fn complete(&mut self) -> Result<(), TrainFault> {
+        let Some(target) = self.target()? else { return Ok(()) };
+        let keep: Vec<bool> = target.iter().map(Option::is_some).collect();
+        if keep.iter().all(|keep| *keep) {
+            return Ok(());
+        }
+        let input = &mut self.input;
+        for items in &mut input.keys {
+            *items = kept(items, &keep);
+        }
+        for column in &mut input.columns {
+            *column = match column {
+                Raw::Number(cells) => Raw::Number(kept(cells, &keep)),
+                Raw::Code(cells) => Raw::Code(kept(cells, &keep)),
+                Raw::Boolean(cells) => Raw::Boolean(kept(cells, &keep)),
+            };
+        }
+        input.rows = kept(&input.rows, &keep);
+        Ok(())
     }
 
     /// The content that was read.
@@ -164,11 +188,6 @@ pub fn auc(scores: &[f64], target: &[f32]) -> Option<f64> {
     }
     let zeros = order.len() as f64 - ones;
     (ones > 0.0 && zeros > 0.0).then(|| (ranks - ones * (ones + 1.0) / 2.0) / (ones * zeros))
-}
-
-/// The names of a side's numbers, with their columns.
-pub fn labels(side: &TrainSide) -> Vec<String> {
-    side.labels()
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ pub fn example() -> Model {
             input("brand", "customers", "category", Encoding::Values(vec!["maternal".into(), "home".into()])),
             input("brand", "customers", "member", Encoding::Boolean),
         ],
+        clip: Some(Exact(2.0)),
         weights: Held::Open,
         coefficients: vec![
             coefficient("", "(intercept)", -1.25),

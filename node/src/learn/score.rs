@@ -67,7 +67,9 @@ impl Refusal for ScoreError {
                 "scores of such a model are made together with the partner, where the contract has allow.train.score"
             }
             Self::Misfit { .. } => "restore it from a backup, or train it again",
-            Self::Unencodable { .. } => "a dataset whose columns have the names and types that the model was trained on",
+            Self::Unencodable { .. } => {
+                "a dataset whose columns have the names and types that the model was trained on"
+            }
         };
         vec![Detail::new("would do", mend)]
     }
@@ -137,11 +139,27 @@ pub fn scored(model: &Model, rows: &[u64], columns: &[Raw]) -> Result<Vec<Scored
             _ => mean,
         }
     };
-    let scores = design.score(&weights);
+    let mut scores = design.score(&weights);
+    if let Some(Exact(clip)) = model.clip {
+        // A score is linear in its row, so it shrinks as the row does.
+        scores
+            .iter_mut()
+            .zip(lengths(&design))
+            .for_each(|(score, length)| *score *= (clip / length).min(1.0));
+    }
     let mut scored: Vec<Scored> =
         rows.iter().zip(scores).map(|(&row, score)| Scored { row, score: expected(score) }).collect();
     scored.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.row.cmp(&other.row)));
     Ok(scored)
+}
+
+/// Each row's Euclidean length. The intercept's 1 is part of it, so none is 0.
+fn lengths(design: &Design) -> Vec<f64> {
+    let mut squares = vec![0.0; design.rows()];
+    for column in design.columns() {
+        squares.iter_mut().zip(column).for_each(|(square, x)| *square += f64::from(*x) * f64::from(*x));
+    }
+    squares.into_iter().map(f64::sqrt).collect()
 }
 
 /// The first `share` of them, rounded up; of nobody nobody.
@@ -160,6 +178,7 @@ mod tests {
     fn model() -> Model {
         let mut model = example();
         model.shape = Shape::Horizontal;
+        model.clip = None;
         let input = |column: &str, encoding| Input {
             owner: String::new(),
             dataset: String::new(),
@@ -171,8 +190,7 @@ mod tests {
             input("work", Encoding::Values(vec!["a".into(), "b".into()])),
             input("yes", Encoding::Boolean),
         ];
-        let weights =
-            [("(intercept)", -1.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
+        let weights = [("(intercept)", -1.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
         model.coefficients = weights
             .map(|(name, value)| Coefficient {
                 owner: String::new(),
@@ -206,6 +224,16 @@ mod tests {
         assert_eq!(top(scored.clone(), 0.3).len(), 2, "rounded up");
         assert_eq!((top(scored.clone(), 1.0).len(), top(scored, 0.0).len()), (4, 0));
         assert!(top(Vec::new(), 0.5).is_empty());
+    }
+
+    #[test]
+    fn a_row_is_cut_to_the_length_that_it_was_trained_with() {
+        let model = Model { clip: Some(Exact(1.0)), kind: ModelKind::Linear, ..model() };
+        let scored = scored(&model, &[1, 2, 3, 4], &columns()).unwrap();
+        // (1, 1, 0, 1, 0): of length √3, and 2 by its weights.
+        assert!((scored[0].score - 2.0 / 3.0f64.sqrt()).abs() < 1e-6, "{scored:?}");
+        let long = Model { clip: Some(Exact(9.0)), ..model };
+        assert!((super::scored(&long, &[1, 2, 3, 4], &columns()).unwrap()[0].score - 2.0).abs() < 1e-6);
     }
 
     #[test]

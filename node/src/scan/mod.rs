@@ -37,6 +37,7 @@ mod filter;
 mod input;
 mod join;
 mod lint;
+mod names;
 mod ndjson;
 mod pick;
 mod quality;

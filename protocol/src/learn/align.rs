@@ -74,6 +74,8 @@ pub struct Aligned {
     pub rows: Vec<u32>,
     /// The hash of all that was said, equal at both ends.
     pub transcript: [u8; 32],
+    /// The same without the session: who the pairs are.
+    pub customers: [u8; 32],
 }
 
 /// Shows how many there are.
@@ -93,7 +95,7 @@ pub struct Proposer {
     ended: bool,
     paired: Vec<bool>,
     rows: Vec<u32>,
-    transcript: Transcript,
+    record: Record,
 }
 
 /// The other end.
@@ -102,13 +104,34 @@ pub struct Confirmer {
     last: Option<(u32, [u8; ITEM])>,
     paired: Vec<bool>,
     rows: Vec<u32>,
-    transcript: Transcript,
+    record: Record,
 }
 
-fn begin(session: &[u8; 32]) -> Transcript {
-    let mut transcript = Transcript::new("tacit align/1");
-    transcript.absorb("session", session);
-    transcript
+/// What was said: of this session, and of whichever said the same.
+struct Record {
+    all: Transcript,
+    customers: Transcript,
+}
+
+impl Record {
+    fn new(session: &[u8; 32]) -> Self {
+        let mut all = Transcript::new("tacit align/1");
+        all.absorb("session", session);
+        Self { all, customers: Transcript::new("tacit align/1 customers") }
+    }
+
+    fn absorb(&mut self, label: &str, data: &[u8]) {
+        self.all.absorb(label, data);
+        self.customers.absorb(label, data);
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        self.all.hash()
+    }
+
+    fn aligned(&self, rows: Vec<u32>) -> Aligned {
+        Aligned { rows, transcript: self.hash(), customers: self.customers.hash() }
+    }
 }
 
 impl Proposer {
@@ -128,7 +151,7 @@ impl Proposer {
             ended: false,
             paired: vec![false; keys.first().map_or(0, Vec::len)],
             rows: Vec::new(),
-            transcript: begin(session),
+            record: Record::new(session),
         }
     }
 
@@ -164,7 +187,7 @@ impl Session for Proposer {
                 if bits.0.len() != due {
                     return Err(PeerMisbehaved::CountDiffers { expected: due, got: bits.0.len() }.into());
                 }
-                self.transcript.absorb("taken", &bits.0);
+                self.record.absorb("taken", &bits.0);
                 for (at, place) in std::mem::take(&mut self.named).into_iter().enumerate() {
                     if bits.0[at / 8] >> (at % 8) & 1 == 1 && !self.paired[place as usize] {
                         self.paired[place as usize] = true;
@@ -175,12 +198,12 @@ impl Session for Proposer {
                 Ok(Step::Wait { state: self, send: Vec::new() })
             }
             Message::Agreed { transcript } if self.ended => {
-                let own = self.transcript.hash();
+                let own = self.record.hash();
                 // ALIGN-03: or a model would be fitted to rows of different people.
                 if transcript != own {
                     return Err(PeerMisbehaved::TranscriptDiffers.into());
                 }
-                Ok(Step::Done { output: Aligned { rows: self.rows, transcript }, send: Vec::new() })
+                Ok(Step::Done { output: self.record.aligned(self.rows), send: Vec::new() })
             }
             other => Err(Abort::OutOfTurn { expected: self.expects(), got: other.kind() }),
         }
@@ -193,16 +216,16 @@ impl Session for Proposer {
         let message = match self.chunk() {
             Some(items) => {
                 let kind = self.kind as u32;
-                self.transcript.absorb("kind", &kind.to_le_bytes());
-                self.transcript.absorb("items", &items);
+                self.record.absorb("kind", &kind.to_le_bytes());
+                self.record.absorb("items", &items);
                 self.waiting = true;
                 Message::Items { kind, items: Bulk(items) }
             }
             None => {
                 self.ended = true;
                 let pairs = self.rows.len() as u32;
-                self.transcript.absorb("pairs", &pairs.to_le_bytes());
-                Message::Paired { pairs, transcript: self.transcript.hash() }
+                self.record.absorb("pairs", &pairs.to_le_bytes());
+                Message::Paired { pairs, transcript: self.record.hash() }
             }
         };
         Ok(Produced::Message { state: self, message })
@@ -229,7 +252,7 @@ impl Confirmer {
             last: None,
             paired: vec![false; keys.first().map_or(0, Vec::len)],
             rows: Vec::new(),
-            transcript: begin(session),
+            record: Record::new(session),
         }
     }
 
@@ -266,19 +289,19 @@ impl Session for Confirmer {
         match message {
             Message::Items { kind, items } => {
                 let bits = self.take(kind, &items.0)?;
-                self.transcript.absorb("kind", &kind.to_le_bytes());
-                self.transcript.absorb("items", &items.0);
-                self.transcript.absorb("taken", &bits);
+                self.record.absorb("kind", &kind.to_le_bytes());
+                self.record.absorb("items", &items.0);
+                self.record.absorb("taken", &bits);
                 Ok(Step::Wait { state: self, send: vec![Message::Taken { bits: Bulk(bits) }] })
             }
             Message::Paired { pairs, transcript } => {
-                self.transcript.absorb("pairs", &(self.rows.len() as u32).to_le_bytes());
-                let own = self.transcript.hash();
+                self.record.absorb("pairs", &(self.rows.len() as u32).to_le_bytes());
+                let own = self.record.hash();
                 if pairs as usize != self.rows.len() || transcript != own {
                     return Err(PeerMisbehaved::TranscriptDiffers.into());
                 }
                 let send = vec![Message::Agreed { transcript: own }];
-                Ok(Step::Done { output: Aligned { rows: self.rows, transcript: own }, send })
+                Ok(Step::Done { output: self.record.aligned(self.rows), send })
             }
             other => Err(Abort::OutOfTurn { expected: self.expects(), got: other.kind() }),
         }
@@ -321,7 +344,7 @@ mod tests {
         let proposer = Proposer::start(&[1; 32], one, &common(one, other));
         let ended = Pair::new(proposer, Confirmer::start(&[1; 32], other), LIMITS).run();
         let (one, other) = (ended.initiator.unwrap(), ended.responder.unwrap());
-        assert_eq!(one.transcript, other.transcript);
+        assert_eq!((one.transcript, one.customers), (other.transcript, other.customers));
         [one.rows, other.rows]
     }
 

@@ -49,7 +49,10 @@ pub async fn predict(rooms: &Rooms, asked: Prediction, events: &Events) -> Resul
         "customers": of,
         "listed": rows,
     });
-    rooms.ledger.note(Kind::Model, Some(model.contract.id), None, "used", body.clone(), Timestamp::now()).await?;
+    rooms
+        .ledger
+        .note(Kind::Model, Some(model.contract.id), None, "used", body.clone(), Timestamp::now())
+        .await?;
     std::fs::rename(&partial, &path)
         .map_err(|source| ReleaseError::Unwritten { path: path.clone(), source })?;
     let mut notes = vec![match rows == of {
@@ -117,7 +120,8 @@ async fn read(
         let input = scan::design(&plan, &identity.keys, &features, &mut |_, _| true)?;
         let scored = learn::scored(&model, &input.rows, &input.columns)?;
         let of = scored.len() as u64;
-        let listed: Vec<Scored> = share.map_or_else(|| scored.clone(), |share| learn::top(scored.clone(), share));
+        let listed: Vec<Scored> =
+            share.map_or_else(|| scored.clone(), |share| learn::top(scored.clone(), share));
         let rows: Vec<u64> = listed.iter().map(|one| one.row).collect();
         let customers = scan::names(&registration, input.snapshot, &rows)?;
         let scores = listed.iter().map(|one| one.score).collect();

@@ -96,6 +96,14 @@ pub enum TrainError {
         /// Another's.
         other: Box<ColumnName>,
     },
+    /// Known, wanted, not built yet.
+    #[error("{what}: not in this version of Tacit")]
+    NotYet {
+        /// What was asked for.
+        what: &'static str,
+        /// What works now.
+        instead: &'static str,
+    },
     /// The privacy that it would spend.
     #[error(transparent)]
     Privacy(#[from] AggregateError),
@@ -114,12 +122,14 @@ impl Refusal for TrainError {
             Self::NoEncoding { .. } => "E-POLICY-TRAIN-VALUES",
             Self::Target { .. } => "E-POLICY-TRAIN-TARGET",
             Self::Differ { .. } => "E-POLICY-TRAIN-DIFFER",
+            Self::NotYet { .. } => "E-NOT-IN-THIS-VERSION",
             Self::Privacy(error) => error.code(),
         }
     }
 
     fn class(&self) -> Class {
         match self {
+            Self::NotYet { .. } => Class::Usage,
             Self::Privacy(error) => error.class(),
             _ => Class::Policy,
         }
@@ -128,6 +138,7 @@ impl Refusal for TrainError {
     fn details(&self) -> Vec<Detail> {
         let (contract, rule, mend) = match self {
             Self::Privacy(error) => return error.details(),
+            Self::NotYet { instead, .. } => return vec![Detail::new("would do", *instead)],
             Self::NotAllowed { contract } => {
                 (contract, None, "allow.train = { models = [\"logistic\"], approval = [] }".to_owned())
             }

@@ -167,6 +167,25 @@ impl TrainPlan {
             }
             JobShape::Vertical | JobShape::Horizontal => {}
         }
+        if job.shape == JobShape::Vertical && job.kind == ModelKind::Poisson {
+            return Err(TrainError::NotYet {
+                what: "a Poisson model over different columns",
+                instead: "kind = \"linear\", or the same columns at three partners",
+            });
+        }
+        if job.shape == JobShape::Vertical && job.noise.is_some() && train.without_noise {
+            return Err(TrainError::NotYet {
+                what: "noise in a training over different columns",
+                instead: "[privacy] mechanism = \"none\", which the contract allows",
+            });
+        }
+        if job.shape == JobShape::Vertical && job.noise.is_some() {
+            return Err(TrainError::NotYet {
+                what: "noise in a training over different columns",
+                instead: "a contract with allow.train.without_noise = true, whose partners accept that weights have no \
+                          noise; or the same columns at three partners",
+            });
+        }
         let price = match job.noise {
             None if !train.without_noise => return Err(TrainError::WithoutNoise { contract: under() }),
             None => None,
