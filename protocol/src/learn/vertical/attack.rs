@@ -79,7 +79,7 @@ fn from_gradient(columns: &[Vec<i32>], gradient: &[f64]) -> Vec<f64> {
 /// 24 jobs of 16 customers and 23 columns, two rounds each: the sizes at which plain gradients give every label away.
 /// Of 24 AUCs that mean nothing (0.5 ± 0.15) the mean is beyond 0.5 ± 0.15 once in 10⁶.
 #[test]
-fn learnv_50_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
+fn sigmoid_10_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
     let (mut plain, mut halves, mut jobs) = (0.0, 0.0, 0.0);
     let mut kept_steps = 0;
     for job in 0..24u64 {
@@ -126,7 +126,7 @@ fn learnv_50_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
 /// twin is given the residual in the place of its half, and knows every label. An AUC of 800 rows is
 /// off by 0.1 less than once in 10⁶.
 #[test]
-fn learnv_50_a_rounds_look_ups_add_nothing_to_the_own_columns() {
+fn sigmoid_10_a_rounds_look_ups_add_nothing_to_the_own_columns() {
     let rows = 1600;
     let mut numbers = Numbers::new(5);
     let own: Vec<Vec<f64>> = (0..rows).map(|_| vec![1.0, numbers.normal(), numbers.normal()]).collect();
