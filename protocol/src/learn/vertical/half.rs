@@ -176,3 +176,6 @@ pub struct Scale {
     /// log₂ of the first |z| that does not fit.
     pub reach: u32,
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -15,6 +15,8 @@
 //!   scorer    the session that scores rows     forward, link, backward   the parts of a round
 //! ```
 
+#[cfg(test)]
+mod attack;
 mod backward;
 mod bfv;
 mod draws;
@@ -25,6 +27,8 @@ pub mod histogram;
 mod input;
 mod link;
 mod message;
+#[cfg(test)]
+mod model;
 mod params;
 mod plan;
 mod product;
