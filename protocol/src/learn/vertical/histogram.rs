@@ -9,8 +9,10 @@ mod tests;
 
 use zeroize::Zeroizing;
 
-use super::half::{BIT, Correlations, Draws, Half, Heard, Scale, exactly, part};
-use super::sigmoid::table::turned;
+use super::{
+    half::{BIT, Correlations, Draws, Half, Heard, Scale, exactly, part},
+    sigmoid::table::turned,
+};
 use crate::{
     ot::{Batch, CotChooser, CotSender, ENTRIES, PendingCot, PendingWide, WideChooser, WideSender},
     secret::Secret,
@@ -82,11 +84,12 @@ impl Cells {
         asker: usize,
         teller: usize,
     ) -> Result<Self, CellsError> {
-        if !(1..=BINS).contains(&bins) || !(low < high) {
+        let width = high - low;
+        if !(1..=BINS).contains(&bins) || !width.is_finite() || width <= 0.0 {
             return Err(CellsError::BinOutOfRange);
         }
         let bin_of = std::array::from_fn(|step| {
-            let place = (scale.middle(step) - low) / (high - low) * bins as f64;
+            let place = (scale.middle(step) - low) / width * bins as f64;
             place.clamp(0.0, (bins - 1) as f64) as u8
         });
         Self::new(bin_of, bins, asker, teller)
