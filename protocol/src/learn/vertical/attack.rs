@@ -1,4 +1,4 @@
-//! What a feature end can make of what it sees: labels, by least squares.
+//! SIGMOID-10: what a feature end can make of what it sees: labels, by least squares.
 //!
 //! The attack is the one that breaks plain gradients: an end's own gradient g = X'r is a linear equation in the
 //! residuals, X is its own, so r̂ = X(X'X)⁺g has the labels in it, exactly if there are no more rows than columns. Here

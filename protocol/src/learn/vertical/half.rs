@@ -106,7 +106,7 @@ impl Draws {
     }
 }
 
-/// Bytes of [`Product::message`]'s answer for each bit: two words.
+/// Bytes of a [`Product`]'s answer for each bit: two words.
 pub(super) const PRODUCT: usize = 16;
 
 /// Bytes of a bit that is chosen by.

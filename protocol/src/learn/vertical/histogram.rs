@@ -341,7 +341,7 @@ impl Teller {
         })))
     }
 
-    /// This row's words for a bit that is `bit` here: (1 − 2·bit)·x and bit·x, where x counts the row in its class.
+    /// SIGMOID-09: a row's words for its bit of a bin, (1 − 2·bit)·x and bit·x, where x counts the row in its class.
     fn words(&self, row: usize, bin: usize, pair: usize) -> (u64, u64) {
         let state = &self.0;
         let bit = u64::from(state.masks[row] >> bin & 1);

@@ -117,7 +117,7 @@ impl Half for Asker {
         let AskerState { correlations, batch, pending, rows, drawn } = *self.0;
         let (tables, bits) = message.split_at(ENTRIES * rows);
         let entries = Zeroizing::new(pending.open::<1>(tables)?);
-        // e = m + c − 128·(w ⊕ w′), of which this end has c and w: what is left is 256·w·w′.
+        // SIGMOID-01: e = m + c − 128·(w ⊕ w′), of which this end has c and w: what is left is 256·w·w′.
         let words = Zeroizing::new(entries.iter().map(|[e]| u64::from(e >> 7) << 8).collect::<Vec<_>>());
         let say = Product::answer(&correlations, batch, &words, &drawn, bits)?;
         let own = |([entry], drawn): (&[u8; 1], &u64)| {

@@ -205,7 +205,7 @@ impl Half for Asker {
             state.each = state.each.div_ceil(2);
             return Ok(Heard::Say(Self(state), message));
         }
-        // z = a + b − 2ᵏ·(w ⊕ w′), of which this end has a and w: what is left is 2ᵏ⁺¹·w·w′.
+        // SIGMOID-08: z = a + b − 2ᵏ·(w ⊕ w′), of which this end has a and w: what is left is 2ᵏ⁺¹·w·w′.
         let bits_of = state.cut.bits();
         let wraps = || halves.halves.iter().map(|half| u64::from(half & 1));
         let words = Zeroizing::new(wraps().map(|wrap| wrap << bits_of << 1).collect::<Vec<_>>());
