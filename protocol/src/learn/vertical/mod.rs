@@ -45,6 +45,6 @@ pub use input::{Basis, Block, Input};
 pub use message::{Message, Stage};
 pub use params::{Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party};
 pub use plan::Cost;
-pub use scorer::{Scored, Scorer};
+pub use scorer::{Held, Scored, Scorer};
 pub use state::{Keep, MalformedState, NotKept, State};
 pub use trainer::{Trained, Trainer};
