@@ -21,8 +21,8 @@ pub(super) const ABOVE: f64 = 8.0;
 pub(super) const SCORE: f64 = 32.0;
 /// The most columns.
 const MOST_COLUMNS: usize = 512;
-/// Of the budget of a model with a fixed curvature, this share goes into the curvature: 1/8.
-const CURVATURE_SHARE: u64 = 8;
+/// Of the budget of a model with a fixed curvature, this many tenths go into the curvature.
+const CURVATURE_TENTHS: u64 = 3;
 /// The largest clip in units of 2⁻¹²: 64.
 const LARGEST_CLIP: u32 = 64 << GRID;
 
@@ -191,15 +191,19 @@ impl Plan {
             })
         };
         if self.fixed_curvature() {
-            let curvature = noise.nano_rho / CURVATURE_SHARE;
-            let gradient = (noise.nano_rho - curvature) / steps;
-            let first = shape(vec![self.gram(noise, curvature)?])?;
-            let rest = shape(vec![self.gradient(noise, gradient)?])?;
-            return Ok(std::iter::once(first).chain(std::iter::repeat_n(rest, steps as usize)).collect());
+            let curvature = noise.nano_rho / 10 * CURVATURE_TENTHS;
+            let mut shapes = vec![shape(vec![self.gram(noise, curvature)?])?];
+            for nano_rho in rising(noise.nano_rho - curvature, steps) {
+                shapes.push(shape(vec![self.gradient(noise, nano_rho)?])?);
+            }
+            return Ok(shapes);
         }
-        let each = noise.nano_rho / (2 * steps);
-        let one = shape(vec![self.gram(noise, each)?, self.gradient(noise, each)?])?;
-        Ok(vec![one; steps as usize])
+        rising(noise.nano_rho, steps)
+            .map(|nano_rho| {
+                let half = nano_rho / 2;
+                shape(vec![self.gram(noise, half)?, self.gradient(noise, half)?])
+            })
+            .collect()
     }
 
     /// LEARNH-20: x of norm ≤ C·2¹² on the grid adds xx', whose weighted triangle has norm at most 5·C²·2²⁴; with
@@ -244,4 +248,17 @@ impl Plan {
         }
         Ok(Part { entries, bound: bound as u64, noise })
     }
+}
+
+/// LEARNH-21: a budget over rounds, each but the first with half as much again as the one before, over the last ten. What
+/// a round's noise does to the weights the next round undoes in part, so it is the last ones that count; with equal
+/// shares ten rounds would cost more than three times what one does, so it is less than three times for any number.
+fn rising(nano_rho: u64, steps: u64) -> impl Iterator<Item = u64> {
+    // 3⁰·2¹⁰, 3¹·2⁹, …, 3¹⁰·2⁰.
+    let weight = move |step: u64| {
+        let before = (steps - 1 - step).min(10) as u32;
+        3u64.pow(10 - before) << before
+    };
+    let whole: u64 = (0..steps).map(weight).sum();
+    (0..steps).map(move |step| (u128::from(nano_rho) * u128::from(weight(step)) / u128::from(whole)) as u64)
 }
