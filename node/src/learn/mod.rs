@@ -13,6 +13,7 @@
 //!                                 └─► score     what it says of our own customers, at home
 //! ```
 
+mod alone;
 mod card;
 mod error;
 mod explain;
@@ -27,6 +28,7 @@ mod score;
 pub(crate) mod state;
 mod walk;
 
+pub use alone::{alone, measured};
 pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;

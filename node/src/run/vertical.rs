@@ -15,7 +15,8 @@ use tacit_protocol::{
     learn::{
         align::{self, Aligned, Confirmer, Proposer},
         vertical::{
-            Agreed, Basis, Input, Keep, Linkage, NotKept, Opens, Params, Party, Scored, Scorer, State, Trained, Trainer,
+            Agreed, Basis, Input, Keep, Linkage, NotKept, Opens, Params, Party, Scored, Scorer, State,
+            Trained, Trainer,
         },
     },
     secret::Secret,
@@ -31,7 +32,7 @@ use crate::{
     control::{Event, Reply},
     exchange::{Answering, Aside, Asking, ExchangeError, Served, Watch},
     learn::{
-        self, Ended, Exact, Held, Metric, Model, Own, Part, Registry, Rows, TrainFault, auc, is_held_out,
+        self, Ended, Exact, Held, Metric, Model, Own, Part, Registry, Rows, TrainFault, is_held_out,
         state::{RoundLine, RunFolder, secret},
     },
     ledger::Reserved,
@@ -153,9 +154,8 @@ impl End<'_> {
         let keys = own.keys().clone();
         match self {
             Self::Asking(_) => {
-                let start = move |id: SessionId| {
-                    Ok((Proposer::start(id.as_bytes(), &keys, &common), align::LIMITS))
-                };
+                let start =
+                    move |id: SessionId| Ok((Proposer::start(id.as_bytes(), &keys, &common), align::LIMITS));
                 self.part(reserved, "align", start, watch).await
             }
             Self::Answering(_) => {
@@ -227,6 +227,7 @@ async fn train(
     let states = states(&folder)?;
     let secret = secret(&rooms.identity.padding_key(), "vertical", &run, &own.snapshot());
     let rows = split.learn.rows as u32;
+    let alone = without_partner(&plan, &split.learn, &split.held).await;
     stages.begin("train");
     let (input, seed) = (split.learn, fresh_seed()?);
     let (of, told, keeping) = (plan.job().rounds, events.clone(), folder.clone());
@@ -247,14 +248,20 @@ async fn train(
     let running = end.part(reserved, "train", start, watch("train"));
     let trained: Trained = steps::in_time(rooms, reserved, running).await?;
     stages.moved(end.traffic().sent + end.traffic().received - before);
-    let metrics = evaluate(rooms, reserved, &terms, party, &trained, split.held, &mut end, stages, events).await?;
+    let metrics =
+        evaluate(rooms, reserved, &terms, party, &trained, (split.held, alone), &mut end, stages, events)
+            .await?;
     seen.transcript = trained.conversation;
     seen.traffic = end.traffic();
     Ok(Fitted {
         run,
         party,
         snapshot: own.snapshot(),
-        rows: Rows { trained: Some(rows.into()), held_out: Some(split.held_rows as u64), own: own.len() as u64 },
+        rows: Rows {
+            trained: Some(rows.into()),
+            held_out: Some(split.held_rows as u64),
+            own: own.len() as u64,
+        },
         trained,
         seen,
         metrics,
@@ -373,6 +380,13 @@ fn states(folder: &RunFolder) -> Result<Vec<State>, TrainFault> {
     Ok(states)
 }
 
+/// The scores that our own columns alone give to the customers that were held back, if the target is ours.
+async fn without_partner(plan: &TrainPlan, learn: &Half, held: &Half) -> Option<Vec<f64>> {
+    let target = learn.target.clone().filter(|_| plan.job().kind == ModelKind::Logistic && held.rows > 0)?;
+    let (columns, held, l2) = (learn.columns.clone(), held.columns.clone(), plan.job().l2.real());
+    blocking(move || learn::alone(&columns, &target, l2, &held)).await
+}
+
 /// Scores the customers that were held back, where the contract lets the one who has the target see scores. What it
 /// computes of them stays with it.
 #[allow(clippy::too_many_arguments, reason = "one call, of what one function has in hand")]
@@ -382,7 +396,7 @@ async fn evaluate(
     terms: &Terms,
     party: Party,
     trained: &Trained,
-    held: Half,
+    (held, alone): (Half, Option<Vec<f64>>),
     end: &mut End<'_>,
     stages: &mut Stages<'_>,
     events: &Events,
@@ -400,33 +414,30 @@ async fn evaluate(
         let params = scoring.params(session, rows)?;
         let limits = params.limits();
         let question = scoring.job;
-        let scorer =
-            Scorer::start(params, party, Party::Label, &question, &columns, &basis, &state, seed)?;
+        let scorer = Scorer::start(params, party, Party::Label, &question, &columns, &basis, &state, seed)?;
         Ok((scorer, limits))
     };
     let running = end.part(reserved, "evaluate", start, steps::watch(events, "evaluate", "steps"));
     let Scored { scores, .. } = steps::in_time(rooms, reserved, running).await?;
     stages.moved(end.traffic().sent + end.traffic().received - before);
     let (Some(scores), Some(target)) = (scores, held.target) else { return Ok(Vec::new()) };
-    let metric = |name: &str, value: f64| Metric {
-        on: "joint (held out)".to_owned(),
+    if terms.plan.job().kind == ModelKind::Logistic {
+        let mut metrics = learn::measured("joint", &scores, &target);
+        // What we would have without the partner: the joint model is held against it.
+        if let Some(alone) = alone {
+            metrics.extend(learn::measured(&format!("{} alone", reserved.permitted().me()), &alone, &target));
+        }
+        return Ok(metrics);
+    }
+    let loss = scores.iter().zip(&target).map(|(score, target)| (target - score).powi(2) / 2.0);
+    Ok(vec![Metric {
+        on: "joint".to_owned(),
         group: None,
-        name: name.to_owned(),
-        value: Exact(value),
+        name: "loss".to_owned(),
+        value: Exact(loss.sum::<f64>() / scores.len() as f64),
         low95: None,
         high95: None,
-    };
-    let logistic = terms.plan.job().kind == ModelKind::Logistic;
-    let loss = scores.iter().zip(&target).map(|(score, target)| match logistic {
-        true => score.max(0.0) + (-score.abs()).exp().ln_1p() - target * score,
-        false => (target - score).powi(2) / 2.0,
-    });
-    let mut metrics = vec![metric("loss", loss.sum::<f64>() / scores.len() as f64)];
-    if logistic {
-        let target: Vec<f32> = target.iter().map(|target| *target as f32).collect();
-        metrics.extend(auc(&scores, &target).map(|auc| metric("auc", auc)));
-    }
-    Ok(metrics)
+    }])
 }
 
 /// Keeps the model, durably, and records the run.
@@ -442,13 +453,15 @@ async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> Result<Mode
             None => weights.extend(std::iter::repeat_n(None, side.width())),
         }
     }
-    let intercept = trained.own.as_ref().zip(trained.theirs.as_ref()).map(|(own, theirs)| own.offset + theirs.offset);
+    let intercept =
+        trained.own.as_ref().zip(trained.theirs.as_ref()).map(|(own, theirs)| own.offset + theirs.offset);
     let held = match (&trained.own, &trained.theirs) {
         (Some(_), Some(_)) => Held::Open,
         (Some(_), None) => Held::Own,
         (None, _) => Held::Shared,
     };
-    let lines = (1..=u32::from(trained.state.round())).map(|round| RoundLine { round, ..RoundLine::default() });
+    let lines =
+        (1..=u32::from(trained.state.round())).map(|round| RoundLine { round, ..RoundLine::default() });
     let model = Ended {
         run,
         permitted,
