@@ -37,8 +37,8 @@ pub use model::{
     Coefficient, Data, Encoding, Exact, Held, Input, JobText, Lineage, Metric, Model, ModelKind, Noise,
     OfContract, Paid, Part, Round, Rows, Shape,
 };
-pub use registry::{Listed, ModelError, Registry};
-pub use score::{ScoreError, Scored, features, scored, top};
+pub use registry::{Listed, ModelError, Registry, Scores};
+pub use score::{ScoreError, Scored, features, of_training, scored, top};
 pub use walk::{TrainRequest, train};
 pub(crate) use horizontal::tell;
 pub(crate) use finish::Ended;

@@ -14,6 +14,7 @@ use tacit_protocol::{
     ids::{QueryId, SessionId, SnapshotHash},
     learn::{
         align::{self, Aligned, Confirmer, Proposer},
+        encode::kept,
         vertical::{
             Agreed, Basis, Input, Keep, Linkage, NotKept, Opens, Params, Party, Scored, Scorer, State,
             Trained, Trainer,
@@ -32,7 +33,7 @@ use crate::{
     control::{Event, Reply},
     exchange::{Answering, Aside, Asking, ExchangeError, Served, Watch},
     learn::{
-        self, Ended, Exact, Held, Metric, Model, Own, Part, Registry, Rows, TrainFault, is_held_out,
+        self, Ended, Exact, Held, Metric, Model, Own, Part, Registry, Rows, Scores, TrainFault, is_held_out,
         state::{RoundLine, RunFolder, secret},
     },
     ledger::Reserved,
@@ -182,6 +183,8 @@ struct Fitted {
     rows: Rows,
     seen: Served,
     metrics: Vec<Metric>,
+    /// Of our rows, where they are ours to see: what the weights make of each.
+    scores: Option<Vec<(u64, f64)>>,
     story: Story,
 }
 
@@ -227,7 +230,7 @@ async fn train(
     let states = states(&folder)?;
     let secret = secret(&rooms.identity.padding_key(), "vertical", &run, &own.snapshot());
     let rows = split.learn.rows as u32;
-    let alone = without_partner(&plan, &split.learn, &split.held).await;
+    let alone = without_partner(&plan, &split).await;
     stages.begin("train");
     let (input, seed) = (split.learn, fresh_seed()?);
     let (of, told, keeping) = (plan.job().rounds, events.clone(), folder.clone());
@@ -248,9 +251,9 @@ async fn train(
     let running = end.part(reserved, "train", start, watch("train"));
     let trained: Trained = steps::in_time(rooms, reserved, running).await?;
     stages.moved(end.traffic().sent + end.traffic().received - before);
-    let metrics =
-        evaluate(rooms, reserved, &terms, party, &trained, (split.held, alone), &mut end, stages, events)
-            .await?;
+    let judged = (split.all, split.held_out.as_slice(), alone);
+    let (metrics, scores) =
+        evaluate(rooms, reserved, &terms, party, &trained, judged, &mut end, stages, events).await?;
     seen.transcript = trained.conversation;
     seen.traffic = end.traffic();
     Ok(Fitted {
@@ -259,12 +262,13 @@ async fn train(
         snapshot: own.snapshot(),
         rows: Rows {
             trained: Some(rows.into()),
-            held_out: Some(split.held_rows as u64),
+            held_out: Some(split.held_out.iter().filter(|held| **held).count() as u64),
             own: own.len() as u64,
         },
         trained,
         seen,
         metrics,
+        scores: scores.map(|scores| split.rows.into_iter().zip(scores).collect()),
         story,
     })
 }
@@ -319,11 +323,14 @@ fn bound(job: &[u8; 32], run: &QueryId, customers: &[u8; 32]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// What a training is given, and what is held back.
+/// What a training is given, and all common customers, some of whom are held back.
 struct Split {
     learn: Half,
-    held: Half,
-    held_rows: usize,
+    all: Half,
+    /// Of all, in their order.
+    held_out: Vec<bool>,
+    /// Their rows of our table.
+    rows: Vec<u64>,
 }
 
 struct Half {
@@ -341,12 +348,10 @@ fn divide(
     job: &[u8; 32],
 ) -> Result<Split, Report> {
     let share = plan.job().evaluate.holdout_micro;
-    let places = || aligned.rows.iter().zip(0_u32..);
-    let rows_of = |back: bool| -> Vec<usize> {
-        let mine = places().filter(|(_, place)| is_held_out(job, &place.to_le_bytes(), share) == back);
-        mine.map(|(row, _)| *row as usize).collect()
-    };
-    let (learn, held) = (rows_of(false), rows_of(true));
+    let all: Vec<usize> = aligned.rows.iter().map(|row| *row as usize).collect();
+    let held_out: Vec<bool> =
+        (0_u32..).take(all.len()).map(|place| is_held_out(job, &place.to_le_bytes(), share)).collect();
+    let learn: Vec<usize> = kept(&all, &held_out.iter().map(|held| !held).collect::<Vec<bool>>());
     let least = u64::from(permitted.terms().privacy.min_group);
     if (learn.len() as u64) < least {
         return Err(TrainFault::TooFew { found: learn.len() as u64, least }.into());
@@ -364,8 +369,8 @@ fn divide(
             .as_ref()
             .map(|target| rows.iter().map(|row| target[*row].map_or(0.0, f64::from)).collect()),
     };
-    let held_rows = held.len();
-    Ok(Split { learn: part(&learn), held: part(&held), held_rows })
+    let rows = all.iter().map(|row| own.rows()[*row]).collect();
+    Ok(Split { learn: part(&learn), all: part(&all), held_out, rows })
 }
 
 /// What was kept of an earlier attempt: the last two rounds, the earlier one first.
@@ -381,14 +386,16 @@ fn states(folder: &RunFolder) -> Result<Vec<State>, TrainFault> {
 }
 
 /// The scores that our own columns alone give to the customers that were held back, if the target is ours.
-async fn without_partner(plan: &TrainPlan, learn: &Half, held: &Half) -> Option<Vec<f64>> {
-    let target = learn.target.clone().filter(|_| plan.job().kind == ModelKind::Logistic && held.rows > 0)?;
-    let (columns, held, l2) = (learn.columns.clone(), held.columns.clone(), plan.job().l2.real());
+async fn without_partner(plan: &TrainPlan, split: &Split) -> Option<Vec<f64>> {
+    let Split { learn, all, held_out, .. } = split;
+    let target = learn.target.clone().filter(|_| plan.job().kind == ModelKind::Logistic)?;
+    let held: Vec<Vec<f64>> = all.columns.iter().map(|column| kept(column, held_out)).collect();
+    let (columns, l2) = (learn.columns.clone(), plan.job().l2.real());
     blocking(move || learn::alone(&columns, &target, l2, &held)).await
 }
 
-/// Scores the customers that were held back, where the contract lets the one who has the target see scores. What it
-/// computes of them stays with it.
+/// Scores the common customers, where the contract lets the one who has the target see scores: a score for each, and
+/// what those that were held back say of the model. Both stay with it.
 #[allow(clippy::too_many_arguments, reason = "one call, of what one function has in hand")]
 async fn evaluate(
     rooms: &Rooms,
@@ -396,20 +403,20 @@ async fn evaluate(
     terms: &Terms,
     party: Party,
     trained: &Trained,
-    (held, alone): (Half, Option<Vec<f64>>),
+    (all, held_out, alone): (Half, &[bool], Option<Vec<f64>>),
     end: &mut End<'_>,
     stages: &mut Stages<'_>,
     events: &Events,
-) -> Result<Vec<Metric>, Report> {
+) -> Result<(Vec<Metric>, Option<Vec<f64>>), Report> {
     let receiver = terms.plan.sides().iter().find(|side| side.target.is_some()).map(|side| &side.table.owner);
-    if held.rows == 0 || receiver != terms.plan.terms().score.as_ref() {
-        return Ok(Vec::new());
+    if receiver != terms.plan.terms().score.as_ref() {
+        return Ok((Vec::new(), None));
     }
     stages.begin("evaluate");
     let before = end.traffic().sent + end.traffic().received;
-    let (scoring, rows, seed) = (terms.clone(), held.rows as u32, fresh_seed()?);
+    let (scoring, rows, seed) = (terms.clone(), all.rows as u32, fresh_seed()?);
     let (basis, state): (Basis, State) = (trained.basis.clone(), trained.state.clone());
-    let columns = held.columns;
+    let columns = all.columns;
     let start = move |session: SessionId| {
         let params = scoring.params(session, rows)?;
         let limits = params.limits();
@@ -420,31 +427,37 @@ async fn evaluate(
     let running = end.part(reserved, "evaluate", start, steps::watch(events, "evaluate", "steps"));
     let Scored { scores, .. } = steps::in_time(rooms, reserved, running).await?;
     stages.moved(end.traffic().sent + end.traffic().received - before);
-    let (Some(scores), Some(target)) = (scores, held.target) else { return Ok(Vec::new()) };
+    let (Some(scores), Some(target)) = (scores, all.target) else { return Ok((Vec::new(), None)) };
+    let (held, outcomes) = (kept(&scores, held_out), kept(&target, held_out));
     if terms.plan.job().kind == ModelKind::Logistic {
-        let mut metrics = learn::measured("joint", &scores, &target);
+        let mut metrics = learn::measured("joint", &held, &outcomes);
         // What we would have without the partner: the joint model is held against it.
         if let Some(alone) = alone {
-            metrics.extend(learn::measured(&format!("{} alone", reserved.permitted().me()), &alone, &target));
+            metrics.extend(learn::measured(
+                &format!("{} alone", reserved.permitted().me()),
+                &alone,
+                &outcomes,
+            ));
         }
-        return Ok(metrics);
+        return Ok((metrics, Some(scores)));
     }
-    let loss = scores.iter().zip(&target).map(|(score, target)| (target - score).powi(2) / 2.0);
-    Ok(vec![Metric {
+    let loss = held.iter().zip(&outcomes).map(|(score, outcome)| (outcome - score).powi(2) / 2.0);
+    let loss = (!held.is_empty()).then(|| Metric {
         on: "joint".to_owned(),
         group: None,
         name: "loss".to_owned(),
-        value: Exact(loss.sum::<f64>() / scores.len() as f64),
+        value: Exact(loss.sum::<f64>() / held.len() as f64),
         low95: None,
         high95: None,
-    }])
+    });
+    Ok((loss.into_iter().collect(), Some(scores)))
 }
 
 /// Keeps the model, durably, and records the run.
 async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> Result<Model, Report> {
     let permitted = reserved.permitted();
     let plan = permitted.train().ok_or(TrainFault::StateDamaged)?;
-    let Fitted { run, party: me, trained, snapshot, rows, seen, metrics, story } = fitted;
+    let Fitted { run, party: me, trained, snapshot, rows, seen, metrics, scores, story } = fitted;
     let mut weights = Vec::new();
     for side in plan.sides() {
         let block = if party(plan, &side.table.owner) == me { &trained.own } else { &trained.theirs };
@@ -479,8 +492,15 @@ async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> Result<Mode
     }
     .model();
     let shares = (held == Held::Shared).then(|| trained.state.to_bytes());
+    let scores = scores.map(|scores| Scores { snapshot: snapshot.to_string(), scores });
     let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
-    blocking(move || registry.keep(&kept, shares.as_ref().map(|shares| &shares[..]))).await?;
+    blocking(move || {
+        if let Some(scores) = &scores {
+            registry.keep_scores(kept.id, scores)?;
+        }
+        registry.keep(&kept, shares.as_ref().map(|shares| &shares[..]))
+    })
+    .await?;
     let outcome = release::told_outcome(&seen, Some(snapshot));
     rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
     Ok(model)

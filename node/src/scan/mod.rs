@@ -60,6 +60,7 @@ pub use error::ScanError;
 pub use input::{Customer, Customers, LocalInput, Match};
 pub use join::{JoinInput, collect_join};
 pub use lint::{Lint, lint, several};
+pub use names::names;
 pub use pick::pick;
 pub use quality::{ColumnQuality, Distinct, Quality, quality};
 pub use read::{Batch, Rows, read};
