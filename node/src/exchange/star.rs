@@ -244,6 +244,8 @@ impl Hub {
             sent: sum.sent + more.sent,
             received: sum.received + more.received,
             resent: sum.resent + more.resent,
+            messages_sent: sum.messages_sent + more.messages_sent,
+            messages_received: sum.messages_received + more.messages_received,
         })
     }
 

@@ -57,7 +57,8 @@ impl Ended<'_> {
         // Where everybody has the same columns, they are nobody's.
         let sides: Vec<&TrainSide> = plan.sides().iter().take(if horizontal { 1 } else { 2 }).collect();
         let inputs: Vec<Input> = sides.iter().flat_map(|side| side.features.iter().map(|f| input(f, horizontal))).collect();
-        let names = inputs.iter().flat_map(|input| input.names().into_iter().map(|name| (input.owner.clone(), name)));
+        let named = |input: &Input| input.names().into_iter().map(|name| (input.owner.clone(), name)).collect::<Vec<_>>();
+        let names: Vec<(String, String)> = inputs.iter().flat_map(named).collect();
         let (intercept, weights) = self.weights;
         let coefficient = |owner: String, name: String, value: Option<f64>| Coefficient {
             owner,
@@ -67,7 +68,7 @@ impl Ended<'_> {
             high95: None,
         };
         let first = coefficient(String::new(), "(intercept)".to_owned(), intercept);
-        let rest = names.zip(weights).map(|((owner, name), value)| coefficient(owner, name, value));
+        let rest = names.into_iter().zip(weights).map(|((owner, name), value)| coefficient(owner, name, value));
         let us = permitted.me().to_owned();
         let own = |side: &TrainSide| (side.table.owner == us).then(|| self.snapshot.to_string());
         let target = job.target_of(&plan.sides()[0].table.owner).or_else(|| job.targets.first());

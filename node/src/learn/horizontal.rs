@@ -164,7 +164,8 @@ impl Business {
         if !self.kept.seats.is_empty() && !self.kept.seats.iter().zip(&stored).all(same) {
             return Err(breach(Breach::Roster));
         }
-        let roster = Roster::new(self.binding(), permitted.contract_id(), rules, seats, verified).map_err(breach)?;
+        let roster = Roster::new(self.binding(), permitted.contract_id(), rules, seats, verified)
+            .map_err(|abort| self.protocol(abort))?;
         self.kept.history.get_or_insert(*roster.hash());
         self.kept.seats = stored;
         self.roster = Some(roster);

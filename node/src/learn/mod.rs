@@ -43,5 +43,5 @@ pub use walk::{TrainRequest, train};
 pub(crate) use horizontal::tell;
 pub(crate) use finish::Ended;
 pub(crate) use fit::told as round_line;
-pub(crate) use own::{Own, auc, is_held_out};
+pub(crate) use own::{Own, is_held_out};
 pub(crate) use walk::{again, begin, run_of, shown};
