@@ -38,6 +38,7 @@ pub(super) struct Ground {
 struct Opening {
     announced: bool,
     theirs: Option<(u16, [u8; 32])>,
+    asked: bool,
     keeper: Option<KeeperSetup<1>>,
     answer: Option<Vec<u8>>,
     chooser: Option<Chooser<1>>,
@@ -151,8 +152,8 @@ impl Ground {
             return Some(self.say(Message::Announce { party, terms, round, nonce }));
         }
         let (_, theirs) = self.opening.theirs?;
-        let none_yet = self.opening.keeper.is_none() && self.opening.kept.is_none();
-        if none_yet {
+        if !self.opening.asked {
+            self.opening.asked = true;
             let mut bytes = self.key.public(&self.draws.seed("public", 0, 0, &[0; 32]));
             let (keeper, message) =
                 KeeperSetup::start(&self.correlation(party, &theirs), &self.fresh("keeper"));

@@ -5,7 +5,7 @@
 //! identity and one public step fits all of them ("block Newton"). Nobody but the owner learns how; what is
 //! learned in the new coordinates is turned back at home.
 //!
-//! The penalty is data as well: for each column one or two pseudo-rows that have this column alone (LEARNV-04). So the
+//! The penalty is data as well: for each column some pseudo-rows that have this column alone (LEARNV-04). So the
 //! protocol has no step of its own for it, and nothing is cut off split weights.
 
 use std::fmt;
@@ -22,7 +22,7 @@ const LARGEST: f64 = ((1 << (8 + UNIT_BITS)) - 1) as f64;
 /// What is added to the variances, so that a column that never changes, or that others make up, has a root.
 const RIDGE: f64 = 1e-6;
 
-/// One end's rows: column by column, encoded in [0, 1], in the order of customers that both ends agreed on.
+/// One end's rows: column by column, encoded in [−1, 1] (`learn::encode` gives [−½, ½] and [0, 1]), in the order of customers that both ends agreed on.
 #[derive(Clone)]
 pub struct Input {
     /// Each of `rows` numbers; the intercept is not among them.
@@ -47,7 +47,7 @@ impl Drop for Input {
 impl Input {
     /// # Errors
     /// LEARNV-05: [`Abort::OwnColumns`] when they are not of the agreed shape, or a number is not finite or outside of
-    /// [0, 1].
+    /// [−1, 1], a target outside of [0, 1].
     fn check(&self, params: &Params, party: Party) -> Result<(), Abort> {
         let rows = params.agreed().rows as usize;
         let count = params.columns(party) as usize - usize::from(party == Party::Label);
@@ -56,7 +56,7 @@ impl Input {
         let target = match (party, &self.target) {
             (Party::Label, Some(target)) => {
                 let two = |y: &f64| params.linkage() == Linkage::Linear || *y == 0.0 || *y == 1.0;
-                fits(target) && target.iter().all(two)
+                fits(target) && target.iter().all(|y| *y >= 0.0 && two(y))
             }
             (Party::Features, None) => true,
             _ => false,
@@ -96,7 +96,7 @@ pub(super) struct Whitened {
 fn penalty(params: &Params) -> f64 {
     let l2 = params.agreed().l2_micro as f64 / 1e6;
     match params.linkage() {
-        Linkage::Logistic => (2.0 * l2).sqrt(),
+        Linkage::Logistic => (4.0 * l2 / f64::from(params.rows_of_a_penalty().max(1))).sqrt(),
         Linkage::Linear => l2.sqrt(),
     }
 }
@@ -108,9 +108,17 @@ fn penalty(params: &Params) -> f64 {
 pub(super) fn whiten(params: &Params, party: Party, input: &Input) -> Result<Whitened, Abort> {
     input.check(params, party)?;
     let each = params.rows_of_a_penalty() as usize;
-    let basis = Basis::fit(&input.columns, party == Party::Label, penalty(params), each, params.rows());
-    let mut columns = basis.apply(&input.columns);
     let real = params.agreed().rows as usize;
+    let intercept = party == Party::Label;
+    let basis = match &params.agreed().noise {
+        // LEARNV-40: with noise nothing of the model may hang on the rows but through it.
+        Some(_) => Basis::public(input.columns.len(), intercept),
+        None => Basis::fit(&input.columns, intercept, penalty(params), each, params.rows()),
+    };
+    let mut columns = basis.apply(&input.columns, real);
+    if let Some(noise) = &params.agreed().noise {
+        clip(&mut columns, noise.clip);
+    }
     // The pseudo-rows of the label end's columns come first.
     let before = match party {
         Party::Label => 0,
@@ -131,10 +139,23 @@ pub(super) fn whiten(params: &Params, party: Party, input: &Input) -> Result<Whi
         }
     }
     let target = input.target.as_ref().map(|target| {
-        let pseudo = (0..rows - real).map(|row| if each == 2 { (row % 2) as f64 } else { 0.0 });
+        let pseudo = (0..rows - real).map(|row| if each > 1 { (row % 2) as f64 } else { 0.0 });
         Zeroizing::new(target.iter().copied().chain(pseudo).collect::<Vec<f64>>())
     });
     Ok(Whitened { basis, columns, target })
+}
+
+/// LEARNV-40: no row is longer than `most`.
+fn clip(columns: &mut [Vec<i32>], most: u32) {
+    let most = f64::from(most) * f64::from(1u32 << UNIT_BITS);
+    for row in 0..columns.first().map_or(0, Vec::len) {
+        let norm = columns.iter().map(|column| f64::from(column[row]).powi(2)).sum::<f64>().sqrt();
+        if norm > most {
+            // Towards 0, so that what is cut off makes no row longer.
+            let scale = most / norm * (1.0 - 1e-9);
+            columns.iter_mut().for_each(|column| column[row] = (f64::from(column[row]) * scale) as i32);
+        }
+    }
 }
 
 /// With 12 bits after the point, within what there may be.
@@ -176,6 +197,13 @@ impl Basis {
         Self { means, factor, intercept }
     }
 
+    /// One that depends on nothing: each column alone, twice as long.
+    fn public(count: usize, intercept: bool) -> Self {
+        let mut factor = Zeroizing::new(vec![0.0; count * count]);
+        factor.iter_mut().step_by(count + 1).for_each(|root| *root = 0.5);
+        Self { means: Zeroizing::new(vec![0.0; count]), factor, intercept }
+    }
+
     /// How many columns there are, without the intercept.
     pub fn columns(&self) -> usize {
         self.means.len()
@@ -192,8 +220,7 @@ impl Basis {
     }
 
     /// Rows in the new coordinates, the intercept first where there is one.
-    pub(super) fn apply(&self, columns: &[Vec<f64>]) -> Zeroizing<Vec<Vec<i32>>> {
-        let rows = columns.first().map_or(0, Vec::len);
+    pub(super) fn apply(&self, columns: &[Vec<f64>], rows: usize) -> Zeroizing<Vec<Vec<i32>>> {
         let mut whitened = Zeroizing::new(vec![Vec::with_capacity(rows); columns.len()]);
         let mut row = Zeroizing::new(vec![0.0; columns.len()]);
         for number in 0..rows {
@@ -204,7 +231,6 @@ impl Basis {
             whitened.iter_mut().zip(row.iter()).for_each(|(column, x)| column.push(fixed(*x)));
         }
         if self.intercept {
-            // A label end without columns has as many rows as it says; the caller makes them as long.
             whitened.insert(0, vec![1 << UNIT_BITS; rows]);
         }
         whitened

@@ -15,6 +15,8 @@
 //!   scorer    the session that scores rows     forward, link, backward   the parts of a round
 //! ```
 
+#[cfg(test)]
+mod attack;
 mod backward;
 mod bfv;
 mod draws;
@@ -25,6 +27,8 @@ pub mod histogram;
 mod input;
 mod link;
 mod message;
+#[cfg(test)]
+mod model;
 mod params;
 mod plan;
 mod product;
@@ -41,6 +45,6 @@ pub use input::{Basis, Block, Input};
 pub use message::{Message, Stage};
 pub use params::{Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party};
 pub use plan::Cost;
-pub use scorer::{Scored, Scorer};
+pub use scorer::{Held, Scored, Scorer};
 pub use state::{Keep, MalformedState, NotKept, State};
 pub use trainer::{Trained, Trainer};

@@ -76,9 +76,9 @@ impl Opens {
 /// Noise in the shares of each gradient, before anything opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noise {
-    /// What each end adds to every entry of every gradient, in units of [`Params::unit`].
+    /// What each end adds to every entry of every gradient, in the units of [`Params::sensitivity`].
     pub width: DiscreteGaussian,
-    /// The largest norm of one end's whitened row; rows are scaled down to it.
+    /// The largest norm of one end's row, twice as long as it is encoded; longer ones are scaled down.
     pub clip: u32,
 }
 
@@ -119,7 +119,8 @@ impl Params {
     /// Checks that nothing can overflow.
     ///
     /// # Errors
-    /// [`Abort::LearnShape`]: no rows, columns or rounds, or more than there may be; a penalty above 10⁶.
+    /// [`Abort::LearnShape`]: no rows, columns or rounds, or more than there may be; a penalty above
+    /// 10⁶, a clip outside of 1 to 64.
     pub fn new(agreed: Agreed) -> Result<Self, Abort> {
         let params = Self { agreed };
         let Agreed { rounds, l2_micro, label_columns, feature_columns, .. } = params.agreed;
@@ -129,7 +130,8 @@ impl Params {
             && (1..=MOST_COLUMNS).contains(&feature_columns)
             && params.rows() <= MOST_ROWS
             && (1..=LARGEST_ROUNDS).contains(&rounds)
-            && l2_micro <= 1_000_000_000_000;
+            && l2_micro <= 1_000_000_000_000
+            && params.agreed.noise.as_ref().is_none_or(|noise| (1..=64).contains(&noise.clip));
         if fits { Ok(params) } else { Err(Abort::LearnShape) }
     }
 
@@ -151,13 +153,15 @@ impl Params {
         }
     }
 
-    /// Pseudo-rows of the penalty for one column: for the logistic model a pair with targets 0 and 1, whose loss is
-    /// 2·log(2·cosh(cw/2)), c²w²/4 and more but for small terms; for the linear one with target 0.
+    /// LEARNV-04, pseudo-rows of the penalty for one column: for the logistic model pairs with targets 0 and 1, for the
+    /// linear one a row with target 0. A pair's loss is 2·log(2·cosh(cw/2)), which is c²w²/4 and a constant as long as cw
+    /// is small; so there are as many as keep c at ½, up to 64.
     pub(super) const fn rows_of_a_penalty(&self) -> u32 {
         match (self.agreed.l2_micro, self.agreed.linkage) {
             (0, _) => 0,
-            (_, Linkage::Logistic) => 2,
             (_, Linkage::Linear) => 1,
+            (8_000_000.., Linkage::Logistic) => 128,
+            (l2, Linkage::Logistic) => 2 * (l2 * 8).div_ceil(1_000_000) as u32,
         }
     }
 

@@ -80,6 +80,10 @@ impl Params {
             Linkage::Logistic => 4.0,
             Linkage::Linear => 1.0,
         };
+        // With noise the columns are not whitened: the bound's largest eigenvalue is at most that of rows as long as
+        // the clip at both ends, of which the step is half the inverse.
+        let clip = self.agreed().noise.as_ref().map_or(1.0, |noise| f64::from(noise.clip));
+        let bound = bound / (clip * clip);
         let unit = (1u64 << super::input::UNIT_BITS) as f64 * self.residual_one() as f64;
         let step = bound * (1u64 << self.weight_bits()) as f64 / (f64::from(self.rows()) * unit);
         (step.round() as u64).max(1)
@@ -98,9 +102,15 @@ impl Params {
         (self.rows() as usize).saturating_sub(block as usize * N).min(N)
     }
 
-    /// Rows of a slab.
-    pub(super) fn rows_of_slab(&self, slab: u32) -> usize {
-        (self.rows() as usize).saturating_sub(slab as usize * SLAB).min(SLAB)
+    /// LEARNV-40, how far one customer can move a round's gradient, in its units: a residual of 1 with a row as long as the
+    /// clip at both ends, √2·clip, rounded up. The price of a round is that of `width` at this sensitivity.
+    pub fn sensitivity(linkage: Linkage, clip: u32) -> u64 {
+        let one = match linkage {
+            Linkage::Logistic => u64::from(sigmoid::ONE),
+            // The linear score can be anything below 4, so its residual anything below 5.
+            Linkage::Linear => 5 << LINEAR_BITS,
+        };
+        (one * u64::from(clip) * (1 << super::input::UNIT_BITS)).saturating_mul(14_143).div_ceil(10_000)
     }
 
     /// How long a message of this job may be.

@@ -1,4 +1,4 @@
-//! Columns times halves: in the clear for this end's own, under encryption for the peer's.
+//! LEARNV-20, columns times halves: in the clear for this end's own, under encryption for the peer's.
 
 use rayon::prelude::*;
 use zeroize::Zeroizing;

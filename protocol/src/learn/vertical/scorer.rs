@@ -29,6 +29,17 @@ use crate::{
 /// One end of it.
 pub struct Scorer(Box<Scoring>);
 
+/// What an end brings to be scored with.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// Its columns of the rows, encoded as for training and in the order both ends agreed on.
+    pub columns: &'a [Vec<f64>],
+    /// How they are whitened.
+    pub basis: &'a Basis,
+    /// Its halves of the weights.
+    pub state: &'a State,
+}
+
 /// What an end has when all rows are scored.
 #[derive(Clone, PartialEq)]
 pub struct Scored {
@@ -57,9 +68,8 @@ struct Scoring {
 }
 
 impl Scorer {
-    /// Scores these rows, encoded as for training and in the order both ends agreed on. `params` has the terms of the
-    /// job with the session and the number of rows of this run; its penalty is not used. `question` is the hash of what
-    /// is scored for whom; `seed` is fresh.
+    /// Scores these rows. `params` are the terms of the job, but with the session and the number of rows of this run, and
+    /// no penalty. `question` is the hash of what is scored; `seed` is fresh.
     ///
     /// # Errors
     /// [`Abort::OwnColumns`], [`Abort::OwnState`]: what is not of the agreed shape.
@@ -68,27 +78,25 @@ impl Scorer {
         party: Party,
         receiver: Party,
         question: &[u8; 32],
-        columns: &[Vec<f64>],
-        basis: &Basis,
-        state: &State,
+        held: Held<'_>,
         seed: Secret<[u8; 32]>,
     ) -> Result<Self, Abort> {
+        let Held { columns, basis, state } = held;
         let rows = params.agreed().rows as usize;
         let within =
-            |column: &Vec<f64>| column.len() == rows && column.iter().all(|x| (0.0..=1.0).contains(x));
+            |column: &Vec<f64>| column.len() == rows && column.iter().all(|x| (-1.0..=1.0).contains(x));
         let count = params.columns(party) as usize - usize::from(party == Party::Label);
         if columns.len() != count || basis.columns() != count || !columns.iter().all(within) {
             return Err(Abort::OwnColumns);
         }
-        let fits = state.party == party
+        let fits = params.agreed().l2_micro == 0
+            && state.party == party
             && state.own.len() == params.columns(party) as usize
             && state.theirs.len() == params.columns(party.peer()) as usize;
         if !fits {
             return Err(Abort::OwnState);
         }
-        let mut whitened = basis.apply(columns);
-        whitened.iter_mut().for_each(|column| column.resize(rows, column.first().copied().unwrap_or(0)));
-        let columns = Columns::new(rows, whitened)?;
+        let columns = Columns::new(rows, basis.apply(columns, rows))?;
         let purpose = [b"scoring for ".as_slice(), receiver.name().as_bytes(), question].concat();
         let round = state.round;
         let link = Link::new(&params, 0, Aim::Score);

@@ -28,8 +28,6 @@ use crate::{secret::Secret, session::PeerMisbehaved};
 pub const FLOOD_BITS: u32 = 113;
 /// The largest sum of absolute coefficients of the plain polynomials that are multiplied for one response.
 pub const LARGEST_NORM: u64 = 1 << 40;
-/// No job sends more than 2²⁸ coefficients of `b`.
-pub const SENT_BITS: u32 = 28;
 
 /// LEARNV-12, the largest noise of an honest response mod 2⁸⁰: the flood and what it drowns, 2¹¹³·2⁸⁰/q and less than one,
 /// the rounding of `a` times s, N/2, and of `b`.

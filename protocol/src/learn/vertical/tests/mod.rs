@@ -1,6 +1,10 @@
 //! Whole runs.
 
+mod hostile;
+mod resume;
 mod runs;
+mod scoring;
+mod terms;
 
 use super::*;
 use crate::{
