@@ -3,17 +3,18 @@
 //! The attack: a scale that is computed from the data (a mean, a deviation, the list of values that occur) tells
 //! of the data before any noise is added, and a value that was never foreseen, infinite or no number at all,
 //! pulls a model wherever its owner likes. So every number is clamped to bounds that stand in the contract and
-//! brought to [0, 1] (LEARNH-01); every list of values is the contract's; and no row has any weight but 1.
+//! brought to [−½, ½] (LEARNH-01); every list of values is the contract's; and no row has any weight but 1.
 //!
 //! It also costs less than it seems: scaling one-hot columns by their deviations and clipping the rows then loses
-//! more under noise than bounded encoding does.
+//! more under noise than bounded encoding does. The middle of the bounds is 0 rather than ½ because rows are then
+//! shorter, and what a row's length is limited to is what the noise is made for.
 
 use std::fmt;
 
 /// How a column becomes numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Encoding {
-    /// (x − low)/(high − low), clamped to [0, 1]; ±∞ is the nearer bound; no value is the middle, ½.
+    /// (x − middle)/(high − low), clamped to [−½, ½]; ±∞ is the nearer bound; no value is the middle, 0.
     Number { low: f64, high: f64 },
     /// One column of 0 and 1 for each of these public values; no value, or another one, is 0 in all.
     Values(Vec<String>),
@@ -102,7 +103,7 @@ const MOST_VALUES: usize = 4096;
 /// The name of the column of ones.
 pub const INTERCEPT: &str = "(intercept)";
 
-/// A table of numbers in [0, 1], column by column.
+/// A table of numbers in [−½, 1], column by column.
 #[derive(Clone, PartialEq)]
 pub struct Design {
     names: Vec<String>,
@@ -139,7 +140,9 @@ impl Design {
         let mut added: Vec<Vec<f32>> = match (&feature.encoding, raw) {
             (Encoding::Number { low, high }, Raw::Number(values)) => {
                 check_bounds(name, *low, *high)?;
-                vec![values.iter().map(|value| scaled(*value, *low, *high).unwrap_or(0.5)).collect()]
+                vec![
+                    values.iter().map(|value| scaled(*value, *low, *high).map_or(0.0, |x| x - 0.5)).collect(),
+                ]
             }
             (Encoding::Boolean, Raw::Boolean(values)) => {
                 vec![values.iter().map(|value| f32::from(u8::from(*value == Some(true)))).collect()]
@@ -173,7 +176,7 @@ impl Design {
         &self.names
     }
 
-    /// The columns, each with [`rows`](Self::rows) numbers in [0, 1].
+    /// The columns, each with [`rows`](Self::rows) numbers in [−½, 1].
     pub fn columns(&self) -> &[Vec<f32>] {
         &self.columns
     }
@@ -253,13 +256,13 @@ mod tests {
     }
 
     #[test]
-    fn learnh_01_b09_nothing_leaves_the_unit_interval() {
+    fn learnh_01_b09_nothing_leaves_its_interval() {
         let mut design = Design::new(7, true);
         let values =
             [Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), None, Some(1e308), Some(15.0)];
         let raw = Raw::Number(values.into_iter().chain([Some(-0.0)]).collect());
         design.push(&feature(Encoding::Number { low: 10.0, high: 30.0 }), &raw).unwrap();
-        assert_eq!(design.columns()[1], [0.5, 1.0, 0.0, 0.5, 1.0, 0.25, 0.0]);
+        assert_eq!(design.columns()[1], [0.0, 0.5, -0.5, 0.0, 0.5, -0.25, -0.5]);
         let extreme = feature(Encoding::Number { low: f64::MIN, high: f64::MAX });
         assert_eq!(design.push(&extreme, &raw), Err(EncodeError::Bounds("x".to_owned())));
         let counts = Target::Count { most: 9 }.encode(&raw).unwrap();

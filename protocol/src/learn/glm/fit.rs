@@ -29,7 +29,7 @@ pub struct Fit {
 }
 
 /// A step that is smaller than this in every weight was the last.
-const SMALL: f64 = 1e-9;
+const SMALL: f64 = 1e-7;
 
 impl Fit {
     /// Before the first round.
@@ -237,15 +237,16 @@ fn penalise(triangle: &mut [f64], gradient: &mut [f64], weights: &[f64], l2: f64
 fn newton(triangle: &[f64], gradient: &[f64]) -> Result<Vec<f64>, LearnError> {
     let d = gradient.len();
     let largest = (0..d).fold(0.0, |most: f64, i| most.max(triangle[place(i, i)].abs()));
-    let mut ridge = largest * 1e-10 + 1e-12;
+    let least = largest * 1e-6 + 1e-9;
+    let mut ridge = least;
     // 2⁴⁰ times that is above any eigenvalue there can be.
-    for _ in 0..50 {
+    for _ in 0..40 {
         let mut ridged = triangle.to_vec();
         (0..d).for_each(|i| ridged[place(i, i)] += ridge);
         if let Some(factor) = cholesky(&ridged, d) {
             let mut x = solve(&factor, gradient);
             // What a small ridge has bent is straightened: three corrections, each by a factor of ridge/eigenvalue.
-            let corrections = if ridge < largest * 1e-8 + 1e-9 { 3 } else { 0 };
+            let corrections = if ridge <= least { 3 } else { 0 };
             for _ in 0..corrections {
                 let left: Vec<f64> = gradient.iter().zip(times(triangle, &x)).map(|(b, ax)| b - ax).collect();
                 x.iter_mut().zip(solve(&factor, &left)).for_each(|(x, more)| *x += more);

@@ -99,3 +99,6 @@ pub enum LearnError {
     #[error("the stored state does not fit the plan")]
     State,
 }
+
+#[cfg(test)]
+mod tests;

@@ -192,14 +192,18 @@ impl Plan {
         };
         if self.fixed_curvature() {
             let curvature = noise.nano_rho / CURVATURE_SHARE;
-            let gradient = (noise.nano_rho - curvature) / steps;
-            let first = shape(vec![self.gram(noise, curvature)?])?;
-            let rest = shape(vec![self.gradient(noise, gradient)?])?;
-            return Ok(std::iter::once(first).chain(std::iter::repeat_n(rest, steps as usize)).collect());
+            let mut shapes = vec![shape(vec![self.gram(noise, curvature)?])?];
+            for nano_rho in rising(noise.nano_rho - curvature, steps) {
+                shapes.push(shape(vec![self.gradient(noise, nano_rho)?])?);
+            }
+            return Ok(shapes);
         }
-        let each = noise.nano_rho / (2 * steps);
-        let one = shape(vec![self.gram(noise, each)?, self.gradient(noise, each)?])?;
-        Ok(vec![one; steps as usize])
+        rising(noise.nano_rho, steps)
+            .map(|nano_rho| {
+                let half = nano_rho / 2;
+                shape(vec![self.gram(noise, half)?, self.gradient(noise, half)?])
+            })
+            .collect()
     }
 
     /// LEARNH-20: x of norm ≤ C·2¹² on the grid adds xx', whose weighted triangle has norm at most 5·C²·2²⁴; with
@@ -244,4 +248,13 @@ impl Plan {
         }
         Ok(Part { entries, bound: bound as u64, noise })
     }
+}
+
+/// LEARNH-21: a budget over rounds, each but the first with twice the one before, down to a 32nd of the last. What a
+/// round's noise does to the weights the next round undoes by more than half, so it is the last ones that count; with
+/// equal shares ten rounds would cost ten times what one does, so it is four times at most.
+fn rising(nano_rho: u64, steps: u64) -> impl Iterator<Item = u64> {
+    let weight = move |step: u64| 1u64 << (5 - (steps - 1 - step).min(5));
+    let whole: u64 = (0..steps).map(weight).sum();
+    (0..steps).map(move |step| (u128::from(nano_rho) * u128::from(weight(step)) / u128::from(whole)) as u64)
 }

@@ -38,7 +38,7 @@ impl Rows {
             super::Family::Poisson { most } => most as f32,
             _ => 1.0,
         };
-        let within = design.columns().iter().flatten().all(|x| (0.0..=1.0).contains(x))
+        let within = design.columns().iter().flatten().all(|x| (-0.5..=1.0).contains(x))
             && target.iter().all(|y| (0.0..=most).contains(y));
         if !within {
             return Err(LearnError::OwnValue);
@@ -83,10 +83,11 @@ fn clipped(columns: &[Vec<f32>], rows: usize, clip: u32) -> Vec<Vec<f32>> {
         let mut scale = grid.min(f64::from(clip) / square.sqrt().max(f64::MIN_POSITIVE));
         loop {
             let mut norm = 0u64;
+
             for (from, to) in columns.iter().zip(&mut clipped) {
                 // At most 64·2¹²: exact as f32.
-                let x = (f64::from(from[row]) * scale) as u32;
-                norm += u64::from(x).pow(2);
+                let x = (f64::from(from[row]) * scale) as i32;
+                norm += u64::from(x.unsigned_abs()).pow(2);
                 to[row] = x as f32;
             }
             if norm <= u64::from(clip).pow(2) {

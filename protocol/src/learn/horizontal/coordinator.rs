@@ -8,6 +8,7 @@ use super::{
     shamir::{Share, join},
 };
 use crate::{
+    secret::Secret,
     session::Abort,
     wire::{
         Wire,
@@ -190,6 +191,9 @@ impl Coordinator {
                 if survivors.len() < rules.least() {
                     return Err(Breach::CohortTooSmall.into());
                 }
+                if !agree(&self.masked) {
+                    return Err(Breach::ShareDiffers.into());
+                }
                 let send = self.present(survivors).map(|to| (to, self.boxes_for(to, survivors))).collect();
                 self.stage = Stage::AwaitConsent { survivors, words: vec![None; seats] };
                 self.wait(send)
@@ -210,7 +214,7 @@ impl Coordinator {
                 if opened.len() < rules.threshold() {
                     return Err(Breach::ConsentMissing.into());
                 }
-                let sum = self.open(survivors, &opened[..rules.threshold()])?;
+                let sum = self.open(survivors, opened)?;
                 let message = sum.message(self.context);
                 let send = self.present(survivors).map(|to| (to, message.clone())).collect();
                 Ok(Routed::Done { sum, send })
@@ -255,12 +259,7 @@ impl Coordinator {
                 let shares: Vec<(usize, Share)> =
                     opened.iter().map(|(seat, shares)| (*seat, shares[number])).collect();
                 number += 1;
-                let seed = join(&shares);
-                let due = commitment(&self.context, &self.roster.seats()[dealer].partner, place, &seed);
-                // LEARNH-08: another share gives another seed, and another sum.
-                if masked.commitments[place] != due {
-                    return Err(Breach::ShareDiffers.into());
-                }
+                let seed = self.seed(&shares, dealer, place, &masked.commitments[place])?;
                 let sign = if place == dealer { Sign::Plus } else { Sign::between(dealer, place) };
                 mask(&mut total, &seed, sign.undone());
             }
@@ -268,6 +267,40 @@ impl Coordinator {
         let entries = total.into_iter().map(u64::cast_signed).collect();
         Sum::new(&self.round, &self.shape, survivors, entries)
     }
+
+    /// LEARNH-08: the seed that these shares come to, each of them: another share gives another seed, and another sum.
+    fn seed(
+        &self,
+        shares: &[(usize, Share)],
+        dealer: usize,
+        place: usize,
+        due: &[u8; 32],
+    ) -> Result<Secret<[u8; 32]>, Abort> {
+        let threshold = self.roster.rules().threshold();
+        let seed = join(&shares[..threshold]);
+        let extra = shares[threshold..].iter().map(|extra| {
+            let mut others = shares[1..threshold].to_vec();
+            others.push(*extra);
+            join(&others)
+        });
+        let fits = |seed: &Secret<[u8; 32]>| commitment(&self.context, dealer, place, seed) == *due;
+        if fits(&seed) && extra.into_iter().all(|seed| fits(&seed)) {
+            Ok(seed)
+        } else {
+            Err(Breach::ShareDiffers.into())
+        }
+    }
+}
+
+/// Whether what each two of these trainers have committed to between them is the same: else their masks would not
+/// cancel.
+fn agree(masked: &[Option<Masked>]) -> bool {
+    (0..masked.len()).all(|one| {
+        (0..one).all(|other| match (&masked[one], &masked[other]) {
+            (Some(a), Some(b)) => a.commitments[other] == b.commitments[one],
+            _ => true,
+        })
+    })
 }
 
 /// LEARNH-07: a masked vector of exactly this shape.

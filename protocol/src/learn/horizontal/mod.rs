@@ -49,3 +49,6 @@ pub const LEAST: usize = 3;
 
 /// The most trainers.
 pub const MOST: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -73,6 +73,13 @@ impl Rules {
         2 * self.trainers / 3 + 1
     }
 
+    /// LEARNH-24: whether the model may also be trained without each trainer in turn, to see what each adds to it, or
+    /// who spoils it. Without noise the difference of the two is that trainer's own statistics, and with three, two
+    /// would be left. It costs the price of a training each.
+    pub const fn leaves_one_out(&self) -> bool {
+        self.noisy && self.trainers > LEAST
+    }
+
     /// LEARNH-09: the fewest whose sum may be opened.
     pub const fn least(&self) -> usize {
         let mut least = if self.cohort > LEAST { self.cohort } else { LEAST };

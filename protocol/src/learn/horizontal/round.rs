@@ -1,9 +1,7 @@
 //! Which attempt of which round, and what its keys are made of.
 
-use zeroize::Zeroizing;
-
 use super::{Breach, JobKey, Roster, Shape, Survivors};
-use crate::{ids::PartnerId, secret::Secret, session::Abort, transcript::Transcript};
+use crate::{secret::Secret, session::Abort, transcript::Transcript};
 
 /// One attempt to open one sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,15 +102,10 @@ impl Pair {
     }
 }
 
-/// What is told of a seed beforehand, so that another one cannot be opened in its place.
-pub(super) fn commitment(
-    context: &[u8; 32],
-    dealer: &PartnerId,
-    place: usize,
-    seed: &Secret<[u8; 32]>,
-) -> [u8; 32] {
-    let seed = Zeroizing::new(*seed.expose());
+/// What is told beforehand of the seed between two seats (or of a seat's own), so that another one cannot be opened in
+/// its place. Both seats commit to the same.
+pub(super) fn commitment(context: &[u8; 32], one: usize, other: usize, seed: &Secret<[u8; 32]>) -> [u8; 32] {
     let mut hash = blake3::Hasher::new_derive_key("tacit learn-horizontal/1 commitment");
-    hash.update(context).update(dealer.as_bytes()).update(&(place as u64).to_le_bytes()).update(&*seed);
+    hash.update(context).update(&[one.min(other) as u8, one.max(other) as u8]).update(seed.expose());
     hash.finalize().into()
 }

@@ -159,7 +159,12 @@ impl Shape {
 /// LEARNH-22: a trainer's share of the noise: σ²/honest, so that those who stay and are honest have σ² together.
 fn share(noise: PartNoise, honest: usize) -> Result<DiscreteGaussian, NoiseError> {
     let whole = Variance::of_price(noise.nano_rho, noise.sensitivity)?;
-    DiscreteGaussian::new(Variance::new(whole.num(), whole.den() * honest as u128)?)
+    let den = whole.den() * honest as u128;
+    // Sums of narrower ones are not close enough to one discrete Gaussian; a finer grid makes them wide.
+    if whole.num() < 9 * den {
+        return Err(NoiseError::VarianceOutOfRange);
+    }
+    DiscreteGaussian::new(Variance::new(whole.num(), den)?)
 }
 
 /// One trainer's vector with its noise: what may be masked and sent.

@@ -182,7 +182,7 @@ fn masked(
             None => (key.draw("self-mask", &context), Sign::Plus),
         };
         mask(&mut entries, &seed, sign);
-        commitments.push(commitment(&context, &roster.seats()[seat].partner, place, &seed));
+        commitments.push(commitment(&context, seat, place, &seed));
         let polynomial = key.draw(&format!("polynomial {place}"), &context);
         let shares = deal(&seed, threshold, seats, &polynomial);
         for_seat.iter_mut().zip(shares.iter()).for_each(|(list, share)| list.push(*share));
