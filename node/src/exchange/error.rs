@@ -180,6 +180,7 @@ impl Refusal for ExchangeError {
             Self::Refused { code, .. } if code.starts_with("E-QUERY-") => Class::Usage,
             Self::Link { source, .. } => source.class(),
             Self::NoRandomness
+            | Self::Learn(_)
             | Self::TooManyItems { .. }
             | Self::ConsentChanged { .. }
             | Self::Unnoted(_)
@@ -192,6 +193,7 @@ impl Refusal for ExchangeError {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Link { source, .. } => source.details(),
+            Self::Learn(_) => vec![Detail::new("would do", "more l2, fewer columns, or a smaller clip")],
             Self::Refused { partner, code, reason } => {
                 if code.starts_with("E-QUERY-") {
                     let mend =
