@@ -256,7 +256,6 @@ impl Refusal for ExchangeError {
             Self::ConsentChanged { .. } => vec![Detail::new("would do", "ask again: they take no part then")],
             Self::ContentChanged => vec![Detail::new("would do", "ask again, for its price")],
             Self::Unnoted(_) => vec![Detail::new("would do", "see whether the disk is full, then ask again")],
-            Self::Learn(_) => vec![Detail::new("would do", "check the bounds and the columns of the job")],
             Self::NoRandomness | Self::Interrupted => Vec::new(),
             Self::TooManyItems { .. } | Self::PartnerTooLarge { .. } => {
                 vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::learn::{Coefficient, registry::tests::example};
 
-    /// y ≈ −1 + 2·age/100 + (work=b) − yes
+    /// y ≈ 2·(age − 50)/100 + (work=b) − yes
     fn model() -> Model {
         let mut model = example();
         model.shape = Shape::Horizontal;
@@ -211,7 +211,7 @@ mod tests {
             input("work", Encoding::Values(vec!["a".into(), "b".into()])),
             input("yes", Encoding::Boolean),
         ];
-        let weights = [("(intercept)", -1.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
+        let weights = [("(intercept)", 0.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
         model.coefficients = weights
             .map(|(name, value)| Coefficient {
                 owner: String::new(),
@@ -251,8 +251,8 @@ mod tests {
     fn a_row_is_cut_to_the_length_that_it_was_trained_with() {
         let model = Model { clip: Some(Exact(1.0)), kind: ModelKind::Linear, ..model() };
         let scored = scored(&model, &[1, 2, 3, 4], &columns()).unwrap();
-        // (1, 1, 0, 1, 0): of length √3, and 2 by its weights.
-        assert!((scored[0].score - 2.0 / 3.0f64.sqrt()).abs() < 1e-6, "{scored:?}");
+        // (1, ½, 0, 1, 0): of length 1½, and 2 by its weights.
+        assert!((scored[0].score - 2.0 / 1.5).abs() < 1e-6, "{scored:?}");
         let long = Model { clip: Some(Exact(9.0)), ..model };
         assert!((super::scored(&long, &[1, 2, 3, 4], &columns()).unwrap()[0].score - 2.0).abs() < 1e-6);
     }

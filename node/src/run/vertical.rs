@@ -16,8 +16,8 @@ use tacit_protocol::{
         align::{self, Aligned, Confirmer, Proposer},
         encode::kept,
         vertical::{
-            Agreed, Basis, Input, Keep, Linkage, NotKept, Opens, Params, Party, Scored, Scorer, State,
-            Trained, Trainer,
+            Agreed, Basis, Held as Brought, Input, Keep, Linkage, NotKept, Opens, Params, Party, Scored,
+            Scorer, State, Trained, Trainer,
         },
     },
     secret::Secret,
@@ -421,7 +421,8 @@ async fn evaluate(
         let params = scoring.params(session, rows)?;
         let limits = params.limits();
         let question = scoring.job;
-        let scorer = Scorer::start(params, party, Party::Label, &question, &columns, &basis, &state, seed)?;
+        let brought = Brought { columns: &columns, basis: &basis, state: &state };
+        let scorer = Scorer::start(params, party, Party::Label, &question, brought, seed)?;
         Ok((scorer, limits))
     };
     let running = end.part(reserved, "evaluate", start, steps::watch(events, "evaluate", "steps"));
