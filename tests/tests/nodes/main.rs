@@ -23,6 +23,7 @@ mod story;
 mod strangers;
 mod three;
 mod till;
+mod training;
 mod trust;
 
 /// The program under test.
