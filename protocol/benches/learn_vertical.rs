@@ -83,7 +83,7 @@ impl Spent {
 }
 
 /// Drives one end: says what there is to say, then takes the next message.
-fn drive(mut end: Trainer, to: &SyncSender<Message>, from: &Receiver<Message>) -> (Trained, Spent) {
+fn drive(mut end: Trainer, to: SyncSender<Message>, from: Receiver<Message>) -> (Trained, Spent) {
     let mut spent = Spent::default();
     loop {
         let begun = Instant::now();
@@ -131,8 +131,9 @@ fn measure(linkage: Linkage, rows: u32, columns: u32, rounds: u16) {
     let (to_features, from_label) = sync_channel(1 << 12);
     let (to_label, from_features) = sync_channel(1 << 12);
     let [label, features] = std::thread::scope(|scope| {
-        let label = scope.spawn(|| drive(start(Party::Label, &label), &to_features, &from_features));
-        let features = scope.spawn(|| drive(start(Party::Features, &features), &to_label, &from_label));
+        let (start, label, features) = (&start, &label, &features);
+        let label = scope.spawn(move || drive(start(Party::Label, label), to_features, from_features));
+        let features = scope.spawn(move || drive(start(Party::Features, features), to_label, from_label));
         [label.join().expect("ends"), features.join().expect("ends")]
     });
     let seconds = begun.elapsed().as_secs_f64();

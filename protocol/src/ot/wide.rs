@@ -252,11 +252,8 @@ mod tests {
     fn ot_13_no_entry_lends_its_pad_to_another() {
         let words: Plane =
             std::array::from_fn(|h| u128::from_le_bytes(std::array::from_fn(|l| (16 * h + l) as u8)));
-        let turned = turned(&words);
-        for h in 0..16 {
-            for l in 0..16 {
-                assert_eq!((turned[h] >> (8 * l)) as u8, (16 * l + h) as u8);
-            }
+        for (h, word) in turned(&words).into_iter().enumerate() {
+            assert_eq!(word.to_le_bytes(), std::array::from_fn(|l| (16 * l + h) as u8));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod join;
 mod learn;
+mod look_ups;
 mod okvs;
 mod ot;
 
@@ -29,6 +30,7 @@ use crate::{
 
 pub use join::join_operations;
 pub use learn::learn_operations;
+pub use look_ups::look_up_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
 

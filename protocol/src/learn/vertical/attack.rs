@@ -1,4 +1,4 @@
-//! What a feature end can make of what it sees: labels, by least squares.
+//! SIGMOID-10: what a feature end can make of what it sees: labels, by least squares.
 //!
 //! The attack is the one that breaks plain gradients: an end's own gradient g = X'r is a linear equation in the
 //! residuals, X is its own, so r̂ = X(X'X)⁺g has the labels in it, exactly if there are no more rows than columns. Here
@@ -24,22 +24,18 @@ fn least_squares(rows: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut system: Vec<Vec<f64>> =
         (0..count).map(|i| (0..count).map(|j| dot(&rows[i], &rows[j])).chain([y[i]]).collect()).collect();
-    let scale = (0..count).map(|i| system[i][i]).sum::<f64>() / count as f64;
+    let scale = system.iter().enumerate().map(|(i, row)| row[i]).sum::<f64>() / count as f64;
+    system.iter_mut().enumerate().for_each(|(i, row)| row[i] += 1e-6 * scale);
     for i in 0..count {
-        system[i][i] += 1e-6 * scale;
-    }
-    for i in 0..count {
-        for j in i + 1..count {
-            let factor = system[j][i] / system[i][i];
-            for k in i..=count {
-                system[j][k] -= factor * system[i][k];
-            }
+        let (done, rest) = system.split_at_mut(i + 1);
+        for row in rest {
+            let factor = row[i] / done[i][i];
+            row.iter_mut().zip(&done[i]).skip(i).for_each(|(x, above)| *x -= factor * above);
         }
     }
     let mut found = vec![0.0; count];
-    for i in (0..count).rev() {
-        let known: f64 = (i + 1..count).map(|j| system[i][j] * found[j]).sum();
-        found[i] = (system[i][count] - known) / system[i][i];
+    for (i, row) in system.iter().enumerate().rev() {
+        found[i] = (row[count] - dot(&row[i + 1..count], &found[i + 1..])) / row[i];
     }
     let width = rows.first().map_or(0, Vec::len);
     (0..width).map(|at| rows.iter().zip(&found).map(|(row, f)| row[at] * f).sum()).collect()

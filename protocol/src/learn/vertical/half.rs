@@ -106,7 +106,7 @@ impl Draws {
     }
 }
 
-/// Bytes of [`Product::message`]'s answer for each bit: two words.
+/// Bytes of a [`Product`]'s answer for each bit: two words.
 pub(super) const PRODUCT: usize = 16;
 
 /// Bytes of a bit that is chosen by.
@@ -114,13 +114,13 @@ pub(super) const BIT: usize = 4;
 
 /// Bit × word where the sender draws its share: what the chooser needs beyond the transfer is the difference
 /// of the drawn share and the one the transfer gave, which is uniform to it (SIGMOID-06).
-pub(super) struct Product(PendingCot, usize);
+pub(super) struct Product(Box<PendingCot>, usize);
 
 impl Product {
     /// The chooser's message.
     pub(super) fn choose(correlations: &Correlations, batch: Batch, bits: &[u8]) -> (Self, Vec<u8>) {
         let (message, pending) = CotChooser::new(correlations.chooser.clone()).choose(batch, bits);
-        (Self(pending, bits.len()), message)
+        (Self(Box::new(pending), bits.len()), message)
     }
 
     /// How long the answer is.

@@ -9,8 +9,10 @@ mod tests;
 
 use zeroize::Zeroizing;
 
-use super::half::{BIT, Correlations, Draws, Half, Heard, Scale, exactly, part};
-use super::sigmoid::table::turned;
+use super::{
+    half::{BIT, Correlations, Draws, Half, Heard, Scale, exactly, part},
+    sigmoid::table::turned,
+};
 use crate::{
     ot::{Batch, CotChooser, CotSender, ENTRIES, PendingCot, PendingWide, WideChooser, WideSender},
     secret::Secret,
@@ -82,11 +84,12 @@ impl Cells {
         asker: usize,
         teller: usize,
     ) -> Result<Self, CellsError> {
-        if !(1..=BINS).contains(&bins) || !(low < high) {
+        let width = high - low;
+        if !(1..=BINS).contains(&bins) || !width.is_finite() || width <= 0.0 {
             return Err(CellsError::BinOutOfRange);
         }
         let bin_of = std::array::from_fn(|step| {
-            let place = (scale.middle(step) - low) / (high - low) * bins as f64;
+            let place = (scale.middle(step) - low) / width * bins as f64;
             place.clamp(0.0, (bins - 1) as f64) as u8
         });
         Self::new(bin_of, bins, asker, teller)
@@ -338,7 +341,7 @@ impl Teller {
         })))
     }
 
-    /// This row's words for a bit that is `bit` here: (1 − 2·bit)·x and bit·x, where x counts the row in its class.
+    /// SIGMOID-09: a row's words for its bit of a bin, (1 − 2·bit)·x and bit·x, where x counts the row in its class.
     fn words(&self, row: usize, bin: usize, pair: usize) -> (u64, u64) {
         let state = &self.0;
         let bit = u64::from(state.masks[row] >> bin & 1);

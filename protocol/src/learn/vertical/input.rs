@@ -52,7 +52,7 @@ impl Input {
         let rows = params.agreed().rows as usize;
         let count = params.columns(party) as usize - usize::from(party == Party::Label);
         let fits =
-            |numbers: &Vec<f64>| numbers.len() == rows && numbers.iter().all(|x| (0.0..=1.0).contains(x));
+            |numbers: &Vec<f64>| numbers.len() == rows && numbers.iter().all(|x| (-1.0..=1.0).contains(x));
         let target = match (party, &self.target) {
             (Party::Label, Some(target)) => {
                 let two = |y: &f64| params.linkage() == Linkage::Linear || *y == 0.0 || *y == 1.0;

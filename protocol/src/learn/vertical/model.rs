@@ -8,6 +8,7 @@ use super::{
     half::tests::Numbers,
     input::{Block, Input, Whitened, whiten},
     params::{Linkage, Params, Party},
+    plan::STEPS,
     share::{MASK, centred},
     tests::Case,
 };
@@ -44,15 +45,15 @@ impl Model {
     }
 
     fn run(&mut self, arithmetic: Arithmetic, numbers: &mut Numbers) {
-        for _ in 0..self.params.agreed().rounds {
+        for round in 0..self.params.agreed().rounds {
             match arithmetic {
-                Arithmetic::Real => self.real_round(),
-                _ => self.integer_round(arithmetic, numbers),
+                Arithmetic::Real => self.real_round(round),
+                _ => self.integer_round(round, arithmetic, numbers),
             }
         }
     }
 
-    fn real_round(&mut self) {
+    fn real_round(&mut self, round: u16) {
         let rows = self.target.len();
         let unit = 4096.0;
         let residual = |row: usize| {
@@ -65,13 +66,14 @@ impl Model {
         };
         let residuals: Vec<f64> = (0..rows).map(residual).collect();
         let step = if self.params.linkage() == Linkage::Logistic { 4.0 } else { 1.0 } / rows as f64;
+        let step = step * STEPS[usize::from(round) % STEPS.len()];
         for (weight, column) in self.real.iter_mut().zip(&self.columns) {
             let gradient: f64 = column.iter().zip(&residuals).map(|(x, r)| f64::from(*x) / unit * r).sum();
             *weight += step * gradient;
         }
     }
 
-    fn integer_round(&mut self, arithmetic: Arithmetic, numbers: &mut Numbers) {
+    fn integer_round(&mut self, round: u16, arithmetic: Arithmetic, numbers: &mut Numbers) {
         let one = self.params.residual_one() as f64;
         let mut residuals = Vec::with_capacity(self.target.len());
         for row in 0..self.target.len() {
@@ -86,7 +88,7 @@ impl Model {
             };
             residuals.push((self.target[row] * one).round() as i64 - said);
         }
-        let step = self.params.step();
+        let step = self.params.step(round);
         for (weight, column) in self.weights.iter_mut().zip(&self.columns) {
             let gradient: i64 = column.iter().zip(&residuals).map(|(x, r)| i64::from(*x) * r).sum();
             *weight = weight.wrapping_add(step.wrapping_mul(gradient.cast_unsigned())) & MASK;

@@ -140,6 +140,11 @@ impl Params {
         &self.agreed
     }
 
+    /// The same without rows for a penalty.
+    pub(super) fn without_penalty(self) -> Self {
+        Self { agreed: Agreed { l2_micro: 0, ..self.agreed } }
+    }
+
     /// How the target hangs on the columns.
     pub const fn linkage(&self) -> Linkage {
         self.agreed.linkage

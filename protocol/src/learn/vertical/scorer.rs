@@ -68,8 +68,8 @@ struct Scoring {
 }
 
 impl Scorer {
-    /// Scores these rows. `params` are the terms of the job, but with the session and the number of rows of this run, and
-    /// no penalty. `question` is the hash of what is scored; `seed` is fresh.
+    /// Scores these rows. `params` are the terms of the job, but with the session and the number of rows of this run; no
+    /// row is added for a penalty. `question` is the hash of what is scored; `seed` is fresh.
     ///
     /// # Errors
     /// [`Abort::OwnColumns`], [`Abort::OwnState`]: what is not of the agreed shape.
@@ -82,6 +82,7 @@ impl Scorer {
         seed: Secret<[u8; 32]>,
     ) -> Result<Self, Abort> {
         let Held { columns, basis, state } = held;
+        let params = params.without_penalty();
         let rows = params.agreed().rows as usize;
         let within =
             |column: &Vec<f64>| column.len() == rows && column.iter().all(|x| (-1.0..=1.0).contains(x));
@@ -89,8 +90,7 @@ impl Scorer {
         if columns.len() != count || basis.columns() != count || !columns.iter().all(within) {
             return Err(Abort::OwnColumns);
         }
-        let fits = params.agreed().l2_micro == 0
-            && state.party == party
+        let fits = state.party == party
             && state.own.len() == params.columns(party) as usize
             && state.theirs.len() == params.columns(party.peer()) as usize;
         if !fits {

@@ -9,6 +9,8 @@ pub(super) mod table;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -48,7 +50,7 @@ struct TellerState {
 
 enum Then {
     /// The asker's choices are due.
-    Choices { tables: Zeroizing<Vec<Row>>, staircase: table::Staircase },
+    Choices { tables: Zeroizing<Vec<Row>>, staircase: Box<table::Staircase> },
     /// The products are due; these are the shares without them.
     Products { pending: Product, shares: Zeroizing<Vec<u64>> },
 }
@@ -115,7 +117,7 @@ impl Half for Asker {
         let AskerState { correlations, batch, pending, rows, drawn } = *self.0;
         let (tables, bits) = message.split_at(ENTRIES * rows);
         let entries = Zeroizing::new(pending.open::<1>(tables)?);
-        // e = m + c − 128·(w ⊕ w′), of which this end has c and w: what is left is 256·w·w′.
+        // SIGMOID-01: e = m + c − 128·(w ⊕ w′), of which this end has c and w: what is left is 256·w·w′.
         let words = Zeroizing::new(entries.iter().map(|[e]| u64::from(e >> 7) << 8).collect::<Vec<_>>());
         let say = Product::answer(&correlations, batch, &words, &drawn, bits)?;
         let own = |([entry], drawn): (&[u8; 1], &u64)| {
@@ -144,7 +146,7 @@ impl Teller {
         let rows = indices.iter().zip(&*drawn).map(|(index, drawn)| Row { index: *index, drawn: *drawn });
         let then = Then::Choices {
             tables: Zeroizing::new(rows.collect()),
-            staircase: table::Staircase::new(scale.reach),
+            staircase: Box::new(table::Staircase::new(scale.reach)),
         };
         Self(Box::new(TellerState { correlations: correlations.clone(), batch, rows: shares.len(), then }))
     }

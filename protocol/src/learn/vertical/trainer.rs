@@ -233,7 +233,7 @@ impl Training {
             return Ok(());
         }
         let params = &self.ground.params;
-        let step = params.step();
+        let step = params.step(state.round);
         let (own, theirs) = round.backward.gradient();
         let count = own.len() + theirs.len();
         let noise = params.agreed().noise.as_ref().map(|noise| {

@@ -97,18 +97,17 @@ impl Halves {
         (Zeroizing::new(pairs.collect()), alone.map(Zeroizing::new))
     }
 
-    /// From what the pairs gave, and who had no neighbour, which is the highest.
-    fn merge(found: &[u8], alone: Option<&[u8]>, rows: usize) -> Self {
-        let pairs = found.len() / rows.max(1);
+    /// From what the pairs gave, and who had no neighbour, which is the highest: `each` of a row.
+    fn merge(found: &[u8], alone: Option<&[u8]>, each: usize) -> Self {
         let Some(alone) = alone else {
-            return Self { halves: Zeroizing::new(found.to_vec()), each: pairs };
+            return Self { halves: Zeroizing::new(found.to_vec()), each };
         };
-        let mut halves = Zeroizing::new(Vec::with_capacity(found.len() + rows));
+        let mut halves = Zeroizing::new(Vec::with_capacity(found.len() + alone.len()));
         for (row, alone) in alone.iter().enumerate() {
-            halves.extend_from_slice(&found[row * pairs..(row + 1) * pairs]);
+            halves.extend_from_slice(&found[row * (each - 1)..(row + 1) * (each - 1)]);
             halves.push(*alone);
         }
-        Self { halves, each: pairs + 1 }
+        Self { halves, each }
     }
 }
 
@@ -148,7 +147,7 @@ struct AskerState {
     asked: usize,
     /// Who has no neighbour in the level that was asked for.
     alone: Option<Zeroizing<Vec<u8>>>,
-    /// Halves of a row after this level.
+    /// Halves of a row when this level is through.
     each: usize,
     drawn: Zeroizing<Vec<u64>>,
 }
@@ -196,7 +195,7 @@ impl Half for Asker {
         let (tables, bits) = message.split_at(TELL * state.asked);
         let found = state.pending.open(WIDTH, tables)?;
         let found = Zeroizing::new(found.iter().map(|entry| *entry as u8).collect::<Vec<_>>());
-        let halves = Halves::merge(&found, state.alone.as_deref().map(Vec::as_slice), state.shares.len());
+        let halves = Halves::merge(&found, state.alone.as_deref().map(Vec::as_slice), state.each);
         if state.each > 1 {
             let (choices, alone) = halves.pairs();
             state.level += 1;
@@ -206,7 +205,7 @@ impl Half for Asker {
             state.each = state.each.div_ceil(2);
             return Ok(Heard::Say(Self(state), message));
         }
-        // z = a + b − 2ᵏ·(w ⊕ w′), of which this end has a and w: what is left is 2ᵏ⁺¹·w·w′.
+        // SIGMOID-08: z = a + b − 2ᵏ·(w ⊕ w′), of which this end has a and w: what is left is 2ᵏ⁺¹·w·w′.
         let bits_of = state.cut.bits();
         let wraps = || halves.halves.iter().map(|half| u64::from(half & 1));
         let words = Zeroizing::new(wraps().map(|wrap| wrap << bits_of << 1).collect::<Vec<_>>());
@@ -303,7 +302,7 @@ impl Half for Teller {
             _ => merged(own[at], mask(at)),
         })?;
         let found = Zeroizing::new((0..own.len()).map(mask).collect::<Vec<_>>());
-        let halves = Halves::merge(&found, alone.as_deref().map(Vec::as_slice), state.shares.len());
+        let halves = Halves::merge(&found, alone.as_deref().map(Vec::as_slice), each);
         if each > 1 {
             let (own, alone) = halves.pairs();
             state.level += 1;

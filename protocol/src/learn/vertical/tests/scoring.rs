@@ -3,7 +3,7 @@
 use super::{runs::central, *};
 
 fn scored(receiver: Party) -> (Ended<Scored, Scored>, Vec<f64>, Vec<f64>) {
-    let case = Case { opens: Opens::Both, ..Case::new(Linkage::Logistic, 600, (2, 2), 6) };
+    let case = Case { l2_micro: 100_000, ..Case::new(Linkage::Logistic, 600, (2, 2), 6) };
     let inputs = case.input();
     let ended = case.run(&inputs);
     let (label, features) = (ended.initiator.unwrap(), ended.responder.unwrap());

@@ -69,6 +69,14 @@ fn sigmoid_02_a_cut_rounds_to_a_neighbour_and_is_right_on_average() {
 }
 
 #[test]
+fn no_rows_are_no_bytes_at_any_width() {
+    for reach in 0..59 {
+        let cut = Cut { fraction: 1, reach, keep: 1 };
+        assert_eq!(run("none", cut, &[Vec::new(), Vec::new()]).bytes(), 0);
+    }
+}
+
+#[test]
 fn sigmoid_04_a_cut_beyond_the_reach_wraps() {
     let cut = Cut { fraction: 4, reach: 3, keep: 4 };
     let shares = Numbers::new(1).split(&[127, 128, -128, -129, 1000]);
