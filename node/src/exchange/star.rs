@@ -243,9 +243,9 @@ impl Hub {
         self.spokes.values().map(|spoke| spoke.sender.traffic()).fold(Traffic::default(), |sum, more| Traffic {
             sent: sum.sent + more.sent,
             received: sum.received + more.received,
+            resent: sum.resent + more.resent,
             messages_sent: sum.messages_sent + more.messages_sent,
             messages_received: sum.messages_received + more.messages_received,
-            resent: sum.resent + more.resent,
         })
     }
 

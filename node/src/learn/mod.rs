@@ -13,6 +13,7 @@
 //!                                 └─► score     what it says of our own customers, at home
 //! ```
 
+mod alone;
 mod card;
 mod error;
 mod explain;
@@ -27,6 +28,7 @@ mod score;
 pub(crate) mod state;
 mod walk;
 
+pub use alone::{alone, measured};
 pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;
@@ -35,11 +37,11 @@ pub use model::{
     Coefficient, Data, Encoding, Exact, Held, Input, JobText, Lineage, Metric, Model, ModelKind, Noise,
     OfContract, Paid, Part, Round, Rows, Shape,
 };
-pub use registry::{Listed, ModelError, Registry};
-pub use score::{ScoreError, Scored, features, scored, top};
+pub use registry::{Listed, ModelError, Registry, Scores};
+pub use score::{ScoreError, Scored, features, of_training, scored, top};
 pub use walk::{TrainRequest, train};
 pub(crate) use horizontal::tell;
 pub(crate) use finish::Ended;
 pub(crate) use fit::told as round_line;
-pub(crate) use own::{Own, auc, is_held_out};
+pub(crate) use own::{Own, is_held_out};
 pub(crate) use walk::{again, begin, run_of, shown};

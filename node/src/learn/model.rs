@@ -259,15 +259,15 @@ impl Input {
     }
 }
 
-/// How a cell becomes numbers between 0 and 1. All of it stands in the contract, nothing comes from data.
+/// How a cell becomes numbers. All of it stands in the contract, nothing comes from data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Encoding {
-    /// `(cell − low) / (high − low)`, clamped; a missing cell is in the middle.
+    /// `(cell − middle) / (high − low)`, clamped; a missing cell is 0, the middle.
     Bounds {
-        /// Becomes 0.
+        /// Becomes −½.
         low: Exact,
-        /// Becomes 1.
+        /// Becomes ½.
         high: Exact,
     },
     /// One number for each value: 1 where the cell has it. Missing and unknown are all 0.

@@ -113,6 +113,11 @@ impl Own {
         self.input.rows.is_empty()
     }
 
+    /// Each customer's row that counts; rows count from 1.
+    pub fn rows(&self) -> &[u64] {
+        &self.input.rows
+    }
+
     /// Each customer's match items, by kind.
     pub const fn keys(&self) -> &tacit_protocol::learn::align::Keys {
         &self.input.keys

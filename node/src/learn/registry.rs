@@ -31,6 +31,10 @@ const LARGEST: u64 = 8 << 20;
 
 const FILE: &str = "model.json";
 const SHARES: &str = "shares";
+const SCORES: &str = "scores.json";
+
+/// Scores of ten million customers.
+const LARGEST_SCORES: u64 = 1 << 28;
 
 /// A model that cannot be kept, found or read.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +127,17 @@ struct Sealed<M> {
     /// SHA-256 over the model's compact JSON, in hex.
     sha256: String,
     model: M,
+}
+
+/// What a model of two partners' columns makes of our own customers: scores of that kind are made together, at the end
+/// of the training, and kept by the one who may see them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scores {
+    /// The content of our dataset then, in hex.
+    pub snapshot: String,
+    /// Row (from 1) and score, before the function that makes a chance of it.
+    pub scores: Vec<(u64, f64)>,
 }
 
 /// A folder of the registry.
@@ -223,7 +238,7 @@ impl Registry {
     /// [`ModelError::Damaged`], [`ModelError::Newer`], [`ModelError::File`].
     pub fn read(&self, id: QueryId) -> Result<Model, ModelError> {
         let path = self.folder(id).join(FILE);
-        let model = opened(id, &bytes(&path)?)?;
+        let model = opened(id, &bytes(&path, LARGEST)?)?;
         if model.id != id {
             return Err(damaged(id, "it is another model than its folder says"));
         }
@@ -247,6 +262,36 @@ impl Registry {
             Ok(shares) => Ok(Some(shares)),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(ModelError::File(error)),
+        }
+    }
+
+    /// Keeps the scores of a model's customers, before or after the model itself.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFinite`]; [`ModelError::File`].
+    pub fn keep_scores(&self, id: QueryId, scores: &Scores) -> Result<(), ModelError> {
+        let not_finite = || ModelError::NotFinite { model: id.short() };
+        if scores.scores.iter().any(|(_, score)| !score.is_finite()) {
+            return Err(not_finite());
+        }
+        let text = serde_json::to_vec(scores).map_err(|_| not_finite())?;
+        let folder = self.folder(id);
+        files::make_private_dir(&folder).map_err(ModelError::File)?;
+        files::write_private(&folder.join(SCORES), &text).map_err(ModelError::File)
+    }
+
+    /// The scores that were made at the end of the training; nothing if they are not ours to see.
+    ///
+    /// # Errors
+    /// [`ModelError::Damaged`], [`ModelError::File`].
+    pub fn scores(&self, id: QueryId) -> Result<Option<Scores>, ModelError> {
+        let path = self.folder(id).join(SCORES);
+        match bytes(&path, LARGEST_SCORES) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|_| damaged(id, "its scores do not read"))
+            }
+            Err(ModelError::File(error)) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -282,12 +327,12 @@ fn damaged(id: QueryId, problem: &'static str) -> ModelError {
     ModelError::Damaged { model: id.short(), problem }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, ModelError> {
+fn bytes(path: &Path, largest: u64) -> Result<Vec<u8>, ModelError> {
     let unreadable = |source| ModelError::File(FileError::Unreadable { path: path.to_owned(), source });
     let file = fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > largest {
         return Err(ModelError::File(FileError::TooLarge { path: path.to_owned() }));
     }
     Ok(bytes)

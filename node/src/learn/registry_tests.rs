@@ -121,6 +121,25 @@ fn a_kept_model_reads_back_whole() {
 }
 
 #[test]
+fn scores_lie_beside_the_model_and_go_with_it() {
+    let (_dir, registry) = registry();
+    let model = example();
+    assert!(registry.scores(model.id).unwrap().is_none());
+    let scores = Scores { snapshot: "ab".repeat(32), scores: vec![(1, 0.5), (7, -2.25)] };
+    registry.keep_scores(model.id, &scores).unwrap();
+    assert!(registry.list().unwrap().is_empty(), "scores alone are no model");
+    registry.keep(&model, None).unwrap();
+    assert_eq!(registry.scores(model.id).unwrap(), Some(scores));
+    assert!(!registry.export(model.id).unwrap().contains("-2.25"), "an export has no customer's score");
+    fs::write(registry.folder(model.id).join(SCORES), "{\"snapshot\": 1}").unwrap();
+    assert_eq!(registry.scores(model.id).unwrap_err().code(), "E-MODEL-DAMAGED");
+    let broken = Scores { snapshot: String::new(), scores: vec![(1, f64::NAN)] };
+    assert_eq!(registry.keep_scores(model.id, &broken).unwrap_err().code(), "E-MODEL-NOT-FINITE");
+    registry.delete(model.id).unwrap();
+    assert!(registry.scores(model.id).unwrap().is_none());
+}
+
+#[test]
 fn of_several_by_one_name_the_newest_is_meant() {
     let (_dir, registry) = registry();
     let old = example();

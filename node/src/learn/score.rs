@@ -4,6 +4,8 @@
 //! stops is the score that is not the model's: columns in another order, another encoding, a weight that is missing. The
 //! columns are encoded by the model's own bounds and values, and their names are held against its coefficients' names.
 
+use std::collections::HashSet;
+
 use tacit_protocol::learn::encode::{Design, EncodeError, Encoding as Encoded, Feature, Raw};
 
 use super::model::{Encoding, Exact, Held, Input, Model, ModelKind, Shape};
@@ -32,6 +34,14 @@ pub enum ScoreError {
         /// The model's name.
         model: String,
     },
+    /// A vertical model is applied to the customers that it was trained with, and these are others.
+    #[error("{model} has scores of {dataset} as it was when it was trained, and it has changed since")]
+    OtherContent {
+        /// The model's name.
+        model: String,
+        /// The dataset.
+        dataset: String,
+    },
     /// A column of another kind than the model was trained on.
     #[error("the dataset does not fit {model}")]
     Unencodable {
@@ -49,6 +59,7 @@ impl Refusal for ScoreError {
             Self::NotOpen { .. } => "E-MODEL-NOT-OPEN",
             Self::NeedsPartner { .. } => "E-MODEL-NEEDS-PARTNER",
             Self::Misfit { .. } => "E-MODEL-DAMAGED",
+            Self::OtherContent { .. } => "E-MODEL-OTHER-CONTENT",
             Self::Unencodable { .. } => "E-MODEL-COLUMNS",
         }
     }
@@ -56,7 +67,7 @@ impl Refusal for ScoreError {
     fn class(&self) -> Class {
         match self {
             Self::NotOpen { .. } | Self::NeedsPartner { .. } => Class::Policy,
-            Self::Misfit { .. } => Class::Failed,
+            Self::Misfit { .. } | Self::OtherContent { .. } => Class::Failed,
             Self::Unencodable { .. } => Class::Usage,
         }
     }
@@ -64,8 +75,9 @@ impl Refusal for ScoreError {
     fn details(&self) -> Vec<Detail> {
         let mend = match self {
             Self::NotOpen { .. } | Self::NeedsPartner { .. } => {
-                "scores of such a model are made together with the partner, where the contract has allow.train.score"
+                "scores of such a model are made with the partner when it is trained, for the one in allow.train.score"
             }
+            Self::OtherContent { .. } => "train it again: tacit train JOB",
             Self::Misfit { .. } => "restore it from a backup, or train it again",
             Self::Unencodable { .. } => {
                 "a dataset whose columns have the names and types that the model was trained on"
@@ -132,13 +144,6 @@ pub fn scored(model: &Model, rows: &[u64], columns: &[Raw]) -> Result<Vec<Scored
     if !names.eq(design.names().iter().map(String::as_str)) {
         return Err(misfit());
     }
-    let expected = |score: f64| {
-        let mean = model.kind.mean(score);
-        match (model.kind, model.target_bounds) {
-            (ModelKind::Linear, Some([Exact(low), Exact(high)])) => low + mean * (high - low),
-            _ => mean,
-        }
-    };
     let mut scores = design.score(&weights);
     if let Some(Exact(clip)) = model.clip {
         // A score is linear in its row, so it shrinks as the row does.
@@ -147,10 +152,26 @@ pub fn scored(model: &Model, rows: &[u64], columns: &[Raw]) -> Result<Vec<Scored
             .zip(lengths(&design))
             .for_each(|(score, length)| *score *= (clip / length).min(1.0));
     }
-    let mut scored: Vec<Scored> =
-        rows.iter().zip(scores).map(|(&row, score)| Scored { row, score: expected(score) }).collect();
+    Ok(sorted(model, rows.iter().copied().zip(scores)))
+}
+
+/// The scores that were made at the end of a vertical training, of the rows that `take_part` now.
+pub fn of_training(model: &Model, scores: &[(u64, f64)], take_part: &HashSet<u64>) -> Vec<Scored> {
+    sorted(model, scores.iter().copied().filter(|(row, _)| take_part.contains(row)))
+}
+
+/// From linear scores to what is expected; the highest first, of equal ones the earlier row.
+fn sorted(model: &Model, scores: impl Iterator<Item = (u64, f64)>) -> Vec<Scored> {
+    let expected = |score: f64| {
+        let mean = model.kind.mean(score);
+        match (model.kind, model.target_bounds) {
+            (ModelKind::Linear, Some([Exact(low), Exact(high)])) => low + mean * (high - low),
+            _ => mean,
+        }
+    };
+    let mut scored: Vec<Scored> = scores.map(|(row, score)| Scored { row, score: expected(score) }).collect();
     scored.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.row.cmp(&other.row)));
-    Ok(scored)
+    scored
 }
 
 /// Each row's Euclidean length. The intercept's 1 is part of it, so none is 0.
@@ -174,7 +195,7 @@ mod tests {
     use super::*;
     use crate::learn::{Coefficient, registry::tests::example};
 
-    /// y ≈ −1 + 2·age/100 + (work=b) − yes
+    /// y ≈ 2·(age − 50)/100 + (work=b) − yes
     fn model() -> Model {
         let mut model = example();
         model.shape = Shape::Horizontal;
@@ -190,7 +211,7 @@ mod tests {
             input("work", Encoding::Values(vec!["a".into(), "b".into()])),
             input("yes", Encoding::Boolean),
         ];
-        let weights = [("(intercept)", -1.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
+        let weights = [("(intercept)", 0.0), ("age", 2.0), ("work=a", 0.0), ("work=b", 1.0), ("yes", -1.0)];
         model.coefficients = weights
             .map(|(name, value)| Coefficient {
                 owner: String::new(),
@@ -230,8 +251,8 @@ mod tests {
     fn a_row_is_cut_to_the_length_that_it_was_trained_with() {
         let model = Model { clip: Some(Exact(1.0)), kind: ModelKind::Linear, ..model() };
         let scored = scored(&model, &[1, 2, 3, 4], &columns()).unwrap();
-        // (1, 1, 0, 1, 0): of length √3, and 2 by its weights.
-        assert!((scored[0].score - 2.0 / 3.0f64.sqrt()).abs() < 1e-6, "{scored:?}");
+        // (1, ½, 0, 1, 0): of length 1½, and 2 by its weights.
+        assert!((scored[0].score - 2.0 / 1.5).abs() < 1e-6, "{scored:?}");
         let long = Model { clip: Some(Exact(9.0)), ..model };
         assert!((super::scored(&long, &[1, 2, 3, 4], &columns()).unwrap()[0].score - 2.0).abs() < 1e-6);
     }
@@ -243,6 +264,14 @@ mod tests {
         model.target_bounds = Some([Exact(10.0), Exact(30.0)]);
         let scored = scored(&model, &[1, 2, 3, 4], &columns()).unwrap();
         assert!((scored[0].score - (10.0 + 2.0 * 20.0)).abs() < 1e-5, "{scored:?}");
+    }
+
+    #[test]
+    fn whoever_takes_no_part_any_more_has_no_score_of_the_training_either() {
+        let scores = [(3, -1.0), (5, 2.0), (8, 0.0)];
+        let scored = of_training(&model(), &scores, &HashSet::from([3, 8, 9]));
+        assert_eq!(scored.iter().map(|one| one.row).collect::<Vec<_>>(), [8, 3]);
+        assert_eq!(scored[0].score, 0.5);
     }
 
     #[test]

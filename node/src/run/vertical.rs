@@ -14,8 +14,10 @@ use tacit_protocol::{
     ids::{QueryId, SessionId, SnapshotHash},
     learn::{
         align::{self, Aligned, Confirmer, Proposer},
+        encode::kept,
         vertical::{
-            Agreed, Basis, Input, Keep, Linkage, NotKept, Opens, Params, Party, Scored, Scorer, State, Trained, Trainer,
+            Agreed, Basis, Held as Brought, Input, Keep, Linkage, NotKept, Opens, Params, Party, Scored,
+            Scorer, State, Trained, Trainer,
         },
     },
     secret::Secret,
@@ -31,7 +33,7 @@ use crate::{
     control::{Event, Reply},
     exchange::{Answering, Aside, Asking, ExchangeError, Served, Watch},
     learn::{
-        self, Ended, Exact, Held, Metric, Model, Own, Part, Registry, Rows, TrainFault, auc, is_held_out,
+        self, Ended, Exact, Held, Metric, Model, Own, Part, Registry, Rows, Scores, TrainFault, is_held_out,
         state::{RoundLine, RunFolder, secret},
     },
     ledger::Reserved,
@@ -153,9 +155,8 @@ impl End<'_> {
         let keys = own.keys().clone();
         match self {
             Self::Asking(_) => {
-                let start = move |id: SessionId| {
-                    Ok((Proposer::start(id.as_bytes(), &keys, &common), align::LIMITS))
-                };
+                let start =
+                    move |id: SessionId| Ok((Proposer::start(id.as_bytes(), &keys, &common), align::LIMITS));
                 self.part(reserved, "align", start, watch).await
             }
             Self::Answering(_) => {
@@ -182,6 +183,8 @@ struct Fitted {
     rows: Rows,
     seen: Served,
     metrics: Vec<Metric>,
+    /// Of our rows, where they are ours to see: what the weights make of each.
+    scores: Option<Vec<(u64, f64)>>,
     story: Story,
 }
 
@@ -227,6 +230,7 @@ async fn train(
     let states = states(&folder)?;
     let secret = secret(&rooms.identity.padding_key(), "vertical", &run, &own.snapshot());
     let rows = split.learn.rows as u32;
+    let alone = without_partner(&plan, &split).await;
     stages.begin("train");
     let (input, seed) = (split.learn, fresh_seed()?);
     let (of, told, keeping) = (plan.job().rounds, events.clone(), folder.clone());
@@ -247,17 +251,24 @@ async fn train(
     let running = end.part(reserved, "train", start, watch("train"));
     let trained: Trained = steps::in_time(rooms, reserved, running).await?;
     stages.moved(end.traffic().sent + end.traffic().received - before);
-    let metrics = evaluate(rooms, reserved, &terms, party, &trained, split.held, &mut end, stages, events).await?;
+    let judged = (split.all, split.held_out.as_slice(), alone);
+    let (metrics, scores) =
+        evaluate(rooms, reserved, &terms, party, &trained, judged, &mut end, stages, events).await?;
     seen.transcript = trained.conversation;
     seen.traffic = end.traffic();
     Ok(Fitted {
         run,
         party,
         snapshot: own.snapshot(),
-        rows: Rows { trained: Some(rows.into()), held_out: Some(split.held_rows as u64), own: own.len() as u64 },
+        rows: Rows {
+            trained: Some(rows.into()),
+            held_out: Some(split.held_out.iter().filter(|held| **held).count() as u64),
+            own: own.len() as u64,
+        },
         trained,
         seen,
         metrics,
+        scores: scores.map(|scores| split.rows.into_iter().zip(scores).collect()),
         story,
     })
 }
@@ -312,11 +323,14 @@ fn bound(job: &[u8; 32], run: &QueryId, customers: &[u8; 32]) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// What a training is given, and what is held back.
+/// What a training is given, and all common customers, some of whom are held back.
 struct Split {
     learn: Half,
-    held: Half,
-    held_rows: usize,
+    all: Half,
+    /// Of all, in their order.
+    held_out: Vec<bool>,
+    /// Their rows of our table.
+    rows: Vec<u64>,
 }
 
 struct Half {
@@ -334,12 +348,10 @@ fn divide(
     job: &[u8; 32],
 ) -> Result<Split, Report> {
     let share = plan.job().evaluate.holdout_micro;
-    let places = || aligned.rows.iter().zip(0_u32..);
-    let rows_of = |back: bool| -> Vec<usize> {
-        let mine = places().filter(|(_, place)| is_held_out(job, &place.to_le_bytes(), share) == back);
-        mine.map(|(row, _)| *row as usize).collect()
-    };
-    let (learn, held) = (rows_of(false), rows_of(true));
+    let all: Vec<usize> = aligned.rows.iter().map(|row| *row as usize).collect();
+    let held_out: Vec<bool> =
+        (0_u32..).take(all.len()).map(|place| is_held_out(job, &place.to_le_bytes(), share)).collect();
+    let learn: Vec<usize> = kept(&all, &held_out.iter().map(|held| !held).collect::<Vec<bool>>());
     let least = u64::from(permitted.terms().privacy.min_group);
     if (learn.len() as u64) < least {
         return Err(TrainFault::TooFew { found: learn.len() as u64, least }.into());
@@ -357,8 +369,8 @@ fn divide(
             .as_ref()
             .map(|target| rows.iter().map(|row| target[*row].map_or(0.0, f64::from)).collect()),
     };
-    let held_rows = held.len();
-    Ok(Split { learn: part(&learn), held: part(&held), held_rows })
+    let rows = all.iter().map(|row| own.rows()[*row]).collect();
+    Ok(Split { learn: part(&learn), all: part(&all), held_out, rows })
 }
 
 /// What was kept of an earlier attempt: the last two rounds, the earlier one first.
@@ -373,8 +385,17 @@ fn states(folder: &RunFolder) -> Result<Vec<State>, TrainFault> {
     Ok(states)
 }
 
-/// Scores the customers that were held back, where the contract lets the one who has the target see scores. What it
-/// computes of them stays with it.
+/// The scores that our own columns alone give to the customers that were held back, if the target is ours.
+async fn without_partner(plan: &TrainPlan, split: &Split) -> Option<Vec<f64>> {
+    let Split { learn, all, held_out, .. } = split;
+    let target = learn.target.clone().filter(|_| plan.job().kind == ModelKind::Logistic)?;
+    let held: Vec<Vec<f64>> = all.columns.iter().map(|column| kept(column, held_out)).collect();
+    let (columns, l2) = (learn.columns.clone(), plan.job().l2.real());
+    blocking(move || learn::alone(&columns, &target, l2, &held)).await
+}
+
+/// Scores the common customers, where the contract lets the one who has the target see scores: a score for each, and
+/// what those that were held back say of the model. Both stay with it.
 #[allow(clippy::too_many_arguments, reason = "one call, of what one function has in hand")]
 async fn evaluate(
     rooms: &Rooms,
@@ -382,58 +403,62 @@ async fn evaluate(
     terms: &Terms,
     party: Party,
     trained: &Trained,
-    held: Half,
+    (all, held_out, alone): (Half, &[bool], Option<Vec<f64>>),
     end: &mut End<'_>,
     stages: &mut Stages<'_>,
     events: &Events,
-) -> Result<Vec<Metric>, Report> {
+) -> Result<(Vec<Metric>, Option<Vec<f64>>), Report> {
     let receiver = terms.plan.sides().iter().find(|side| side.target.is_some()).map(|side| &side.table.owner);
-    if held.rows == 0 || receiver != terms.plan.terms().score.as_ref() {
-        return Ok(Vec::new());
+    if receiver != terms.plan.terms().score.as_ref() {
+        return Ok((Vec::new(), None));
     }
     stages.begin("evaluate");
     let before = end.traffic().sent + end.traffic().received;
-    let (scoring, rows, seed) = (terms.clone(), held.rows as u32, fresh_seed()?);
+    let (scoring, rows, seed) = (terms.clone(), all.rows as u32, fresh_seed()?);
     let (basis, state): (Basis, State) = (trained.basis.clone(), trained.state.clone());
-    let columns = held.columns;
+    let columns = all.columns;
     let start = move |session: SessionId| {
         let params = scoring.params(session, rows)?;
         let limits = params.limits();
         let question = scoring.job;
-        let scorer =
-            Scorer::start(params, party, Party::Label, &question, &columns, &basis, &state, seed)?;
+        let brought = Brought { columns: &columns, basis: &basis, state: &state };
+        let scorer = Scorer::start(params, party, Party::Label, &question, brought, seed)?;
         Ok((scorer, limits))
     };
     let running = end.part(reserved, "evaluate", start, steps::watch(events, "evaluate", "steps"));
     let Scored { scores, .. } = steps::in_time(rooms, reserved, running).await?;
     stages.moved(end.traffic().sent + end.traffic().received - before);
-    let (Some(scores), Some(target)) = (scores, held.target) else { return Ok(Vec::new()) };
-    let metric = |name: &str, value: f64| Metric {
-        on: "joint (held out)".to_owned(),
+    let (Some(scores), Some(target)) = (scores, all.target) else { return Ok((Vec::new(), None)) };
+    let (held, outcomes) = (kept(&scores, held_out), kept(&target, held_out));
+    if terms.plan.job().kind == ModelKind::Logistic {
+        let mut metrics = learn::measured("joint", &held, &outcomes);
+        // What we would have without the partner: the joint model is held against it.
+        if let Some(alone) = alone {
+            metrics.extend(learn::measured(
+                &format!("{} alone", reserved.permitted().me()),
+                &alone,
+                &outcomes,
+            ));
+        }
+        return Ok((metrics, Some(scores)));
+    }
+    let loss = held.iter().zip(&outcomes).map(|(score, outcome)| (outcome - score).powi(2) / 2.0);
+    let loss = (!held.is_empty()).then(|| Metric {
+        on: "joint".to_owned(),
         group: None,
-        name: name.to_owned(),
-        value: Exact(value),
+        name: "loss".to_owned(),
+        value: Exact(loss.sum::<f64>() / held.len() as f64),
         low95: None,
         high95: None,
-    };
-    let logistic = terms.plan.job().kind == ModelKind::Logistic;
-    let loss = scores.iter().zip(&target).map(|(score, target)| match logistic {
-        true => score.max(0.0) + (-score.abs()).exp().ln_1p() - target * score,
-        false => (target - score).powi(2) / 2.0,
     });
-    let mut metrics = vec![metric("loss", loss.sum::<f64>() / scores.len() as f64)];
-    if logistic {
-        let target: Vec<f32> = target.iter().map(|target| *target as f32).collect();
-        metrics.extend(auc(&scores, &target).map(|auc| metric("auc", auc)));
-    }
-    Ok(metrics)
+    Ok((loss.into_iter().collect(), Some(scores)))
 }
 
 /// Keeps the model, durably, and records the run.
 async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> Result<Model, Report> {
     let permitted = reserved.permitted();
     let plan = permitted.train().ok_or(TrainFault::StateDamaged)?;
-    let Fitted { run, party: me, trained, snapshot, rows, seen, metrics, story } = fitted;
+    let Fitted { run, party: me, trained, snapshot, rows, seen, metrics, scores, story } = fitted;
     let mut weights = Vec::new();
     for side in plan.sides() {
         let block = if party(plan, &side.table.owner) == me { &trained.own } else { &trained.theirs };
@@ -442,13 +467,15 @@ async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> Result<Mode
             None => weights.extend(std::iter::repeat_n(None, side.width())),
         }
     }
-    let intercept = trained.own.as_ref().zip(trained.theirs.as_ref()).map(|(own, theirs)| own.offset + theirs.offset);
+    let intercept =
+        trained.own.as_ref().zip(trained.theirs.as_ref()).map(|(own, theirs)| own.offset + theirs.offset);
     let held = match (&trained.own, &trained.theirs) {
         (Some(_), Some(_)) => Held::Open,
         (Some(_), None) => Held::Own,
         (None, _) => Held::Shared,
     };
-    let lines = (1..=u32::from(trained.state.round())).map(|round| RoundLine { round, ..RoundLine::default() });
+    let lines =
+        (1..=u32::from(trained.state.round())).map(|round| RoundLine { round, ..RoundLine::default() });
     let model = Ended {
         run,
         permitted,
@@ -466,8 +493,15 @@ async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> Result<Mode
     }
     .model();
     let shares = (held == Held::Shared).then(|| trained.state.to_bytes());
+    let scores = scores.map(|scores| Scores { snapshot: snapshot.to_string(), scores });
     let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
-    blocking(move || registry.keep(&kept, shares.as_ref().map(|shares| &shares[..]))).await?;
+    blocking(move || {
+        if let Some(scores) = &scores {
+            registry.keep_scores(kept.id, scores)?;
+        }
+        registry.keep(&kept, shares.as_ref().map(|shares| &shares[..]))
+    })
+    .await?;
     let outcome = release::told_outcome(&seen, Some(snapshot));
     rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
     Ok(model)

@@ -14,7 +14,7 @@ use crate::{
     control::{Answer, Event, Prediction, Reply},
     data::hex,
     exchange::ExchangeError,
-    learn::{self, Model, Scored},
+    learn::{self, Model, ScoreError, Scored},
     ledger::Kind,
     policy::{Consent, IdentityTerms, State, day},
     release::{self, ReleaseError},
@@ -26,14 +26,13 @@ use crate::{
 /// Scores a dataset's customers and puts the scores among the answers.
 pub async fn predict(rooms: &Rooms, asked: Prediction, events: &Events) -> Result<Reply, Report> {
     let model = models::find(rooms, &asked.model).await?;
-    let features = learn::features(&model)?;
     let document = rooms.contracts.find(&model.contract.id.to_string(), day(Timestamp::now()))?;
     let terms = document.contract().terms();
     let consent = consent(&model, &terms.datasets, &asked.dataset);
     let begin = |stage: &str| drop(events.send(Event::Stage { stage: stage.to_owned() }));
     begin("read own data");
     let Read { customers, scores, counts, snapshot, of } =
-        read(rooms, &model, &asked, features, terms.identity.clone(), consent).await?;
+        read(rooms, &model, &asked, terms.identity.clone(), consent).await?;
     begin("write answer");
     let id = fresh()?;
     let path = rooms.home.answers_dir().join(format!("{id}.parquet"));
@@ -97,14 +96,17 @@ async fn read(
     rooms: &Rooms,
     model: &Model,
     asked: &Prediction,
-    features: Vec<tacit_protocol::learn::encode::Feature>,
     identity: IdentityTerms,
     consent: Option<String>,
 ) -> Result<Read, Report> {
     let datasets = rooms.datasets.clone();
     let withdrawn = rooms.withdrawn.clone().read_owned().await;
     let (model, dataset, share) = (model.clone(), asked.dataset.clone(), asked.top);
+    let registry = rooms.models.clone();
     blocking(move || {
+        let made = registry.scores(model.id)?;
+        // Nothing is read for a model that cannot be applied here.
+        let features = if made.is_none() { learn::features(&model)? } else { Vec::new() };
         let registration = datasets.open(&dataset, Timestamp::now(), &mut |_| true)?;
         let held = |kind: &&KeyKind| registration.key_columns(kind).next().is_some();
         let keys: Vec<KeyKind> = identity.keys.iter().filter(held).cloned().collect();
@@ -117,15 +119,32 @@ async fn read(
             consent: consent.as_deref(),
             withdrawn: &withdrawn,
         };
-        let input = scan::design(&plan, &identity.keys, &features, &mut |_, _| true)?;
-        let scored = learn::scored(&model, &input.rows, &input.columns)?;
+        let (scored, counts, snapshot) = match made {
+            Some(made) => {
+                let trained_on = |data: &learn::Data| data.owner == model.us && data.dataset == dataset;
+                if !model.data.iter().any(trained_on)
+                    || made.snapshot != registration.snapshot_hash().to_string()
+                {
+                    return Err(ScoreError::OtherContent { model: model.name.clone(), dataset }.into());
+                }
+                let input = scan::collect(&plan, &mut |_, _| true)?;
+                let everybody = input.matched(&vec![true; input.items().len()]);
+                let rows = everybody.iter().flat_map(|one| std::iter::once(&one.row).chain(&one.others));
+                let scored = learn::of_training(&model, &made.scores, &rows.copied().collect());
+                (scored, input.counts().clone(), input.snapshot())
+            }
+            None => {
+                let input = scan::design(&plan, &identity.keys, &features, &mut |_, _| true)?;
+                (learn::scored(&model, &input.rows, &input.columns)?, input.counts, input.snapshot)
+            }
+        };
         let of = scored.len() as u64;
         let listed: Vec<Scored> =
             share.map_or_else(|| scored.clone(), |share| learn::top(scored.clone(), share));
         let rows: Vec<u64> = listed.iter().map(|one| one.row).collect();
-        let customers = scan::names(&registration, input.snapshot, &rows)?;
+        let customers = scan::names(&registration, snapshot, &rows)?;
         let scores = listed.iter().map(|one| one.score).collect();
-        Ok(Read { customers, scores, counts: input.counts, snapshot: input.snapshot.to_string(), of })
+        Ok(Read { customers, scores, counts, snapshot: snapshot.to_string(), of })
     })
     .await
     .map_err(|error: Trouble| error.0)
@@ -140,8 +159,14 @@ impl From<ScanError> for Trouble {
     }
 }
 
-impl From<learn::ScoreError> for Trouble {
-    fn from(error: learn::ScoreError) -> Self {
+impl From<learn::ModelError> for Trouble {
+    fn from(error: learn::ModelError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<ScoreError> for Trouble {
+    fn from(error: ScoreError) -> Self {
         Self(error.into())
     }
 }
