@@ -3,6 +3,8 @@
 //! Nothing is played: every line that begins with `brand$` or `bank$` is a command that is then run, by this
 //! very program, in that organisation's home. What follows the line is what it printed.
 
+mod learning;
+
 use std::{
     io::{self, Write},
     path::Path,
@@ -179,6 +181,8 @@ pub fn run(keep: bool) -> Result<(), Report> {
     show.sizes_seen()?;
     show.act("brand", &["budget"])?;
     show.act("bank", &["budget"])?;
+
+    show.learn()?;
 
     let (ledger, backup) = (show.stage.path("bank/ledger"), show.stage.path("bank/ledger.backup"));
     let bank = &mut nodes[1];

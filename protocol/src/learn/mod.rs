@@ -11,6 +11,9 @@
 //!   horizontal ► roster, masked sums, drop-outs, noise shares
 //! ```
 
+pub mod align;
 pub mod encode;
+pub mod evaluate;
 pub mod glm;
 pub mod horizontal;
+pub mod vertical;

@@ -42,6 +42,18 @@ pub enum Abort {
     /// A sum over several nodes could not be opened, or must not be.
     #[error("the sum over the trainers was not opened")]
     Summation(#[source] Breach),
+    /// A job that cannot be learned as it is: no rows, columns or rounds, or too many.
+    #[error("the job's rows, columns and rounds do not fit together")]
+    LearnShape,
+    /// Our own columns or target are not of the agreed shape, or not finite.
+    #[error("our own columns are not of the agreed shape")]
+    OwnColumns,
+    /// What was kept of an earlier run is of another job, or damaged.
+    #[error("the state that was kept does not belong to this job")]
+    OwnState,
+    /// The state after a round could not be kept.
+    #[error("the state after a round could not be kept")]
+    NotKept,
 }
 
 impl Abort {
@@ -59,6 +71,10 @@ impl Abort {
             Self::OwnRows => "E-OWN-ROWS",
             Self::BinsFull => "E-JOIN-BINS-FULL",
             Self::Summation(rule) => rule.code(),
+            Self::LearnShape => "E-LEARN-SHAPE",
+            Self::OwnColumns => "E-OWN-COLUMNS",
+            Self::OwnState => "E-OWN-STATE",
+            Self::NotKept => "E-STATE-NOT-KEPT",
         }
     }
 
@@ -144,6 +160,21 @@ pub enum PeerMisbehaved {
     /// What was opened is not what was committed to.
     #[error("other figures were opened than were committed to")]
     OpeningDiffers,
+    /// A number that is not below the modulus it belongs to.
+    #[error("a coefficient is not below its modulus")]
+    CoefficientAboveModulus,
+    /// A ciphertext with more noise than an honest end can have put in: what it would decrypt to is no answer.
+    #[error("a ciphertext has more noise than it may have")]
+    NoiseAboveBound,
+    /// After a cut, the two ends have no round in common from which to go on.
+    #[error("the two ends have finished different rounds")]
+    RoundDiffers,
+    /// An item was named as common that is none of ours.
+    #[error("an item was named that is not in common")]
+    ItemNotInCommon,
+    /// An item came twice, or before one that is less.
+    #[error("an item came out of order")]
+    ItemOutOfOrder,
 }
 
 impl PeerMisbehaved {
@@ -151,6 +182,8 @@ impl PeerMisbehaved {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::RoleReflected => "E-PEER-ROLE-REFLECTED",
+            Self::ItemNotInCommon => "E-PEER-ITEM-NOT-IN-COMMON",
+            Self::ItemOutOfOrder => "E-PEER-ITEM-OUT-OF-ORDER",
             Self::CountAboveCap { .. } => "E-PEER-COUNT-ABOVE-CAP",
             Self::ChunkOutOfOrder { .. } => "E-PEER-CHUNK-OUT-OF-ORDER",
             Self::CountDiffers { .. } => "E-PEER-COUNT-DIFFERS",
@@ -163,6 +196,9 @@ impl PeerMisbehaved {
             Self::FigureOutOfBounds { .. } => "E-PEER-FIGURE-BOUNDS",
             Self::TranscriptDiffers => "E-PEER-TRANSCRIPT-DIFFERS",
             Self::OpeningDiffers => "E-PEER-OPENING-DIFFERS",
+            Self::CoefficientAboveModulus => "E-PEER-COEFFICIENT",
+            Self::NoiseAboveBound => "E-PEER-NOISE",
+            Self::RoundDiffers => "E-PEER-ROUND-DIFFERS",
         }
     }
 }
