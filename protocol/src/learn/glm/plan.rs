@@ -21,8 +21,8 @@ pub(super) const ABOVE: f64 = 8.0;
 pub(super) const SCORE: f64 = 32.0;
 /// The most columns.
 const MOST_COLUMNS: usize = 512;
-/// Of the budget of a model with a fixed curvature, this share goes into the curvature: 1/8.
-const CURVATURE_SHARE: u64 = 8;
+/// Of the budget of a model with a fixed curvature, this many tenths go into the curvature.
+const CURVATURE_TENTHS: u64 = 3;
 /// The largest clip in units of 2⁻¹²: 64.
 const LARGEST_CLIP: u32 = 64 << GRID;
 
@@ -191,7 +191,7 @@ impl Plan {
             })
         };
         if self.fixed_curvature() {
-            let curvature = noise.nano_rho / CURVATURE_SHARE;
+            let curvature = noise.nano_rho / 10 * CURVATURE_TENTHS;
             let mut shapes = vec![shape(vec![self.gram(noise, curvature)?])?];
             for nano_rho in rising(noise.nano_rho - curvature, steps) {
                 shapes.push(shape(vec![self.gradient(noise, nano_rho)?])?);
@@ -250,11 +250,15 @@ impl Plan {
     }
 }
 
-/// LEARNH-21: a budget over rounds, each but the first with twice the one before, down to a 32nd of the last. What a
-/// round's noise does to the weights the next round undoes by more than half, so it is the last ones that count; with
-/// equal shares ten rounds would cost ten times what one does, so it is four times at most.
+/// LEARNH-21: a budget over rounds, each but the first with half as much again as the one before, over the last ten. What
+/// a round's noise does to the weights the next round undoes in part, so it is the last ones that count; with equal
+/// shares ten rounds would cost more than three times what one does, so it is less than three times for any number.
 fn rising(nano_rho: u64, steps: u64) -> impl Iterator<Item = u64> {
-    let weight = move |step: u64| 1u64 << (5 - (steps - 1 - step).min(5));
+    // 3⁰·2¹⁰, 3¹·2⁹, …, 3¹⁰·2⁰.
+    let weight = move |step: u64| {
+        let before = (steps - 1 - step).min(10) as u32;
+        3u64.pow(10 - before) << before
+    };
     let whole: u64 = (0..steps).map(weight).sum();
     (0..steps).map(move |step| (u128::from(nano_rho) * u128::from(weight(step)) / u128::from(whole)) as u64)
 }

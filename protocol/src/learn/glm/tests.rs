@@ -125,9 +125,8 @@ fn central(family: Family, locals: &[Local], l2: f64) -> Vec<f64> {
             for row in 0..d {
                 if row != pivot {
                     let factor = system[row][pivot] / system[pivot][pivot];
-                    for column in pivot..=d {
-                        system[row][column] -= factor * system[pivot][column];
-                    }
+                    let above = system[pivot].clone();
+                    system[row].iter_mut().zip(above).skip(pivot).for_each(|(x, above)| *x -= factor * above);
                 }
             }
         }

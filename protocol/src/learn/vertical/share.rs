@@ -11,11 +11,6 @@ pub const fn centred(half: u64) -> i64 {
     ((half << (64 - BITS)) as i64) >> (64 - BITS)
 }
 
-/// A number mod 2⁶⁰.
-pub const fn wrapped(value: i64) -> u64 {
-    value.cast_unsigned() & MASK
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,7 +18,7 @@ mod tests {
     #[test]
     fn a_number_comes_back_from_its_half() {
         for value in [0, 1, -1, (1 << 59) - 1, -(1 << 59)] {
-            assert_eq!(centred(wrapped(value)), value);
+            assert_eq!(centred(i64::cast_unsigned(value) & MASK), value);
         }
         assert_eq!(centred(1 << 59), -(1 << 59));
     }

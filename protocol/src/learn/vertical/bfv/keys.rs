@@ -58,8 +58,10 @@ impl SecretKey {
             }
         });
         for (limb, modulus) in moduli().iter().enumerate() {
-            for place in limb * N..(limb + 1) * N {
-                b.0[place] = modulus.minus(b.0[place], modulus.times(a[place], self.transform.0[place]));
+            let range = limb * N..(limb + 1) * N;
+            let products = a[range.clone()].iter().zip(&self.transform.0[range.clone()]);
+            for (b, (a, s)) in b.0[range].iter_mut().zip(products) {
+                *b = modulus.minus(*b, modulus.times(*a, *s));
             }
         }
         let mut bytes = Vec::with_capacity(Request::BYTES);

@@ -5,6 +5,9 @@ use proptest::prelude::*;
 use super::{modulus::moduli, response::FLOOD_BITS, *};
 use crate::{learn::vertical::share::MASK, secret::Secret, session::PeerMisbehaved};
 
+/// Places and what is there.
+type Sparse<T> = Vec<(usize, T)>;
+
 fn seed(number: u8) -> Secret<[u8; 32]> {
     Secret::new([number; 32])
 }
@@ -69,7 +72,7 @@ fn learnv_03_parameters_are_those_of_the_standard() {
         }
     }
     // The budget: flood and message fit below q, and the flood drowns 22 times the norm for 2²⁸ coefficients.
-    assert!(60 + 1 + FLOOD_BITS < 180);
+    const { assert!(60 + 1 + FLOOD_BITS < 180) };
     assert!(f64::from(FLOOD_BITS + 1) - (LARGEST_NORM as f64 * 22.0).log2() - 28.0 >= 40.0);
 }
 
@@ -136,7 +139,7 @@ proptest! {
         ),
         masks in prop::collection::vec(any::<u64>(), 1..50),
     ) {
-        let dense = |(m, x): (Vec<(usize, u64)>, Vec<(usize, i32)>)| {
+        let dense = |(m, x): (Sparse<u64>, Sparse<i32>)| {
             let (mut wide, mut small) = (vec![0; N], vec![0; N]);
             m.into_iter().for_each(|(place, value)| wide[place] = value & MASK);
             x.into_iter().for_each(|(place, value)| small[place] = value);

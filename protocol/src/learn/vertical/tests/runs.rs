@@ -34,11 +34,10 @@ pub(crate) fn central(inputs: &(Input, Input), linkage: Linkage, l2: f64) -> Vec
         }
         for i in 0..count {
             hessian[i][i] += 1e-9;
-            for j in i + 1..count {
-                let factor = hessian[j][i] / hessian[i][i];
-                for k in i..=count {
-                    hessian[j][k] -= factor * hessian[i][k];
-                }
+            let (done, rest) = hessian.split_at_mut(i + 1);
+            for row in rest {
+                let factor = row[i] / done[i][i];
+                row.iter_mut().zip(&done[i]).skip(i).for_each(|(x, above)| *x -= factor * above);
             }
         }
         for i in (0..count).rev() {
