@@ -182,8 +182,6 @@ pub fn run(keep: bool) -> Result<(), Report> {
     show.act("brand", &["budget"])?;
     show.act("bank", &["budget"])?;
 
-    show.learn()?;
-
     let (ledger, backup) = (show.stage.path("bank/ledger"), show.stage.path("bank/ledger.backup"));
     let bank = &mut nodes[1];
     show.heading("The bank makes a copy of its log, as one does.");
@@ -197,6 +195,8 @@ pub fn run(keep: bool) -> Result<(), Report> {
     );
     show.spend_the_rest()?;
     show.act("brand", &["budget"])?;
+
+    show.learn()?;
 
     show.heading(
         "Both sides have it on record, each in its own log. Anybody can check one, with no node at all.",
@@ -463,6 +463,10 @@ impl Show {
         self.say(
             "  spent      the contract's whole budget for noisy answers, in both ledgers; the same question again was\n\
              \x20            free. A revelation has no ε to count; it stands in both ledgers by name.",
+        );
+        self.say(
+            "  trained    one model over both tables. Both have its weights and know which of their own customers the\n\
+             \x20            other has too; the bank alone has scores, of its own customers.",
         );
         Ok(())
     }

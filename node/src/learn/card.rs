@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::metrics::OBSERVED;
+use super::metrics::{COUNTS, OBSERVED};
 use super::model::{Coefficient, Exact, Held, Metric, Model, Noise, Paid, Shape};
 use crate::{
     audit::{
@@ -18,7 +18,10 @@ use crate::{
     policy::Decimal,
 };
 
-/// Rounds that a person is shown; JSON has all.
+/// What is on the page and in JSON, and too long for a terminal.
+const LONG: [&str; 3] = ["lift", "calibration", "rounds"];
+
+/// Rounds that a page shows; JSON has all.
 const ROUNDS: usize = 40;
 
 const STYLE: &str = "\
@@ -82,7 +85,8 @@ pub fn text(model: &Model) -> String {
         _ = writeln!(text, "  {name:<11} {value}");
     }
     _ = writeln!(text, "\n{}", privacy(model));
-    for section in sections(model).into_iter().filter(|section| !section.rows.is_empty()) {
+    let sections = sections(model).into_iter();
+    for section in sections.filter(|section| !section.rows.is_empty() && !LONG.contains(&section.key)) {
         _ = writeln!(text, "\n{}", section.title);
         let widths: Vec<usize> = (0..section.columns.len())
             .map(|column| {
@@ -114,6 +118,7 @@ pub fn text(model: &Model) -> String {
             _ = writeln!(text, "  {}", section.note);
         }
     }
+    text.push_str("\nLift and gain, calibration and rounds are on the page (-o html) and in -o json.\n");
     if !model.untold.is_empty() {
         text.push_str("\nNot revealed\n");
         model.untold.iter().for_each(|line| _ = writeln!(text, "  - {}", visible(line)));
@@ -424,7 +429,7 @@ fn metrics(key: &'static str, title: &'static str, note: &str, metrics: &[&Metri
         }
         row.extend([
             word(&metric.name),
-            figure(Some(metric.value), 4),
+            figure(Some(metric.value), if COUNTS.contains(&metric.name.as_str()) { 0 } else { 4 }),
             figure(metric.low95, 4),
             figure(metric.high95, 4),
         ]);

@@ -59,6 +59,9 @@ pub fn metrics(on: &str, evaluation: &Evaluation, groups: &[String]) -> Vec<Metr
     lines.metrics
 }
 
+/// Lines that count customers.
+pub const COUNTS: [&str; 2] = ["customers", "with-outcome"];
+
 /// The name of the lines of the calibration table.
 pub const OBSERVED: &str = "observed";
 

@@ -24,12 +24,9 @@ impl Show {
         self.act("bank", &["train", "explain", &job])?;
 
         self.heading("They train: weights and residuals are halves that neither can read, until the end.");
-        self.act("bank", &["train", &job])?;
-        self.act("brand", &["model", "list"])?;
-
-        self.heading("What came of it: the model's card, on both sides.");
-        self.act("bank", &["model", "show", "default"])?;
+        self.train(&job)?;
         self.page()?;
+        self.act("brand", &["model", "list"])?;
         self.gain()?;
 
         self.heading("The bank's own customers, by their score: the ones to be careful with come first.");
@@ -40,6 +37,19 @@ impl Show {
         self.say("    the first lines of careful.csv:");
         scores.lines().take(5).for_each(|line| self.say(&format!("      {line}")));
         Ok(())
+    }
+
+    /// The rounds, and then the card. How fast they went is for whoever waits.
+    fn train(&self, job: &str) -> Result<(), Report> {
+        let words = ["train", job];
+        self.command_line("bank", &words);
+        let output = self.stage.finish(self.stage.start("bank", &words)?)?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        told.lines()
+            .filter(|line| !line.contains(" steps/s"))
+            .for_each(|line| self.say(&format!("    {line}")));
+        String::from_utf8_lossy(&output.stdout).lines().for_each(|line| self.say(&format!("    {line}")));
+        self.expect(&words, output.status.code().unwrap_or(-1), 0)
     }
 
     /// The card as a page, for those who will ask.
