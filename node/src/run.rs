@@ -92,6 +92,9 @@ async fn walk_as_asker(
         if let Some(reply) = learn::again(rooms, &till::same_job(rooms, &permitted, read.snapshot()).await)? {
             return Ok(reply);
         }
+        if till::under_way(rooms, &permitted, read.snapshot()).await {
+            return Err(learn::TrainFault::UnderWay.into());
+        }
         own = Some(read);
     }
     if permitted.join().is_some() {

@@ -198,10 +198,11 @@ fn t21_a_training_that_was_killed_goes_on_and_comes_to_the_same_model_whenever_i
                 let cut = world.start("brand", &["train", &job]);
                 std::thread::sleep(std::time::Duration::from_millis(1500));
                 bank.kill();
-                finish(cut);
                 bank = world.serve("bank");
+                finish(cut);
             }
-            world.tacit("brand", &["train", &job]).ok();
+            // Until both have seen that the run which was cut is over.
+            world.until("the training", || world.tacit("brand", &["train", &job]).status == 0);
             let show = |name| world.tacit(name, &["model", "show", "default", "-o", "json"]);
             world.until("the model", || show("bank").status == 0);
             let [ours, theirs] = ["brand", "bank"].map(|name| show(name).ok().json());
