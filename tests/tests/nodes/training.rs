@@ -132,7 +132,7 @@ fn two_nodes_learn_what_neither_could_alone() {
     assert_eq!(cards[0]["coefficients"], cards[1]["coefficients"], "the same weights on both sides, to the bit");
     let (spend, balance) = (coefficient(&cards[0], "spend"), coefficient(&cards[0], "balance"));
     assert!((3.0..5.0).contains(&spend) && (-6.0..-4.0).contains(&balance), "{spend} {balance}");
-    let auc = cards[1]["metrics"].as_array().unwrap().iter().find(|metric| metric["name"] == "auc");
+    let auc = cards[1]["metrics"].as_array().unwrap().iter().find(|metric| metric["metric"] == "auc");
     let auc = auc.map(|auc| auc["value"].as_f64().or_else(|| auc["value"].as_str()?.parse().ok()));
     assert!(auc.flatten().is_some_and(|auc| auc > 0.80), "{}", cards[1]["metrics"]);
     for home in ["brand", "bank"] {
