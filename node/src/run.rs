@@ -29,10 +29,10 @@ pub use till::quoted;
 use crate::{
     control::Reply,
     exchange::{Answering, Aside, Asking, ExchangeError, Question, witness},
+    learn,
     ledger::Reserved,
     link::Incoming,
     policy::Role,
-    learn,
     query::{JobShape, QueryRequest},
     release,
     report::Report,

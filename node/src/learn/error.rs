@@ -75,7 +75,9 @@ impl Refusal for TrainFault {
             Self::TooFew { .. } => Class::Policy,
             Self::OutOfStep { .. } | Self::Gone { .. } => Class::Peer,
             Self::NotYet { .. } => Class::Usage,
-            Self::UnderWay | Self::Column(_) | Self::Model(_) | Self::State(_) | Self::StateDamaged => Class::Failed,
+            Self::UnderWay | Self::Column(_) | Self::Model(_) | Self::State(_) | Self::StateDamaged => {
+                Class::Failed
+            }
         }
     }
 
@@ -87,8 +89,12 @@ impl Refusal for TrainFault {
             Self::State(_) => "check free space and rights of the home",
             Self::StateDamaged => "remove the job's folder under jobs/: it is trained, and paid for, anew",
             Self::OutOfStep { .. } => "tacit train again: it begins anew where the two do not agree",
-            Self::Gone { .. } => "tacit train again when it is back: it goes on after the last finished round",
-            Self::UnderWay => "wait for its end, or end the command that waits for it; then it goes on where it stopped",
+            Self::Gone { .. } => {
+                "tacit train again when it is back: it goes on after the last finished round"
+            }
+            Self::UnderWay => {
+                "wait for its end, or end the command that waits for it; then it goes on where it stopped"
+            }
             Self::NotYet { instead, .. } => instead,
         };
         vec![Detail::new("would do", mend)]

@@ -56,8 +56,11 @@ impl Ended<'_> {
         let horizontal = job.shape == JobShape::Horizontal;
         // Where everybody has the same columns, they are nobody's.
         let sides: Vec<&TrainSide> = plan.sides().iter().take(if horizontal { 1 } else { 2 }).collect();
-        let inputs: Vec<Input> = sides.iter().flat_map(|side| side.features.iter().map(|f| input(f, horizontal))).collect();
-        let named = |input: &Input| input.names().into_iter().map(|name| (input.owner.clone(), name)).collect::<Vec<_>>();
+        let inputs: Vec<Input> =
+            sides.iter().flat_map(|side| side.features.iter().map(|f| input(f, horizontal))).collect();
+        let named = |input: &Input| {
+            input.names().into_iter().map(|name| (input.owner.clone(), name)).collect::<Vec<_>>()
+        };
         let names: Vec<(String, String)> = inputs.iter().flat_map(named).collect();
         let (intercept, weights) = self.weights;
         let coefficient = |owner: String, name: String, value: Option<f64>| Coefficient {
@@ -68,7 +71,8 @@ impl Ended<'_> {
             high95: None,
         };
         let first = coefficient(String::new(), "(intercept)".to_owned(), intercept);
-        let rest = names.into_iter().zip(weights).map(|((owner, name), value)| coefficient(owner, name, value));
+        let rest =
+            names.into_iter().zip(weights).map(|((owner, name), value)| coefficient(owner, name, value));
         let us = permitted.me().to_owned();
         let own = |side: &TrainSide| (side.table.owner == us).then(|| self.snapshot.to_string());
         let target = job.target_of(&plan.sides()[0].table.owner).or_else(|| job.targets.first());
@@ -128,7 +132,8 @@ impl Ended<'_> {
 
 /// What a fitted model of the same columns says: intercept and weights.
 pub fn fitted(fit: &glm::Fit) -> (Option<f64>, Vec<Option<f64>>) {
-    let (first, rest) = fit.weights().split_first().map_or((None, &[][..]), |(first, rest)| (Some(*first), rest));
+    let (first, rest) =
+        fit.weights().split_first().map_or((None, &[][..]), |(first, rest)| (Some(*first), rest));
     (first, rest.iter().copied().map(Some).collect())
 }
 
@@ -174,7 +179,9 @@ fn round(line: &RoundLine) -> Round {
 fn paid(plan: &TrainPlan) -> Vec<Paid> {
     let Some(price) = plan.price() else { return Vec::new() };
     let learned_of = |side: &&TrainSide| {
-        plan.sides().iter().any(|other| other.table.owner != side.table.owner && plan.receives(&other.table.owner))
+        plan.sides()
+            .iter()
+            .any(|other| other.table.owner != side.table.owner && plan.receives(&other.table.owner))
     };
     let of = |side: &TrainSide| Paid {
         ledger: side.table.owner.clone(),
@@ -186,10 +193,15 @@ fn paid(plan: &TrainPlan) -> Vec<Paid> {
 }
 
 fn untold(plan: &TrainPlan) -> Vec<String> {
-    let mut untold = vec!["no row, label, feature or residual of a single customer left its owner".to_owned()];
+    let mut untold =
+        vec!["no row, label, feature or residual of a single customer left its owner".to_owned()];
     untold.push(match plan.job().shape {
-        JobShape::Horizontal => "no partner's sums were seen by anybody, the coordinator included: only the sum of all".to_owned(),
-        JobShape::Vertical => "no gradient and no score of a customer that was learned from was opened".to_owned(),
+        JobShape::Horizontal => {
+            "no partner's sums were seen by anybody, the coordinator included: only the sum of all".to_owned()
+        }
+        JobShape::Vertical => {
+            "no gradient and no score of a customer that was learned from was opened".to_owned()
+        }
     });
     untold
 }

@@ -164,7 +164,9 @@ impl Codes {
     fn of(&self, cells: &ArrayRef) -> Option<Vec<f64>> {
         let Some(places) = &self.places else {
             if let Some(cells) = cells.as_boolean_opt() {
-                return Some(cells.iter().map(|cell| cell.map_or(NONE, |cell| f64::from(u8::from(cell)))).collect());
+                return Some(
+                    cells.iter().map(|cell| cell.map_or(NONE, |cell| f64::from(u8::from(cell)))).collect(),
+                );
             }
             return Some(numbers(cells)?.into_iter().map(|cell| cell.unwrap_or(NONE)).collect());
         };

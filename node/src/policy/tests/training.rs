@@ -108,13 +108,15 @@ fn both_nodes_make_one_plan_of_a_job() {
     assert_eq!(asked.parsed().hash(), answered.parsed().hash());
     assert_eq!((asked.partner().name.as_str(), answered.partner().name.as_str()), ("bank", "brand"));
     let plan = asked.train().unwrap();
-    assert_eq!(plan.side("brand").unwrap().labels(), [
-        "brand.customers.category=home",
-        "brand.customers.category=maternal"
-    ]);
+    assert_eq!(
+        plan.side("brand").unwrap().labels(),
+        ["brand.customers.category=home", "brand.customers.category=maternal"]
+    );
     assert_eq!((plan.receives("bank"), plan.receives("brand")), (true, false));
     // Without noise there is no price in ε, and it says so.
-    assert!(asked.charges().is_empty() && asked.tells().iter().any(|tells| tells.contains("no noise in them")));
+    assert!(
+        asked.charges().is_empty() && asked.tells().iter().any(|tells| tells.contains("no noise in them"))
+    );
     assert!(answered.needs_own_approval() && !asked.needs_own_approval());
 }
 
@@ -133,10 +135,18 @@ fn every_partner_is_charged_for_learning_of_every_other() {
         let (job, _) = Job::of_toml(OVER_ALL).unwrap();
         let (me, other) = (Keys::of(me).id(), Keys::of(other).id());
         let role = role_between(me, other);
-        let circumstances =
-            Circumstances { me, role, contract: None, purpose: None, peer_profile: None, today: day(at(NOW)) };
+        let circumstances = Circumstances {
+            me,
+            role,
+            contract: None,
+            purpose: None,
+            peer_profile: None,
+            today: day(at(NOW)),
+        };
         let contracts = [signed(&horizontal(), &["brand", "bank", "insurer"])];
-        permit_training(Parsed::of_job(job), other, &circumstances, &contracts, &registered()).unwrap().charges()
+        permit_training(Parsed::of_job(job), other, &circumstances, &contracts, &registered())
+            .unwrap()
+            .charges()
     };
     assert_eq!(at("bank", "insurer"), at("insurer", "bank"));
 }
@@ -153,7 +163,12 @@ fn a_job_that_was_not_agreed_is_refused_with_what_would_allow_it() {
     let without = |part: &str| vertical.replace(part, "");
     refused(&without(", without_noise = true"), JOB, "E-POLICY-TRAIN-NOISE", "without_noise = true");
     refused(&without(", align = \"revealed\""), JOB, "E-POLICY-TRAIN-ALIGN", "align = \"revealed\"");
-    refused(&vertical.replace("weights = \"bank\"", "rounds = 5"), JOB, "E-POLICY-TRAIN-ROUNDS", "rounds = 10");
+    refused(
+        &vertical.replace("weights = \"bank\"", "rounds = 5"),
+        JOB,
+        "E-POLICY-TRAIN-ROUNDS",
+        "rounds = 10",
+    );
     refused(&vertical, &JOB.replace("logistic", "linear"), "E-POLICY-TRAIN-MODEL", "\"linear\"");
     refused(&vertical, &JOB.replace("category", "spend"), "E-POLICY-COLUMN-USE", "feature");
     refused(&vertical, &JOB.replace("category", "diagnosis"), "E-POLICY-COLUMN", "feature");
@@ -168,13 +183,17 @@ fn a_job_that_was_not_agreed_is_refused_with_what_would_allow_it() {
 #[test]
 fn contracts_from_before_training_was_there_keep_their_form() {
     let contract = |train: &str| {
-        let toml = format!("{HEAD}{}", VERTICAL.replace("align = \"revealed\", weights = \"bank\", without_noise = true", train));
+        let toml = format!(
+            "{HEAD}{}",
+            VERTICAL.replace("align = \"revealed\", weights = \"bank\", without_noise = true", train)
+        );
         let toml = toml.replace("approval = [\"bank\"], }", "approval = [\"bank\"] }");
         Contract::bind(Terms::of_toml(&toml).unwrap(), &|name| Everybody.key_of(name)).unwrap()
     };
     let plain = contract("");
     assert!(plain.canonical().contains(r#""train":{"approval":["bank"],"models":["logistic"]}"#));
-    let written = contract("align = \"hidden\", weights = \"both\", cohort = 3, rounds = 30, without_noise = false");
+    let written =
+        contract("align = \"hidden\", weights = \"both\", cohort = 3, rounds = 30, without_noise = false");
     assert_eq!(plain.id(), written.id(), "what is the default is not written");
     assert_ne!(plain.id(), contract("rounds = 31").id());
     let me = Keys::of("bank").id();
