@@ -42,6 +42,9 @@ pub enum TrainFault {
         /// Its name.
         partner: String,
     },
+    /// The same job over the same data, begun before.
+    #[error("this job is being trained")]
+    UnderWay,
     /// Known, wanted, not built yet.
     #[error("{what}: not in this version of Tacit")]
     NotYet {
@@ -62,6 +65,7 @@ impl Refusal for TrainFault {
             Self::StateDamaged => "E-TRAIN-STATE-DAMAGED",
             Self::OutOfStep { .. } => "E-TRAIN-OUT-OF-STEP",
             Self::Gone { .. } => "E-PEER-GONE",
+            Self::UnderWay => "E-TRAIN-UNDER-WAY",
             Self::NotYet { .. } => "E-NOT-IN-THIS-VERSION",
         }
     }
@@ -71,7 +75,9 @@ impl Refusal for TrainFault {
             Self::TooFew { .. } => Class::Policy,
             Self::OutOfStep { .. } | Self::Gone { .. } => Class::Peer,
             Self::NotYet { .. } => Class::Usage,
-            Self::Column(_) | Self::Model(_) | Self::State(_) | Self::StateDamaged => Class::Failed,
+            Self::UnderWay | Self::Column(_) | Self::Model(_) | Self::State(_) | Self::StateDamaged => {
+                Class::Failed
+            }
         }
     }
 
@@ -83,13 +89,18 @@ impl Refusal for TrainFault {
             Self::State(_) => "check free space and rights of the home",
             Self::StateDamaged => "remove the job's folder under jobs/: it is trained, and paid for, anew",
             Self::OutOfStep { .. } => "tacit train again: it begins anew where the two do not agree",
-            Self::Gone { .. } => "tacit train again when it is back: it goes on after the last finished round",
+            Self::Gone { .. } => {
+                "tacit train again when it is back: it goes on after the last finished round"
+            }
+            Self::UnderWay => {
+                "wait for its end, or end the command that waits for it; then it goes on where it stopped"
+            }
             Self::NotYet { instead, .. } => instead,
         };
         vec![Detail::new("would do", mend)]
     }
 
     fn retry_helps(&self) -> bool {
-        matches!(self, Self::Gone { .. })
+        matches!(self, Self::Gone { .. } | Self::UnderWay)
     }
 }

@@ -130,7 +130,12 @@ impl Business {
 
     /// LEARNH-05: takes the roster, if it is that of this job: every partner of it and nobody else, each seat signed by
     /// the key that this node knows its partner by, and the same seats as before if the run was cut.
-    fn take_roster(&mut self, rooms: &Rooms, permitted: &Permitted, said: &[SeatSaid]) -> Result<(), ExchangeError> {
+    fn take_roster(
+        &mut self,
+        rooms: &Rooms,
+        permitted: &Permitted,
+        said: &[SeatSaid],
+    ) -> Result<(), ExchangeError> {
         let breach = |rule: Breach| self.protocol(rule.into());
         let train = permitted.train().ok_or_else(|| breach(Breach::Roster))?;
         let contract = permitted.contract();
@@ -156,11 +161,11 @@ impl Business {
             key.is_some_and(|key| verify(&key, claim, signature))
         };
         let rules = fit::rules(train).map_err(breach)?;
-        let stored: Vec<_> = said
-            .iter()
-            .map(|seat| (*seat.partner.as_bytes(), seat.key, seat.signature.0.clone()))
-            .collect();
-        let same = |(a, b): (&([u8; 32], [u8; 32], Vec<u8>), &([u8; 32], [u8; 32], Vec<u8>))| (a.0, a.1) == (b.0, b.1);
+        let stored: Vec<_> =
+            said.iter().map(|seat| (*seat.partner.as_bytes(), seat.key, seat.signature.0.clone())).collect();
+        let same = |(a, b): (&([u8; 32], [u8; 32], Vec<u8>), &([u8; 32], [u8; 32], Vec<u8>))| {
+            (a.0, a.1) == (b.0, b.1)
+        };
         if !self.kept.seats.is_empty() && !self.kept.seats.iter().zip(&stored).all(same) {
             return Err(breach(Breach::Roster));
         }

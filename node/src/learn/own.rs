@@ -108,11 +108,6 @@ impl Own {
         self.input.rows.len()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.input.rows.is_empty()
-    }
-
     /// Each customer's row that counts; rows count from 1.
     pub fn rows(&self) -> &[u64] {
         &self.input.rows
@@ -150,7 +145,9 @@ impl Own {
     pub fn held_out(&self, plan: &TrainPlan, job: &[u8; 32]) -> Vec<bool> {
         let share = plan.job().evaluate.holdout_micro;
         let items = |row: usize| self.input.keys.iter().filter_map(move |kind| kind[row]);
-        (0..self.len()).map(|row| items(row).min().is_some_and(|item| is_held_out(job, &item, share))).collect()
+        (0..self.len())
+            .map(|row| items(row).min().is_some_and(|item| is_held_out(job, &item, share)))
+            .collect()
     }
 }
 
@@ -166,7 +163,9 @@ pub fn is_held_out(job: &[u8; 32], name: &[u8], share_micro: u32) -> bool {
 
 fn target_of(kind: ModelKind, encoding: &Encoding) -> Target {
     match (kind, encoding) {
-        (ModelKind::Linear, Encoding::Scaled { low, high }) => Target::Number { low: low.real(), high: high.real() },
+        (ModelKind::Linear, Encoding::Scaled { low, high }) => {
+            Target::Number { low: low.real(), high: high.real() }
+        }
         // The plan has checked that it begins at 0.
         (ModelKind::Poisson, Encoding::Scaled { high, .. }) => Target::Count { most: high.real() as u32 },
         _ => Target::Binary,

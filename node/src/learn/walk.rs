@@ -37,13 +37,8 @@ impl TrainRequest {
     /// [`QueryError::Job`].
     pub(super) fn question(&self) -> Result<(Job, QueryRequest), QueryError> {
         let (job, contract) = Job::of_toml(&self.toml).map_err(QueryError::Job)?;
-        let request = QueryRequest {
-            sql: job.text(),
-            contract,
-            purpose: None,
-            wish: Wish::default(),
-            wait: self.wait,
-        };
+        let request =
+            QueryRequest { sql: job.text(), contract, purpose: None, wish: Wish::default(), wait: self.wait };
         Ok((job, request))
     }
 }
@@ -65,7 +60,9 @@ pub(crate) fn again(rooms: &Rooms, job: &str) -> Result<Option<Reply>, Report> {
     let Some(run) = state::last_run(&rooms.home, job)? else { return Ok(None) };
     let Ok(model) = Registry::at(rooms.home.models_dir()).read(run) else { return Ok(None) };
     let mut reply = shown(&model, Value::Null);
-    reply.notes.push("this job was trained over the same data before: here is its model, and nothing was paid".to_owned());
+    reply.notes.push(
+        "this job was trained over the same data before: here is its model, and nothing was paid".to_owned(),
+    );
     Ok(Some(reply))
 }
 
@@ -75,7 +72,10 @@ pub(crate) fn shown(model: &Model, stages: Value) -> Reply {
     if !stages.is_null() {
         shown["stages"] = stages;
     }
-    let notes = vec![format!("tacit model show {} shows its card, tacit predict {} scores with it", model.name, model.name)];
+    let notes = vec![format!(
+        "tacit model show {} shows its card, tacit predict {} scores with it",
+        model.name, model.name
+    )];
     Reply { document: Some(shown), text: Some(text(model)), notes, ..Reply::default() }
 }
 

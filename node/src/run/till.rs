@@ -104,6 +104,12 @@ pub(crate) async fn goes_on(
     Ok(quoted.resumes == Some(earlier))
 }
 
+/// Whether the same question over the same content is being worked on: begun twice, it would be paid for twice.
+pub(crate) async fn under_way(rooms: &Rooms, permitted: &Permitted, content: SnapshotHash) -> bool {
+    let same = brought(rooms, permitted, content).await;
+    rooms.kept.begun(&same).is_some_and(|query| is_open(rooms, &query))
+}
+
 /// By what a partner knows what we bring to a question: the same for the same, and nothing that could be guessed back.
 pub(crate) async fn pseudonym(rooms: &Rooms, permitted: &Permitted, content: SnapshotHash) -> String {
     named(rooms, &brought(rooms, permitted, content).await)

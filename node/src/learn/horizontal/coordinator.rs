@@ -33,7 +33,11 @@ use crate::{
 ///
 /// # Errors
 /// A [`Report`] of whichever room said no. It has been recorded by then.
-pub(crate) async fn coordinate(rooms: &Rooms, request: QueryRequest, events: Events) -> Result<Reply, Report> {
+pub(crate) async fn coordinate(
+    rooms: &Rooms,
+    request: QueryRequest,
+    events: Events,
+) -> Result<Reply, Report> {
     let (mut reserved, mut hub) = (Vec::new(), None);
     let walked = tokio::select! {
         walked = walk(rooms, &request, &events, &mut reserved, &mut hub) => walked,
@@ -82,6 +86,11 @@ async fn walk(
     let job = state::same_job(&first.contract_id(), &first.question_for_partner(), Some(&content));
     if let Some(reply) = learn::again(rooms, &job)? {
         return Ok(reply);
+    }
+    for pair in &permitted {
+        if till::under_way(rooms, pair, own.snapshot()).await {
+            return Err(TrainFault::UnderWay.into());
+        }
     }
     for pair in &permitted {
         witness::present(rooms, pair.partner().id()).await?;
@@ -136,7 +145,9 @@ async fn walk(
     let running = train(rooms, &permitted, &mut business, hub, events);
     let limit = rooms.config.limits.max_session_time;
     let partner = "the trainers".to_owned();
-    tokio::time::timeout(limit, running).await.unwrap_or(Err(ExchangeError::TookTooLong { partner }.into()))?;
+    tokio::time::timeout(limit, running)
+        .await
+        .unwrap_or(Err(ExchangeError::TookTooLong { partner }.into()))?;
     let traffic = hub.traffic();
     stages.moved(traffic.sent + traffic.received);
     stages.begin("write model");
@@ -144,7 +155,10 @@ async fn walk(
     let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
     blocking(move || registry.keep(&kept, None)).await?;
     let transcript = business.kept.history.unwrap_or_default();
-    let outcome = release::told_outcome(&Served { own_size: 0, partner_size: 0, transcript, traffic }, Some(own.snapshot()));
+    let outcome = release::told_outcome(
+        &Served { own_size: 0, partner_size: 0, transcript, traffic },
+        Some(own.snapshot()),
+    );
     for paid in reserved.iter() {
         rooms.ledger.record(paid, &outcome, Timestamp::now()).await.map(drop)?;
     }
@@ -168,7 +182,9 @@ fn permit_all(rooms: &Rooms, parsed: &Parsed, request: &QueryRequest) -> Result<
     let others = contract.partners().iter().filter(|partner| partner.id() != at.me);
     let trains = others.filter(|partner| parsed.table_of(&partner.name).is_some());
     trains
-        .map(|partner| permit_training(parsed.clone(), partner.id(), &at, &contracts, rooms).map_err(Report::from))
+        .map(|partner| {
+            permit_training(parsed.clone(), partner.id(), &at, &contracts, rooms).map_err(Report::from)
+        })
         .collect()
 }
 
@@ -233,7 +249,8 @@ async fn seats(
     let mut here = BTreeSet::new();
     for (seat, next) in seats.iter().filter(|(seat, _)| seat.partner != me) {
         hub.say(seat.partner, &Star::Roster { seats: said.clone() }).await?;
-        let behind = || TrainFault::OutOfStep { partner: rooms.partner_name(seat.partner).unwrap_or_default() };
+        let behind =
+            || TrainFault::OutOfStep { partner: rooms.partner_name(seat.partner).unwrap_or_default() };
         match business.due().checked_sub(*next) {
             Some(0) => {}
             Some(1) => {
@@ -267,7 +284,8 @@ async fn round(
     // What goes to a seat, our own among them, and what has come from one.
     let mut inward: VecDeque<(usize, Option<Message>)> = VecDeque::new();
     for (seat, partner) in partners.iter().enumerate().filter(|(seat, _)| *seat != own_seat) {
-        let told = here.contains(partner) && hub.say(*partner, &Star::Round { number, attempt }).await.is_ok();
+        let told =
+            here.contains(partner) && hub.say(*partner, &Star::Round { number, attempt }).await.is_ok();
         if !told {
             here.remove(partner);
             inward.push_back((seat, None));

@@ -67,7 +67,9 @@ async fn walk(
     let running = train(rooms, permitted, &mut business, &mut spoke);
     let limit = rooms.config.limits.max_session_time;
     let partner = permitted.partner().name.clone();
-    tokio::time::timeout(limit, running).await.unwrap_or(Err(ExchangeError::TookTooLong { partner }.into()))?;
+    tokio::time::timeout(limit, running)
+        .await
+        .unwrap_or(Err(ExchangeError::TookTooLong { partner }.into()))?;
     let model = business.model(permitted, Part::Trainer, &own)?;
     let registry = Registry::at(rooms.home.models_dir());
     blocking(move || registry.keep(&model, None)).await?;
@@ -113,8 +115,9 @@ async fn reserve_others(
             peer_profile: None,
             today: day(Timestamp::now()),
         };
-        let pair = permit_training(permitted.parsed().clone(), other.id(), &at, &rooms.contracts.list(), rooms)
-            .map_err(Report::from)?;
+        let pair =
+            permit_training(permitted.parsed().clone(), other.id(), &at, &rooms.contracts.list(), rooms)
+                .map_err(Report::from)?;
         let (cost, told) = (till::cost(rooms, &pair), till::told(rooms, &pair).await);
         others.push(rooms.ledger.reserve(pair, query, cost, told, Timestamp::now()).await?);
     }
@@ -219,4 +222,3 @@ fn step(business: &mut Business, sum: &Sum, attempt: u32, message: &Bulk) -> Res
     }
     Ok(())
 }
-

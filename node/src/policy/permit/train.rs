@@ -45,7 +45,8 @@ pub fn permit_training(
         let here = |name: &&String| **name == me.name || **name == partner.name;
         plan.terms().approval.iter().filter(here).cloned().collect()
     };
-    let (me, partner, theirs, document) = (me.name.clone(), partner.clone(), theirs.clone(), document.clone());
+    let (me, partner, theirs, document) =
+        (me.name.clone(), partner.clone(), theirs.clone(), document.clone());
     let tells = tells(&plan);
     Ok(Permitted {
         document,
@@ -101,7 +102,9 @@ fn own_side(
 fn tells(plan: &TrainPlan) -> Vec<String> {
     let mut tells = Vec::new();
     if plan.job().shape == crate::query::JobShape::Vertical {
-        tells.push("Both learn which of their own customers the other has too; no noise hides this.".to_owned());
+        tells.push(
+            "Both learn which of their own customers the other has too; no noise hides this.".to_owned(),
+        );
     }
     if plan.price().is_none() {
         tells.push("The weights have no noise in them, and can tell of single customers.".to_owned());
@@ -113,7 +116,8 @@ impl Rules<'_> {
     /// Every column of every partner is listed for what the job does with it: whoever trains learns of all of them.
     fn learned_columns(&self, datasets: &dyn Datasets) -> Result<(), PolicyError> {
         for (column, usage) in self.job_uses() {
-            let own = (column.table.owner == self.me).then(|| datasets.dataset(&column.table.dataset)).flatten();
+            let own =
+                (column.table.owner == self.me).then(|| datasets.dataset(&column.table.dataset)).flatten();
             self.partners_column(&column, usage, own.as_ref())?;
         }
         Ok(())

@@ -147,7 +147,9 @@ impl Refusal for TrainError {
                 models.push(format!("\"{wanted}\""));
                 (contract, None, format!("allow.train.models = [{}]", models.join(", ")))
             }
-            Self::Rounds { contract, wanted, .. } => (contract, None, format!("allow.train.rounds = {wanted}")),
+            Self::Rounds { contract, wanted, .. } => {
+                (contract, None, format!("allow.train.rounds = {wanted}"))
+            }
             Self::Alignment { contract } => (
                 contract,
                 Some("partners with different columns have to bring the same customers into one order"),

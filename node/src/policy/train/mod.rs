@@ -8,9 +8,7 @@ mod error;
 
 use tacit_protocol::{learn::encode, log::Amount};
 
-use super::{
-    Align, AggregateError, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under,
-};
+use super::{AggregateError, Align, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under};
 use crate::query::{ColumnName, Job, JobShape, ModelKind, TableName};
 
 pub use error::TrainError;
@@ -145,7 +143,9 @@ impl TrainPlan {
 
     /// Makes the plan, and says no where the contract does.
     pub(super) fn of(job: &Job, terms: &Terms, under: &dyn Fn() -> Under) -> Result<Self, TrainError> {
-        let Some(train) = &terms.allow.train else { return Err(TrainError::NotAllowed { contract: under() }) };
+        let Some(train) = &terms.allow.train else {
+            return Err(TrainError::NotAllowed { contract: under() });
+        };
         if !train.models.contains(job.kind.name()) {
             let (wanted, allowed) = (job.kind.name(), train.models.iter().cloned().collect());
             return Err(TrainError::Model { contract: under(), wanted, allowed });
@@ -251,7 +251,9 @@ fn side(
 fn fits(kind: ModelKind, target: &Feature, under: &dyn Fn() -> Under) -> Result<(), TrainError> {
     let wanted = match (kind, &target.encoding) {
         (ModelKind::Logistic, Encoding::Boolean) => return Ok(()),
-        (ModelKind::Logistic, Encoding::Scaled { low, high }) if (*low, *high) == (Decimal::ZERO, Decimal::ONE) => {
+        (ModelKind::Logistic, Encoding::Scaled { low, high })
+            if (*low, *high) == (Decimal::ZERO, Decimal::ONE) =>
+        {
             return Ok(());
         }
         (ModelKind::Linear, Encoding::Scaled { .. }) => return Ok(()),
@@ -275,7 +277,11 @@ fn alike(sides: &[TrainSide], under: &dyn Fn() -> Under) -> Result<(), TrainErro
         for (one, other) in first.iter().zip(columns(side)) {
             if one.encoding != other.encoding {
                 let (one, other) = (one.name.clone(), other.name);
-                return Err(TrainError::Differ { contract: under(), one: Box::new(one), other: Box::new(other) });
+                return Err(TrainError::Differ {
+                    contract: under(),
+                    one: Box::new(one),
+                    other: Box::new(other),
+                });
             }
         }
     }

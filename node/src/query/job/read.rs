@@ -93,7 +93,8 @@ pub(super) fn of_toml(text: &str) -> Result<(Job, Option<String>), JobError> {
         return Err(JobError::TooLarge { limit: LARGEST_JOB });
     }
     let file: File = toml::from_str(text).map_err(|error| {
-        let line = text.bytes().take(error.span().map_or(0, |span| span.start)).filter(|&b| b == b'\n').count();
+        let line =
+            text.bytes().take(error.span().map_or(0, |span| span.start)).filter(|&b| b == b'\n').count();
         JobError::Unreadable { problem: format!("line {}: {}", line + 1, error.message()) }
     })?;
     let contract = file.contract.clone();
@@ -167,7 +168,10 @@ fn vertical(file: &File) -> Result<Columns, JobError> {
         return wrong("columns", "[features] with a list for each partner");
     }
     if file.datasets.is_some() {
-        return wrong("datasets", "[features] with a list for each partner: the datasets are in the columns' names");
+        return wrong(
+            "datasets",
+            "[features] with a list for each partner: the datasets are in the columns' names",
+        );
     }
     let target = column("target", &file.target)?;
     let mut features: BTreeMap<TableName, Vec<ColumnName>> = BTreeMap::new();
@@ -291,7 +295,10 @@ impl Job {
         let names = columns.iter().copied().chain(&self.evaluate.groups);
         for column in names {
             let parts = [&column.table.owner, &column.table.dataset, &column.column];
-            if parts.iter().any(|part| part.is_empty() || part.len() > 128 || part.chars().any(char::is_control)) {
+            if parts
+                .iter()
+                .any(|part| part.is_empty() || part.len() > 128 || part.chars().any(char::is_control))
+            {
                 return Err(out_of_range("features", &column.to_string(), "names of 1 to 128 characters"));
             }
         }
@@ -315,7 +322,11 @@ impl Job {
                 return Err(out_of_range("privacy.epsilon", "this", "more than 0, at most 100"));
             }
             if !(1..1_000_000_000_000_000).contains(&delta_femto) {
-                return Err(out_of_range("privacy.delta", "this", "more than 0 and less than 1; 1e-6 is usual"));
+                return Err(out_of_range(
+                    "privacy.delta",
+                    "this",
+                    "more than 0 and less than 1; 1e-6 is usual",
+                ));
             }
         }
         let within = |number: Decimal, most: i64| {
@@ -400,7 +411,8 @@ pub(in crate::query) fn of_text(text: &str) -> Result<Job, JobError> {
         && match sent.shape {
             JobShape::Vertical => tables == 2 && targets == 1,
             JobShape::Horizontal => {
-                let mut lists = features.values().map(|list| list.iter().map(|c| &c.column).collect::<Vec<_>>());
+                let mut lists =
+                    features.values().map(|list| list.iter().map(|c| &c.column).collect::<Vec<_>>());
                 let first = lists.next();
                 (3..=10).contains(&tables) && targets == tables && lists.all(|list| Some(list) == first)
             }
