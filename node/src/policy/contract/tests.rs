@@ -436,6 +436,10 @@ fn the_owner_is_told_what_a_reveal_filter_tells() {
             "Noisy figures cost privacy budget: each partner that asks may spend ε 8 in all and ε 1 for one question \
              (δ 0.000001), and groups below 50 are suppressed.",
             "Models may be trained on the joined data: logistic.",
+            "Everybody who trains gets a model's weights.",
+            "Noise hides single customers in everything that a job opens, and costs privacy budget.",
+            "A job has at most 30 rounds, and adds up the rows of at least 3 partners with the same columns.",
+            "Nobody at your side is asked before a job.",
             "Any partner can end this contract on any day; what was learned before then stays learned.",
         ]
     );
