@@ -163,10 +163,11 @@ impl Business {
         let rules = fit::rules(train).map_err(breach)?;
         let stored: Vec<_> =
             said.iter().map(|seat| (*seat.partner.as_bytes(), seat.key, seat.signature.0.clone())).collect();
-        let same = |(a, b): (&([u8; 32], [u8; 32], Vec<u8>), &([u8; 32], [u8; 32], Vec<u8>))| {
-            (a.0, a.1) == (b.0, b.1)
+        // A signature may be made anew; who sits where, under which key, may not.
+        let sits = |seats: &[([u8; 32], [u8; 32], Vec<u8>)]| -> Vec<_> {
+            seats.iter().map(|(partner, key, _)| (*partner, *key)).collect()
         };
-        if !self.kept.seats.is_empty() && !self.kept.seats.iter().zip(&stored).all(same) {
+        if !self.kept.seats.is_empty() && sits(&self.kept.seats) != sits(&stored) {
             return Err(breach(Breach::Roster));
         }
         let roster = Roster::new(self.binding(), permitted.contract_id(), rules, seats, verified)
