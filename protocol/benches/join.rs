@@ -7,12 +7,15 @@
 //! match key (1). Between the ends is nothing but a queue of 16 messages a direction, so the memory it prints is
 //! that of both.
 
+mod measured;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Condvar, Mutex},
     time::{Duration, Instant},
 };
 
+use measured::{Meter, number};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use tacit_protocol::{
     ids::{ContractId, SessionId},
@@ -27,13 +30,13 @@ use tacit_protocol::{
 };
 
 fn main() {
-    let number = |name, otherwise| {
-        std::env::var(name).ok().and_then(|number| number.parse().ok()).unwrap_or(otherwise)
-    };
     let rows = number("TACIT_BENCH_ROWS", 1 << 16);
     measure(rows, number("TACIT_BENCH_KEYS", 1));
+    // Of more rows the network of one step would be larger than the run.
     let course = join::Plan::new(&params(rows, 1), rows, rows).expect("fits");
-    permutation(course.bins() as usize);
+    if rows <= 1 << 20 {
+        permutation(course.bins() as usize);
+    }
     divan::main();
 }
 
@@ -239,9 +242,9 @@ fn run(params: &Params, seeker: Rows, holder: Rows) -> Ran {
 fn measure(rows: u32, keys: u32) {
     let (seeker, holder) = sides(rows, keys);
     let params = params(rows, keys);
-    let (start, cpu, before) = (Instant::now(), cpu_seconds(), peak_kib());
+    let meter = Meter::start();
     let ran = run(&params, seeker, holder);
-    let total = start.elapsed();
+    let total = meter.elapsed();
     let figures = ran.joined[0].figures.as_ref().expect("the seeker learns");
     let count: i64 = (0..8).filter_map(|cell| figures.at(0, cell, Figure::Count)).sum();
     assert_eq!(count, i64::from(rows - rows / 2), "the tables share the seeker's second half");
@@ -272,9 +275,8 @@ fn measure(rows: u32, keys: u32) {
     }
     println!("  {:<30}{:>10.3} s", "encode and decode", ran.codec.as_secs_f64());
     println!("  {:<30}{:>10.3} s", "all", total.as_secs_f64());
-    if let (Some(start), Some(end)) = (cpu, cpu_seconds()) {
-        // What counts on a machine that others use too.
-        println!("  {:<30}{:>10.3} s", "processor time", end - start);
+    if let Some(seconds) = meter.cpu_seconds() {
+        println!("  {:<30}{seconds:>10.3} s", "processor time");
     }
     println!(
         "  {:<30}{:>10.1} MB, {:.1} bytes a row",
@@ -282,9 +284,7 @@ fn measure(rows: u32, keys: u32) {
         bytes as f64 / 1e6,
         bytes as f64 / f64::from(rows)
     );
-    if let (Some(before), Some(after)) = (before, peak_kib()) {
-        println!("  peak memory: {} MiB, of which {} MiB before the run\n", after >> 10, before >> 10);
-    }
+    meter.print_memory();
 }
 
 /// One step from a table to the next, both ends one after another on one core.
@@ -329,20 +329,4 @@ fn permutation(places: usize) {
         println!("  {what:<30}{:>10.3} s {each:>9.1} ns a switch", time.as_secs_f64());
     }
     println!("  on the wire: {:.1} MB there, {:.1} MB back\n", bytes[0] as f64 / 1e6, bytes[1] as f64 / 1e6);
-}
-
-/// The most memory this process has had, where the system says so.
-fn peak_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-/// Seconds of all cores that this process has used, in hundredths, where the system says so.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The fields after the name, which may itself have spaces; user and system time are the 14th and 15th.
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
 }

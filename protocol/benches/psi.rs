@@ -6,11 +6,14 @@
 //! `TACIT_BENCH_ITEMS=1048576` sets the items of the plain measurement (2¹⁶ otherwise). Nothing but its own
 //! queue of two chunks is between the ends, so the memory it prints is that of both.
 
+mod measured;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
+use measured::{Meter, number};
 use rand::{Rng, SeedableRng};
 use tacit_protocol::{
     ids::{ContractId, SessionId},
@@ -21,8 +24,7 @@ use tacit_protocol::{
 };
 
 fn main() {
-    let items = std::env::var("TACIT_BENCH_ITEMS").ok().and_then(|items| items.parse().ok());
-    measure(items.unwrap_or(1 << 16));
+    measure(number("TACIT_BENCH_ITEMS", 1 << 16));
     divan::main();
 }
 
@@ -185,12 +187,11 @@ impl Run {
 
 fn measure(items: u32) {
     let (receiver, sender) = (set(items, 0), set(items, items / 2));
-    let before = peak_kib();
-    let (start, cpu_start) = (Instant::now(), cpu_seconds());
+    let meter = Meter::start();
     let run = Run::new(receiver, sender);
-    let set_up = start.elapsed();
+    let set_up = meter.elapsed();
     let (matches, spent) = run.go();
-    let total = start.elapsed();
+    let total = meter.elapsed();
     assert_eq!(matches as u32, items - items / 2, "the sets share the receiver's second half");
 
     let cores = rayon::current_num_threads();
@@ -209,29 +210,10 @@ fn measure(items: u32) {
         let each = time.as_secs_f64() * 1e6 / f64::from(items);
         println!("  {what:<30}{:>10.3} s {each:>9.3} µs an item", time.as_secs_f64());
     }
-    if let (Some(start), Some(end)) = (cpu_start, cpu_seconds()) {
-        // What counts on a machine that others use too.
-        let each = (end - start) * 1e6 / f64::from(items);
-        println!("  {:<30}{:>10.3} s {each:>9.3} µs an item", "processor time", end - start);
+    if let Some(seconds) = meter.cpu_seconds() {
+        let each = seconds * 1e6 / f64::from(items);
+        println!("  {:<30}{seconds:>10.3} s {each:>9.3} µs an item", "processor time");
     }
     println!("  on the wire{:>41.2} bytes an item", spent.bytes as f64 / f64::from(items));
-    if let (Some(before), Some(after)) = (before, peak_kib()) {
-        println!("  peak memory: {} MiB, of which {} MiB before the run\n", after >> 10, before >> 10);
-    }
-}
-
-/// The most memory this process has had, where the system says so.
-fn peak_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-/// Seconds of all cores that this process has used, in hundredths, where the system says so.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The fields after the name, which may itself have spaces; user and system time are the 14th and 15th.
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / 100.0)
+    meter.print_memory();
 }

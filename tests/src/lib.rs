@@ -1,6 +1,7 @@
 //! A world for tests: homes in a temporary folder, every command a real process, nodes real processes on
 //! loopback.
 
+pub mod apart;
 pub mod pair;
 pub mod relay;
 pub mod rogue;

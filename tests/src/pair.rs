@@ -74,6 +74,25 @@ pub fn members() -> String {
 /// The question of [`members`].
 pub const MEMBERS: &str = "SELECT customer FROM brand.people JOIN bank.people USING (customer)";
 
+/// A contract for figures over the overlap of `brand.customers` and `bank.accounts`, matched by these kinds of key: the
+/// privacy section's figures, and the columns of each side that are no keys, as TOML.
+pub fn overlap(keys: &[&str], privacy: &str, brand: &str, bank: &str) -> String {
+    let matching: String = keys.iter().map(|key| format!("{key} = {{ use = [\"match\"] }}\n")).collect();
+    let dataset = |owner: &str, name: &str, columns: &str| {
+        format!(
+            "[[dataset]]\nowner = \"{owner}\"\nname = \"{name}\"\nconsent = \"withdrawal-list\"\n[dataset.columns]\n\
+             {matching}{columns}\n"
+        )
+    };
+    format!(
+        "name = \"overlap\"\npartners = [\"brand\", \"bank\"]\npurpose = \"testing\"\nstarts = 2000-01-01\n\
+         ends = 2999-12-31\n[identity]\nprofile = \"raw/1\"\nkeys = {keys:?}\n[privacy]\nunit = \"customer\"\n\
+         delta = 1e-6\nreceiver = \"asker\"\n{privacy}\n{}{}[allow]\njoin = true\n",
+        dataset("brand", "customers", brand),
+        dataset("bank", "accounts", bank),
+    )
+}
+
 /// A changed text; insists that there was something to change.
 #[track_caller]
 pub fn replaced(text: &str, old: &str, new: &str) -> String {

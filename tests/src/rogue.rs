@@ -288,7 +288,8 @@ pub fn honest(contract: ContractId, sql: &str, purpose: &str, profile: &str) -> 
         purpose: purpose.to_owned(),
         profile: profile.to_owned(),
         wait: Duration::from_secs(5),
-        repeats: None,
+        earlier: tacit_node::exchange::Earlier::default(),
         content: None,
+        run: None,
     }
 }

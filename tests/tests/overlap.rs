@@ -25,44 +25,18 @@ use tacit_protocol::{
     ids::PartnerId,
     join::model,
 };
+use tacit_tests::pair::overlap;
 
-const CONTRACT: &str = r#"
-name = "overlap"
-partners = ["brand", "bank"]
-purpose = "testing"
-starts = 2000-01-01
-ends = 2999-12-31
-[identity]
-profile = "raw/1"
-keys = ["member", "card"]
-[privacy]
-unit = "customer"
-epsilon = 4.0
-delta = 1e-6
-per_query_epsilon = 1.0
-min_group = 1
-receiver = "asker"
-[[dataset]]
-owner = "bank"
-name = "accounts"
-consent = "withdrawal-list"
-[dataset.columns]
-tier = { use = ["filter", "group"], values = ["A", "B", "C"] }
-y = { use = ["measure", "filter"], bounds = [-500, 500], step = 1 }
-member = { use = ["match"] }
-card = { use = ["match"] }
-[[dataset]]
-owner = "brand"
-name = "customers"
-consent = "withdrawal-list"
-[dataset.columns]
-category = { use = ["filter", "group"], values = ["home", "maternal"] }
-x = { use = ["measure", "filter"], bounds = [0, 1000], step = 1 }
-member = { use = ["match"] }
-card = { use = ["match"] }
-[allow]
-join = true
-"#;
+fn contract() -> String {
+    overlap(
+        &["member", "card"],
+        "epsilon = 4.0\nper_query_epsilon = 1.0\nmin_group = 1",
+        "category = { use = [\"filter\", \"group\"], values = [\"home\", \"maternal\"] }\n\
+         x = { use = [\"measure\", \"filter\"], bounds = [0, 1000], step = 1 }",
+        "tier = { use = [\"filter\", \"group\"], values = [\"A\", \"B\", \"C\"] }\n\
+         y = { use = [\"measure\", \"filter\"], bounds = [-500, 500], step = 1 }",
+    )
+}
 
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
@@ -308,7 +282,7 @@ async fn without_noise_figures_over_an_overlap_are_those_of_sql() {
     let keys = |name, seed| Keys(name, Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap());
     let people = Both([keys("brand", 1), keys("bank", 2)]);
     let contracts = Contracts::open(folder.path().join("contracts")).unwrap();
-    contracts.propose(CONTRACT, &people.0[0], &people, now).unwrap();
+    contracts.propose(&contract(), &people.0[0], &people, now).unwrap();
     contracts.accept("overlap", &people.0[1], now).unwrap();
     let join = "FROM brand.customers JOIN bank.accounts USING (customer)";
     let (x, y) = ("brand.customers.x", "bank.accounts.y");

@@ -206,7 +206,8 @@ fn hold(query: QueryId, ours: &Run, theirs: &Run, found: &mut Vec<Difference>) {
     differ("account", account(ours), account(theirs), false);
     let price = |run: &Run| run.charge.as_ref().map(|charge| shown(charge.price));
     differ("price", price(ours), price(theirs), false);
-    let free = |run: &Run| run.replays().map(|_| "free replay".to_owned());
+    // A side that lost its answer takes up what the other one repeats.
+    let free = |run: &Run| run.is_free().then(|| "free".to_owned());
     differ("replay", free(ours), free(theirs), false);
     if ours.side == theirs.side {
         differ("side", Some("the same side".to_owned()), Some("of one question".to_owned()), false);

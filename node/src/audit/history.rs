@@ -120,6 +120,16 @@ impl Run<'_> {
         self.reserve.body["replays"].as_u64()
     }
 
+    /// The reservation that it takes up again: paid for, and came to nothing.
+    pub fn resumes(&self) -> Option<u64> {
+        self.reserve.body["resumes"].as_u64()
+    }
+
+    /// Whether it was paid for by an earlier question.
+    pub fn is_free(&self) -> bool {
+        self.replays().is_some() || self.resumes().is_some()
+    }
+
     /// A revelation has no ε: what it tells is told by name.
     pub fn is_reveal(&self) -> bool {
         match self.reserve.body["shape"]["kind"].as_str() {

@@ -4,7 +4,7 @@
 //! a record says of ε, δ, ρ, Δ and σ hangs together by formulas that need no data, so they are computed again. That the
 //! node really drew such noise, no log can show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tacit_protocol::{
@@ -58,19 +58,44 @@ impl Prices {
         if let Some(false_one) = noise.iter().find(|noise| !noise.holds()) {
             return Err(format!("ρ {}e-9 does not buy {false_one}", false_one.nano_rho));
         }
-        let sum = noise.iter().try_fold(0_u64, |sum, noise| sum.checked_add(noise.nano_rho));
+        // Of a join whose sizes were not known: what holds whoever looks up, and what holds for either part.
+        let named: BTreeSet<&str> = noise.iter().filter_map(|noise| noise.part.as_deref()).collect();
+        let parts = if named.is_empty() { vec![None] } else { named.into_iter().map(Some).collect() };
+        parts.into_iter().try_for_each(|part| {
+            let here = |noise: &&Noise| noise.part.is_none() || noise.part.as_deref() == part;
+            self.pays(noise.iter().filter(here), price, body)
+        })
+    }
+
+    /// Whether a price is that of all these together.
+    fn pays<'n>(
+        &mut self,
+        noise: impl Iterator<Item = &'n Noise> + Clone,
+        price: Amount,
+        body: &Value,
+    ) -> Result<(), String> {
+        let read = |problem: &str| format!("its {problem} does not read");
+        let rho = |noise: &dyn Fn(&&Noise) -> bool, all: &mut dyn Iterator<Item = &'n Noise>| {
+            all.filter(noise).try_fold(0_u64, |sum, noise| sum.checked_add(noise.nano_rho))
+        };
+        let sum = rho(&|_| true, &mut noise.clone());
         if sum != Some(price.nano_rho) {
             return Err("its price is not the sum of what its figures cost".to_owned());
         }
-        let figures = noise.len() as u64;
+        let figures = noise.clone().filter(|noise| !noise.is_padding()).count() as u64;
         if price.atto_delta < figures * ATTO_DELTA_OF_A_SAMPLE {
             return Err("its price leaves the samplers' errors out".to_owned());
+        }
+        let paid = rho(&|noise| !noise.is_padding(), &mut noise.clone());
+        // A padded number alone: its price follows from its own ε.
+        if figures == 0 && noise.clone().next().is_some() {
+            return Ok(());
         }
         let number = |name: &str| body["price"][name].as_str().and_then(|text| text.parse::<Decimal>().ok());
         let epsilon = number("epsilon").and_then(Decimal::micro).ok_or_else(|| read("ε"))?;
         let delta = number("delta").and_then(Decimal::femto).ok_or_else(|| read("δ"))?;
         match self.rho_of(epsilon, delta) {
-            Some(rho) if rho / figures.max(1) * figures != price.nano_rho => {
+            Some(rho) if Some(rho / figures.max(1) * figures) != paid => {
                 Err(format!("ε {} is ρ {rho}e-9 for {figures} figures", Decimal::of_micro(epsilon)))
             }
             _ => Ok(()),
@@ -151,5 +176,47 @@ mod tests {
             let check = checked(change);
             assert_eq!((check.ok, check.record), (Some(false), Some(2)), "{wrong}: {}", check.found);
         }
+    }
+
+    /// The same over an overlap with two match keys: a padded number besides, and noise for either part.
+    fn checked_join(change: impl Fn(&mut Value)) -> Check {
+        checked(|body| {
+            let share = body["noise"][0]["nano_rho"].as_u64().unwrap();
+            let part = |part: &str, squared: u128| {
+                let count = Noise::wide("customers", None, "1".to_owned(), squared, share).unwrap();
+                let sum =
+                    Noise::wide("sum", Some("balance"), "0.01".to_owned(), squared * 100, share).unwrap();
+                [count, sum].map(|noise| Noise { part: Some(part.to_owned()), ..noise })
+            };
+            let all = [part("looks-up", 1).to_vec(), part("is-looked-up", 5).to_vec()].concat();
+            body["noise"] = json!([vec![Noise::padding(20_000)], all].concat());
+            body["charge"]["price"]["nano_rho"] = json!(2 * share + 200_000);
+            change(body);
+        })
+    }
+
+    #[test]
+    fn what_a_record_of_a_join_says_of_its_noise_hangs_together_whoever_looks_up() {
+        let sound = checked_join(|_| ());
+        assert_eq!(sound.ok, Some(true), "{}", sound.found);
+        let remove =
+            |body: &mut Value, place: usize| drop(body["noise"].as_array_mut().unwrap().remove(place));
+        for (wrong, change) in [
+            ("no padding", &(|body: &mut Value| remove(body, 0)) as &dyn Fn(&mut Value)),
+            ("one part lacks a figure", &|body: &mut Value| remove(body, 4)),
+            ("σ of the other part", &|body: &mut Value| {
+                body["noise"][3]["sigma"] = body["noise"][1]["sigma"].clone();
+            }),
+            ("a padding without ε", &|body: &mut Value| body["noise"][0]["sigma"] = json!("")),
+            ("ε", &|body: &mut Value| body["price"]["epsilon"] = json!("0.5")),
+        ] {
+            let check = checked_join(change);
+            assert_eq!((check.ok, check.record), (Some(false), Some(2)), "{wrong}: {}", check.found);
+        }
+        let alone = checked(|body| {
+            body["noise"] = json!([Noise::padding(20_000)]);
+            body["charge"]["price"]["nano_rho"] = json!(200_000);
+        });
+        assert_eq!(alone.ok, Some(true), "{}", alone.found);
     }
 }

@@ -103,7 +103,7 @@ fn verdict(
             if !would.approvals.is_empty() {
                 because.push(format!("a person at {} would have to approve", would.approvals.join(" and ")));
             }
-            if let (Some(price), None) = (would.price, run.and_then(Run::replays)) {
+            if let (Some(price), false) = (would.price, run.is_some_and(Run::is_free)) {
                 pay(contract, would.asker, price, used, &mut verdict, &mut because);
             }
             because.extend(undecided(contract, &parsed));

@@ -31,6 +31,9 @@ pub(super) const SILENCE: Duration = Duration::from_secs(300);
 /// Hears how far a session is: (items done, items in all).
 pub type Watch = Box<dyn FnMut(u64, u64) + Send>;
 
+/// Sees every message before it leaves, on the compute thread; one that it objects to does not leave.
+pub(super) type Before<M> = Box<dyn FnMut(&M) -> Result<(), ExchangeError> + Send>;
+
 /// What the compute thread finds in its inbox.
 enum Incoming {
     Message(Vec<u8>),
@@ -59,12 +62,28 @@ where
     S: Session + 'static,
     S::Message: 'static,
 {
+    drive_with(session, (outbox, inbox), limits, ends, watch, Box::new(|_| Ok(()))).await
+}
+
+/// As [`drive`], with a look at every message before it leaves.
+pub(super) async fn drive_with<S>(
+    session: S,
+    (outbox, inbox): (Outbox, Inbox),
+    limits: Limits,
+    ends: &mut Ends,
+    watch: Watch,
+    before: Before<S::Message>,
+) -> Result<S::Output, ExchangeError>
+where
+    S: Session + 'static,
+    S::Message: 'static,
+{
     let (to_wire, outgoing) = mpsc::channel::<Vec<u8>>(QUEUE);
     let (incoming, from_wire) = mpsc::channel::<Incoming>(QUEUE);
     let handle = tokio::runtime::Handle::current();
     let mut turning =
         Turning { outbox, inbox, limits, to_wire, from_wire, watch, partner: ends.partner.clone() };
-    let compute = tokio::task::spawn_blocking(move || handle.block_on(turning.run(session)));
+    let compute = tokio::task::spawn_blocking(move || handle.block_on(turning.run(session, before)));
 
     let Ends { sender, receiver, partner } = ends;
     // Owns its queue: when the wire fails, the queue closes and the compute thread hears of it.
@@ -127,7 +146,11 @@ struct Turning {
 }
 
 impl Turning {
-    async fn run<S: Session>(&mut self, mut session: S) -> Result<S::Output, ExchangeError> {
+    async fn run<S: Session>(
+        &mut self,
+        mut session: S,
+        mut before: Before<S::Message>,
+    ) -> Result<S::Output, ExchangeError> {
         let mut idle = false;
         loop {
             // Nobody drives any more: the question was dropped, or the wire failed.
@@ -139,6 +162,7 @@ impl Turning {
             if !idle && let Ok(room) = self.to_wire.try_reserve() {
                 match session.produce().map_err(|abort| self.aborted(abort))? {
                     Produced::Message { state, message } => {
+                        before(&message)?;
                         room.send(protocol_message(self.outbox.seal(&message)));
                         session = state;
                     }
@@ -160,10 +184,10 @@ impl Turning {
             match session.handle(message).map_err(|abort| self.aborted(abort))? {
                 Step::Wait { state, send } => {
                     session = state;
-                    self.say(send).await;
+                    self.say(send, &mut before).await?;
                 }
                 Step::Done { output, send } => {
-                    self.say(send).await;
+                    self.say(send, &mut before).await?;
                     return Ok(output);
                 }
             }
@@ -185,11 +209,17 @@ impl Turning {
         }
     }
 
-    async fn say<M: tacit_protocol::wire::Wire>(&mut self, messages: Vec<M>) {
+    async fn say<M: tacit_protocol::wire::Wire>(
+        &mut self,
+        messages: Vec<M>,
+        before: &mut Before<M>,
+    ) -> Result<(), ExchangeError> {
         for message in messages {
+            before(&message)?;
             // The receiving half lives as long as this thread; when it is gone the outcome is decided anyway.
             let _ = self.to_wire.send(protocol_message(self.outbox.seal(&message))).await;
         }
+        Ok(())
     }
 
     fn aborted(&self, source: Abort) -> ExchangeError {

@@ -46,6 +46,9 @@ pub enum ExchangeError {
         #[source]
         source: Abort,
     },
+    /// Our own part of a training cannot be computed.
+    #[error("our own part of the training cannot be computed: {0}")]
+    Learn(String),
     /// A message outside the protocol's grammar.
     #[error("{partner} sent a message that does not belong here ({expected} was due)")]
     OutOfPlace {
@@ -90,6 +93,12 @@ pub enum ExchangeError {
         /// The partner, by name.
         partner: String,
     },
+    /// That the figures are opened could not be noted durably, so they were not opened.
+    #[error("that the figures are opened could not be noted in this node's home")]
+    Unnoted(#[source] std::io::Error),
+    /// This node's data is another than that which was paid for.
+    #[error("the data has changed since this was paid for")]
+    ContentChanged,
     /// Whoever asked is gone.
     #[error("the question was interrupted")]
     Interrupted,
@@ -107,7 +116,7 @@ pub enum ExchangeError {
         limit: u64,
     },
     /// More items than the limit allows on this node.
-    #[error("{items} match keys are more than this node's limit of {limit}")]
+    #[error("{items} customers or match keys, with what pads them, are more than the limit of {limit}")]
     TooManyItems {
         /// What the dataset would bring.
         items: u64,
@@ -151,8 +160,10 @@ impl Refusal for ExchangeError {
             Self::NotAQuestion { .. } => "E-PEER-OUT-OF-PLACE",
             Self::TookTooLong { .. } => "E-LIMIT-TIME",
             Self::TooManySessions { .. } => "E-LIMIT-SESSIONS",
+            Self::Learn(_) => "E-TRAIN-OWN-PART",
             Self::Silent { .. } => "E-PEER-SILENT",
-            Self::NothingToRepeat { .. } => "E-ANSWER-CHANGED",
+            Self::NothingToRepeat { .. } | Self::ContentChanged => "E-ANSWER-CHANGED",
+            Self::Unnoted(_) => "E-ANSWER-UNWRITTEN",
             Self::ConsentChanged { .. } => "E-CONSENT-CHANGED",
             Self::Interrupted => "E-INTERRUPTED",
             Self::NoRandomness => "E-NO-RANDOMNESS",
@@ -169,8 +180,11 @@ impl Refusal for ExchangeError {
             Self::Refused { code, .. } if code.starts_with("E-QUERY-") => Class::Usage,
             Self::Link { source, .. } => source.class(),
             Self::NoRandomness
+            | Self::Learn(_)
             | Self::TooManyItems { .. }
             | Self::ConsentChanged { .. }
+            | Self::Unnoted(_)
+            | Self::ContentChanged
             | Self::Interrupted => Class::Failed,
             _ => Class::Peer,
         }
@@ -179,6 +193,7 @@ impl Refusal for ExchangeError {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Link { source, .. } => source.details(),
+            Self::Learn(_) => vec![Detail::new("would do", "more l2, fewer columns, or a smaller clip")],
             Self::Refused { partner, code, reason } => {
                 if code.starts_with("E-QUERY-") {
                     let mend =
@@ -239,6 +254,8 @@ impl Refusal for ExchangeError {
                 vec![Detail::new("would do", "wait until one of them has ended")]
             }
             Self::ConsentChanged { .. } => vec![Detail::new("would do", "ask again: they take no part then")],
+            Self::ContentChanged => vec![Detail::new("would do", "ask again, for its price")],
+            Self::Unnoted(_) => vec![Detail::new("would do", "see whether the disk is full, then ask again")],
             Self::NoRandomness | Self::Interrupted => Vec::new(),
             Self::TooManyItems { .. } | Self::PartnerTooLarge { .. } => {
                 vec![Detail::new("would do", "filter further, or raise limits.max_items in tacit.toml")]
@@ -253,7 +270,7 @@ impl Refusal for ExchangeError {
                 ["E-APPROVAL-PENDING", "E-APPROVAL-TOO-MANY", "E-LIMIT-SESSIONS", "E-ANSWER-CHANGED"]
                     .contains(&code.as_str())
             }
-            Self::ConsentChanged { .. } => true,
+            Self::ConsentChanged { .. } | Self::ContentChanged => true,
             _ => false,
         }
     }

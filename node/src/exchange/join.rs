@@ -4,16 +4,18 @@
 //! work out who looks up whom, so neither can choose. The figures are opened with the noise of everybody whose
 //! customers they are about; a [`Reserved`] says that it was paid for.
 
+use std::io;
+
 use tacit_protocol::{
-    ids::SessionId,
-    join::{Agreed, Holder, Joined, Params, Seeker},
+    ids::{ContractId, SessionId},
+    join::{Agreed, Holder, Joined, Message, Params, Seeker},
     noise::DummyCount,
     secret::Secret,
     wire::{Inbox, Outbox, Role},
 };
 
 use super::{
-    drive::{Ends, SILENCE, Watch, drive},
+    drive::{Before, Ends, SILENCE, Watch, drive_with},
     error::ExchangeError,
     question::{Aside, Spoken, take_apart},
     reveal::{Answering, Asking, Rules, Served, dummies, seed, session_of},
@@ -24,6 +26,12 @@ use crate::{
     rooms::joined,
     scan::JoinInput,
 };
+
+/// Is called before this end's half of the figures leaves, which it does not if this fails.
+pub type Opening = Box<dyn FnMut() -> io::Result<()> + Send>;
+
+/// The most customers of one side that the protocol carries.
+const MOST_CUSTOMERS: u64 = 1 << 26;
 
 /// Who does what in a join, and what this end adds to the figures.
 #[derive(Debug)]
@@ -70,9 +78,10 @@ impl Asking {
         reserved: &Reserved,
         sides: Sides,
         input: JoinInput,
-        watch: Watch,
+        (watch, opening): (Watch, Opening),
     ) -> Result<Overlapped, ExchangeError> {
-        run(&mut self.ends, (self.session, Role::Initiator), reserved, sides, input, watch).await
+        let end = (self.session, Role::Initiator);
+        run(&mut self.ends, end, reserved, sides, input, (watch, opening)).await
     }
 }
 
@@ -100,10 +109,10 @@ impl Answering {
         reserved: &Reserved,
         sides: Sides,
         input: JoinInput,
-        watch: Watch,
+        (watch, opening): (Watch, Opening),
     ) -> Result<Overlapped, ExchangeError> {
-        let session = session_of(self.binding, reserved);
-        run(&mut self.ends, (session, Role::Responder), reserved, sides, input, watch).await
+        let end = (session_of(self.binding, reserved), Role::Responder);
+        run(&mut self.ends, end, reserved, sides, input, (watch, opening)).await
     }
 }
 
@@ -113,7 +122,7 @@ async fn run(
     reserved: &Reserved,
     sides: Sides,
     input: JoinInput,
-    watch: Watch,
+    (watch, mut opening): (Watch, Opening),
 ) -> Result<Overlapped, ExchangeError> {
     let permitted = reserved.permitted();
     let me = permitted.party();
@@ -127,15 +136,20 @@ async fn run(
     let mail = (Outbox::new(session, role), Inbox::new(session, role));
     let noise = noise.map(|noise| noise.expose().clone());
     let (rows, ..) = input.into_parts();
+    let before: Before<Message> = Box::new(move |message| match message {
+        // JOIN-45: what leaves here is this end's half of the figures; before, every half was uniform.
+        Message::Open { .. } => opening().map_err(ExchangeError::Unnoted),
+        _ => Ok(()),
+    });
     // Sorting a few million rows is no work for an I/O thread.
     let output: Joined = if roles.seeker == me {
         let start = move || Seeker::start(params, rows, announced, noise, seed);
         let seeker = joined(tokio::task::spawn_blocking(start).await).map_err(aborted)?;
-        drive(seeker, mail, limits, ends, watch).await?
+        drive_with(seeker, mail, limits, ends, watch, before).await?
     } else {
         let start = move || Holder::start(params, rows, announced, noise, seed);
         let holder = joined(tokio::task::spawn_blocking(start).await).map_err(aborted)?;
-        drive(holder, mail, limits, ends, watch).await?
+        drive_with(holder, mail, limits, ends, watch, before).await?
     };
     let seen = Served {
         own_size: own,
@@ -153,16 +167,16 @@ async fn sizes(
     input: &JoinInput,
     rules: &Rules,
 ) -> Result<Sizes, ExchangeError> {
-    let own = padded(rules, reserved, input)?;
+    let own = padded(rules, reserved.permitted().contract_id(), input)?;
     let link = |source| ExchangeError::Link { partner: ends.partner.clone(), source };
     ends.sender.send(Aside::Size { customers: own }.encode()).await.map_err(link)?;
     let partner = ends.partner.clone();
     let silent = || ExchangeError::Silent { partner: partner.clone() };
     let heard =
         tokio::time::timeout(SILENCE, ends.receiver.recv()).await.map_err(|_| silent())?.map_err(link)?;
-    let limit = rules.max_items;
+    let limit = cap(rules.max_items)?;
     let theirs = match heard.and_then(take_apart) {
-        Some(Spoken::Aside(Aside::Size { customers })) if u64::from(customers) <= cap(limit)? => customers,
+        Some(Spoken::Aside(Aside::Size { customers })) if u64::from(customers) <= limit => customers,
         Some(Spoken::Aside(Aside::Size { customers })) => {
             return Err(ExchangeError::PartnerTooLarge { partner, customers: customers.into(), limit });
         }
@@ -203,20 +217,22 @@ fn agreed(session: SessionId, reserved: &Reserved, sides: &Sides) -> Result<Agre
 }
 
 /// How many customers are announced: those that there are, and dummies.
-fn padded(rules: &Rules, reserved: &Reserved, input: &JoinInput) -> Result<u32, ExchangeError> {
+///
+/// # Errors
+/// [`ExchangeError::TooManyItems`] if a join does not carry so many; an asker finds that out before it pays.
+pub fn padded(rules: &Rules, contract: ContractId, input: &JoinInput) -> Result<u32, ExchangeError> {
     let items: Vec<[u8; 32]> = input.rows().keys.iter().flatten().flatten().copied().collect();
-    let dummies = dummies("join", &padding()?, rules, reserved, &items)?;
-    let (customers, limit) = (input.rows().len() as u64 + u64::from(dummies), rules.max_items);
+    let dummies = dummies("join", &padding()?, rules, contract, &items)?;
+    let customers = input.rows().len() as u64 + u64::from(dummies);
+    let limit = cap(rules.max_items)?;
+    let padded = u32::try_from(customers).ok().filter(|_| customers <= limit);
     // The padded number, because whether this fails is seen.
-    if customers > cap(limit)? {
-        return Err(ExchangeError::TooManyItems { items: customers, limit });
-    }
-    u32::try_from(customers).map_err(|_| ExchangeError::TooManyItems { items: customers, limit })
+    padded.ok_or(ExchangeError::TooManyItems { items: customers, limit })
 }
 
 /// What either may announce.
 fn cap(limit: u64) -> Result<u64, ExchangeError> {
-    Ok(limit.saturating_add(u64::from(padding()?.bound())))
+    Ok(limit.saturating_add(u64::from(padding()?.bound())).min(MOST_CUSTOMERS))
 }
 
 fn padding() -> Result<DummyCount, ExchangeError> {

@@ -9,9 +9,9 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tacit_protocol::ids::{PartnerId, QueryId};
+use tacit_protocol::ids::PartnerId;
 
-use super::{Question, question::is_code};
+use super::{Earlier, Question, question::is_code};
 use crate::{link::IncomingCall, policy::day, report::Report, rooms::Rooms};
 
 /// What is called over the link, besides questions.
@@ -23,7 +23,7 @@ pub(super) enum Call {
         /// The body of an `add-checkpoint`.
         request: String,
     },
-    /// Would this question repeat one that was answered?
+    /// Was this question paid for before?
     Quote {
         /// The question as it would be asked.
         question: Box<Question>,
@@ -44,10 +44,10 @@ pub(super) enum Said {
         /// The line for the note.
         line: String,
     },
-    /// The earlier question, if there is one.
+    /// What an earlier question has left for this one.
     Quote {
-        /// Its answer would be given again.
-        repeats: Option<QueryId>,
+        /// Nothing, if there was none.
+        earlier: Earlier,
     },
     /// The head does not begin with the one that was seen.
     Seen {
@@ -111,23 +111,23 @@ pub async fn offer_all(rooms: &Rooms) {
     .await;
 }
 
-/// Asks a partner whether a question would repeat one that it answered; `None` if not, or if it does not say.
-pub async fn quote(rooms: &Rooms, partner: PartnerId, question: Question) -> Option<QueryId> {
+/// Asks a partner what an earlier question has left for one that is the same; nothing if it does not say.
+pub async fn quote(rooms: &Rooms, partner: PartnerId, question: Question) -> Earlier {
     match say(rooms, partner, &Call::Quote { question: Box::new(question) }).await {
-        Ok(Some(Said::Quote { repeats })) => repeats,
-        _ => None,
+        Ok(Some(Said::Quote { earlier })) => earlier,
+        _ => Earlier::default(),
     }
 }
 
-/// Answers a partner's call. `quoted` is the till's word on what a question would repeat.
+/// Answers a partner's call. `quoted` is the till's word on what an earlier question has left.
 pub async fn receive(
     rooms: &Rooms,
     call: IncomingCall,
-    quoted: impl AsyncFnOnce(&Rooms, PartnerId, &Question) -> Option<QueryId>,
+    quoted: impl AsyncFnOnce(&Rooms, PartnerId, &Question) -> Earlier,
 ) {
     let from = call.partner;
     let said = match serde_json::from_slice(&call.body) {
-        Ok(Call::Quote { question }) => Said::Quote { repeats: quoted(rooms, from, &question).await },
+        Ok(Call::Quote { question }) => Said::Quote { earlier: quoted(rooms, from, &question).await },
         Ok(Call::Head { request }) => super::witness::consider(rooms, from, &request).await,
         Ok(Call::Contract { document }) => match rooms.take_contract(&document, Some(from)).await {
             Ok(id) => match export(rooms, &id.to_string()) {

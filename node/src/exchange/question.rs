@@ -31,13 +31,28 @@ pub struct Question {
     pub profile: String,
     /// How long the asker waits for a person.
     pub wait: Duration,
-    /// The earlier question whose answer, by the partner's own word, is this one's as well: then it is free.
+    /// The earlier question that, by the partner's own word, paid for this one.
     #[serde(default)]
-    pub repeats: Option<QueryId>,
+    pub earlier: Earlier,
     /// Of a question over an overlap: a keyed hash of all that the asker puts in itself, 64 hex digits. It is the same
     /// if that is the same, and says nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// Of a training job: its run, which goes on after a cut under this id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<QueryId>,
+}
+
+/// What an earlier question, the same as this one and over the same content, has left. At most one of the two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earlier {
+    /// Its figures, which are given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<QueryId>,
+    /// Its price: it broke off before anybody had figures of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<QueryId>,
 }
 
 /// The answering node's words before the protocol, and either side's last word if it ends early.
@@ -156,13 +171,8 @@ pub(super) fn take_apart(mut message: Vec<u8>) -> Option<Spoken> {
 
 impl Question {
     /// The question of a reservation, as the partner gets it.
-    pub fn about(
-        reserved: &Reserved,
-        wait: Duration,
-        repeats: Option<QueryId>,
-        content: Option<String>,
-    ) -> Self {
-        Self { repeats, content, ..Self::of(reserved.permitted(), reserved.query(), wait) }
+    pub fn about(reserved: &Reserved, wait: Duration, earlier: Earlier, content: Option<String>) -> Self {
+        Self { earlier, content, ..Self::of(reserved.permitted(), reserved.query(), wait) }
     }
 
     /// A question that is not asked yet.
@@ -174,9 +184,15 @@ impl Question {
             purpose: permitted.purpose().to_owned(),
             profile: permitted.terms().identity.profile.name().to_owned(),
             wait,
-            repeats: None,
+            earlier: Earlier::default(),
             content: None,
+            run: None,
         }
+    }
+
+    /// The question of a run.
+    pub fn of_run(self, run: QueryId) -> Self {
+        Self { run: Some(run), ..self }
     }
 
     /// As if it had been typed here.

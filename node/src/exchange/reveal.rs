@@ -7,7 +7,7 @@ use ring::{
     rand::{SecureRandom, SystemRandom},
 };
 use tacit_protocol::{
-    ids::SessionId,
+    ids::{ContractId, SessionId},
     noise::{DummyCount, Rational},
     psi,
     secret::Secret,
@@ -141,7 +141,8 @@ impl Asking {
         watch: Watch,
     ) -> Result<Joint, ExchangeError> {
         let params = params(reserved, self.session, items.len(), rules)?;
-        let (seed, dummies) = (seed()?, dummies("reveal", &padding()?, rules, reserved, &items)?);
+        let contract = reserved.permitted().contract_id();
+        let (seed, dummies) = (seed()?, dummies("reveal", &padding()?, rules, contract, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         // Sorting and shuffling a few million items is no work for an I/O thread.
@@ -218,7 +219,8 @@ impl Answering {
     ) -> Result<Served, ExchangeError> {
         let session_id = session_of(self.binding, reserved);
         let params = params(reserved, session_id, items.len(), rules)?;
-        let (seed, dummies) = (seed()?, dummies("reveal", &padding()?, rules, reserved, &items)?);
+        let contract = reserved.permitted().contract_id();
+        let (seed, dummies) = (seed()?, dummies("reveal", &padding()?, rules, contract, &items)?);
         let partner = self.ends.partner.clone();
         let limits = params.limits();
         let started =
@@ -323,7 +325,7 @@ pub(super) fn dummies(
     purpose: &str,
     padding: &DummyCount,
     rules: &Rules,
-    reserved: &Reserved,
+    contract: ContractId,
     items: &[[u8; 32]],
 ) -> Result<u32, ExchangeError> {
     // Items are hashes, so their XOR tells sets apart whatever order they are read in.
@@ -336,7 +338,7 @@ pub(super) fn dummies(
     // Each distribution its own draw: two numbers from one would tell the size between them.
     context.update(purpose.as_bytes());
     context.update(&[0]);
-    context.update(reserved.permitted().contract_id().as_bytes());
+    context.update(contract.as_bytes());
     context.update(&(items.len() as u64).to_le_bytes());
     context.update(&set);
     let mut uniform = [0; 16];

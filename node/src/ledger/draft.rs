@@ -48,6 +48,11 @@ pub enum Cost {
         /// The record of that answer.
         answer: u64,
     },
+    /// Nothing, because this reservation paid for it and came to nothing.
+    Resumes {
+        /// The record of that reservation.
+        reserve: u64,
+    },
 }
 
 /// What the record does to the book.

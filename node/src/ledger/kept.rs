@@ -2,7 +2,10 @@
 //!
 //! The attack it stops: the same question ten thousand times, to average the noise away (B05). Who asks the same of
 //! the same content gets the same bytes, and pays nothing, because there is nothing new to learn. An answer is kept
-//! before it leaves; whether it counts, the log says: one whose question never came to its end is not given again.
+//! before it leaves; whether it was paid for, the log says.
+//!
+//! A question over an overlap has nothing to keep until its figures are opened. Until then there is a note that it was
+//! begun: who retries it after a crash pays no second time, and who has seen the figures pays.
 
 use std::{
     io,
@@ -70,6 +73,38 @@ impl Kept {
         (Sha256::digest(answer)[..] == *sum).then(|| serde_json::from_slice(answer).ok()).flatten()
     }
 
+    /// Notes durably that a question was begun. Called before anything of it leaves; the note stays until
+    /// [`opened`](Self::opened), and is not replaced by that of a question which takes this one up again.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin(&self, same: &Sameness, query: QueryId) -> io::Result<()> {
+        files::make_private_dir(&self.directory).map_err(io::Error::other)?;
+        files::write_atomic(&self.begun_file(same), query.as_bytes()).map_err(io::Error::other)
+    }
+
+    /// The question that was begun and that nobody has had figures of, if there is one.
+    pub fn begun(&self, same: &Sameness) -> Option<QueryId> {
+        let bytes = std::fs::read(self.begun_file(same)).ok()?;
+        bytes.try_into().ok().map(QueryId::new)
+    }
+
+    /// From now on somebody may have had figures of it: it is not begun again for nothing. Called before they leave.
+    ///
+    /// # Errors
+    /// That could not be made durable; then they may not leave.
+    pub fn opened(&self, same: &Sameness) -> io::Result<()> {
+        match std::fs::remove_file(self.begun_file(same)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            removed => removed?,
+        }
+        std::fs::File::open(&self.directory)?.sync_all()
+    }
+
+    fn begun_file(&self, same: &Sameness) -> PathBuf {
+        self.directory.join(format!("{}.begun", same.name()))
+    }
+
     /// Keeps an answer durably. Called before it leaves.
     ///
     /// # Errors
@@ -114,5 +149,25 @@ mod tests {
         bytes[3] ^= 1;
         std::fs::write(&file, bytes).unwrap();
         assert_eq!(kept.find(&same), None, "a changed answer is none");
+    }
+
+    #[test]
+    fn t21_a_question_is_begun_until_its_figures_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept::at(folder.path());
+        let same = Sameness {
+            contract: ContractId::new([1; 32]),
+            asker: PartnerId::new([2; 32]),
+            question: [3; 32],
+            snapshot: SnapshotHash::new([4; 32]),
+        };
+        let other = Sameness { question: [9; 32], ..same };
+        assert_eq!(kept.begun(&same), None);
+        kept.opened(&same).unwrap();
+        kept.begin(&same, QueryId::new([5; 32])).unwrap();
+        assert_eq!((kept.begun(&same), kept.begun(&other)), (Some(QueryId::new([5; 32])), None));
+        assert_eq!(kept.find(&same), None, "a note is no answer");
+        kept.opened(&same).unwrap();
+        assert_eq!(kept.begun(&same), None);
     }
 }

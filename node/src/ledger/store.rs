@@ -10,11 +10,10 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tacit_protocol::{
     ids::{ContractId, PartnerId, QueryId},
     log::{
-        Book, Charge, Handover, Lineage,
+        Book, Handover, Lineage,
         book::{Past, Wish},
         checkpoint::SignedCheckpoint,
         merkle::{MerkleFault, TreeHash},
@@ -26,6 +25,7 @@ use super::{
     disk::{Folder, LOCK},
     draft::{Act, Draft},
     journal::{Journal, Shared, told},
+    proof::{Receipt, Reserved, in_return},
     replay::LOG,
     writer::{Ticket, Writer},
 };
@@ -46,178 +46,6 @@ pub struct Ledger {
     writer: Arc<Writer>,
 }
 
-/// A question whose price is durably set aside. Only [`Ledger::reserve`] makes one.
-///
-/// It can be read, but not made by hand, and not used a second time as a copy:
-///
-/// ```
-/// use tacit_node::{ledger::Reserved, policy::Permitted};
-/// use tacit_protocol::{ids::QueryId, log::Charge};
-///
-/// fn read(reserved: &Reserved) -> (&Permitted, QueryId, u64, Option<&Charge>) {
-///     (reserved.permitted(), reserved.query(), reserved.seq(), reserved.charge())
-/// }
-/// ```
-/// ```compile_fail,E0451
-/// use tacit_node::{ledger::Reserved, policy::Permitted};
-/// use tacit_protocol::{ids::QueryId, log::Charge};
-///
-/// fn make(permitted: Permitted, query: QueryId, seq: u64, charge: Option<Charge>) -> Reserved {
-///     Reserved { permitted, query, seq, charge, back: None }
-/// }
-/// ```
-/// ```compile_fail,E0599
-/// fn twice(reserved: tacit_node::ledger::Reserved) -> [tacit_node::ledger::Reserved; 2] {
-///     [reserved.clone(), reserved]
-/// }
-/// ```
-///
-/// Every way into `exchange` and `release` takes one; what is only permitted does not get in:
-///
-/// ```
-/// # use tacit_node::{config::Home, exchange::{Answering, Asking, Joint, Question, Rules, Watch}};
-/// # use tacit_node::{ledger::Reserved, link::Link, release::{self, Collected}};
-/// # use tacit_protocol::aggregate::Figures;
-/// async fn open(link: &Link, question: &Question, paid: &Reserved) {
-///     let _ = Asking::open(link, paid, question).await;
-/// }
-/// async fn ask(asking: &mut Asking, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Reserved) {
-///     let _ = asking.run(paid, items, rules, watch).await;
-/// }
-/// async fn serve(end: &mut Answering, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Reserved) {
-///     let _ = end.run(paid, items, rules, watch).await;
-/// }
-/// async fn take(asking: &mut Asking, watch: Watch, paid: &Reserved) {
-///     let _ = asking.figures(paid, watch).await;
-/// }
-/// async fn tell(answering: &mut Answering, figures: &Figures, watch: Watch, paid: &Reserved) {
-///     let _ = answering.tell(paid, figures, watch).await;
-/// }
-/// async fn finish(joint: Joint, collected: Collected, home: &Home, paid: &Reserved) {
-///     let _ = release::finish(joint, collected, paid, home).await;
-/// }
-/// async fn answered(figures: Figures, seen: &tacit_node::exchange::Served, home: &Home, paid: &Reserved) {
-///     let _ = release::answered(figures, seen, paid, home).await;
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{exchange::{Asking, Question}, policy::Permitted, link::Link};
-/// async fn open(link: &Link, question: &Question, paid: &Permitted) {
-///     let _ = Asking::open(link, paid, question).await;
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{exchange::{Asking, Rules, Watch}, policy::Permitted};
-/// async fn ask(asking: &mut Asking, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Permitted) {
-///     let _ = asking.run(paid, items, rules, watch).await;
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{exchange::{Answering, Rules, Watch}, policy::Permitted};
-/// async fn serve(end: &mut Answering, items: Vec<[u8; 32]>, rules: &Rules, watch: Watch, paid: &Permitted) {
-///     let _ = end.run(paid, items, rules, watch).await;
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{exchange::{Asking, Watch}, policy::Permitted};
-/// async fn take(asking: &mut Asking, watch: Watch, paid: &Permitted) {
-///     let _ = asking.figures(paid, watch).await;
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{exchange::{Answering, Watch}, policy::Permitted};
-/// # use tacit_protocol::aggregate::Figures;
-/// async fn tell(answering: &mut Answering, figures: &Figures, watch: Watch, paid: &Permitted) {
-///     let _ = answering.tell(paid, figures, watch).await;
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{config::Home, exchange::Joint, policy::Permitted, release::{self, Collected}};
-/// async fn finish(joint: Joint, collected: Collected, home: &Home, paid: &Permitted) {
-///     let _ = release::finish(joint, collected, paid, home).await;
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{config::Home, policy::Permitted, release};
-/// # use tacit_protocol::aggregate::Figures;
-/// async fn answered(figures: Figures, seen: &tacit_node::exchange::Served, home: &Home, paid: &Permitted) {
-///     let _ = release::answered(figures, seen, paid, home).await;
-/// }
-/// ```
-#[derive(Debug)]
-#[must_use = "a reservation that goes nowhere was spent for nothing"]
-pub struct Reserved {
-    permitted: Permitted,
-    query: QueryId,
-    seq: u64,
-    charge: Option<Charge>,
-    /// Where both learn: the record that set the answerer's share aside.
-    back: Option<u64>,
-}
-
-impl Reserved {
-    /// What was permitted.
-    pub fn permitted(&self) -> &Permitted {
-        &self.permitted
-    }
-
-    /// The question's id, the same on both nodes.
-    pub fn query(&self) -> QueryId {
-        self.query
-    }
-
-    /// The record that set it aside.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// The question as the log has it, and, where both learn, its return: ids and records.
-    fn questions(&self) -> impl DoubleEndedIterator<Item = (QueryId, u64)> {
-        let back = self.back.map(|seq| (in_return(self.query), seq));
-        std::iter::once((self.query, self.seq)).chain(back)
-    }
-
-    /// What was charged, and the balance before and after; nothing for a revelation or a repeated answer.
-    pub fn charge(&self) -> Option<&Charge> {
-        self.charge.as_ref()
-    }
-}
-
-/// Proof that the record of an answer is durable. Only [`Ledger::record`] makes one, and no answer is shown without:
-///
-/// ```
-/// # use tacit_node::{ledger::Receipt, release::Release};
-/// fn show(release: Release, receipt: &Receipt) -> u64 {
-///     let _ = release.show(receipt);
-///     receipt.seq()
-/// }
-/// ```
-/// ```compile_fail,E0308
-/// # use tacit_node::{ledger::Reserved, release::Release};
-/// fn show(release: Release, receipt: &Reserved) -> u64 {
-///     let _ = release.show(receipt);
-///     receipt.seq()
-/// }
-/// ```
-/// ```compile_fail,E0451
-/// # use tacit_node::ledger::Receipt;
-/// fn make(seq: u64) -> Receipt {
-///     Receipt { seq }
-/// }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "an answer is shown only with its receipt"]
-pub struct Receipt {
-    seq: u64,
-}
-
-impl Receipt {
-    /// The record's position.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-}
-
 impl Ledger {
     /// Opens the ledger in a directory, making it where there is none. Runs that were open when the process before
     /// this one died are recorded as aborted with `E-CRASHED`; what they reserved counts as spent.
@@ -236,7 +64,8 @@ impl Ledger {
     }
 
     /// Sets a permitted question's price aside: that there is room for it, and that nobody else gets that room, is
-    /// decided in one step. Where both learn, `back` is what the answerer pays. `told` is an object with what else the record says: mechanism, scale, snapshot.
+    /// decided in one step. Where both learn, `back` is what the answerer pays. `told` is an object with what
+    /// else the record says; its `in_return` is said in the place of that in the answerer's.
     ///
     /// # Errors
     /// [`LedgerError::Exhausted`] with what is left; the id was used before; the record could not be made durable.
@@ -261,20 +90,29 @@ impl Ledger {
             "tells": permitted.tells(),
             "approvals": permitted.approvals(),
         });
-        if let (Value::Object(body), Value::Object(told)) = (&mut body, told) {
-            body.extend(told);
+        let mut answerers = body.clone();
+        if let (Value::Object(body), Value::Object(answerers), Value::Object(mut told)) =
+            (&mut body, &mut answerers, told)
+        {
+            let other = told.remove("in_return");
+            body.extend(told.clone());
+            answerers.extend(told);
+            if let Some(Value::Object(other)) = other {
+                answerers.extend(other);
+            }
         }
         let draft = Draft {
             what: role(&permitted, "asks", "is asked"),
-            body: body.clone(),
+            body,
             ..about(Kind::Reserve, query, &permitted, now)
         };
+        let resumes = matches!(cost, Cost::Resumes { .. });
         let (seq, charge) = self.writer.append(draft, Act::Reserve(cost)).await?.keep();
-        let mut reserved = Reserved { permitted, query, seq, charge, back: None };
+        let mut reserved = Reserved { permitted, query, seq, charge, resumes, back: None };
         if let Some(wish) = back {
             let draft = Draft {
                 what: role(&reserved.permitted, "is asked in return", "asks in return"),
-                body,
+                body: answerers,
                 ..about(Kind::Reserve, in_return(query), &reserved.permitted, now)
             };
             match self.writer.append(draft, Act::Reserve(Cost::Charge(Box::new(wish)))).await {
@@ -534,12 +372,6 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
         Err(TryLockError::WouldBlock) => Err(LedgerError::InUse),
         Err(TryLockError::Error(source)) => Err(LedgerError::Unopened(source)),
     }
-}
-
-/// The id under which both logs have what the answerer learns by a question: as if it had asked the same.
-fn in_return(query: QueryId) -> QueryId {
-    let hash = Sha256::new_with_prefix(b"tacit question in return 1").chain_update(query.as_bytes());
-    QueryId::new(hash.finalize().into())
 }
 
 /// Which of two words fits this node's side of the question.

@@ -8,6 +8,7 @@ mod figures;
 #[cfg(test)]
 mod join_tests;
 mod joined;
+mod scores;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use tacit_protocol::{aggregate::Figures, ids::SnapshotHash, noise::NoiseError};
 
 pub use figures::noisy;
 pub use joined::{join_noise, most_noise, opened};
+pub use scores::write_scores;
 pub use table::{Answered, Expected, count_half_width, expected, expected_of_join, labels};
 
 use crate::{
@@ -214,8 +216,11 @@ pub async fn joined(
     };
     let seeker = permitted.name_of(roles.seeker).to_owned();
     let reason = roles.reason.clone();
+    let own = permitted.own().and_then(|own| own.filter.as_ref());
+    let left = own.map(|filter| plan.left_by(permitted.party(), filter));
     let table = move || {
-        let answer = Answered::of_join(&plan, &roles, &asked, &figures).map_err(ReleaseError::Noise)?;
+        let answer = Answered::of_join(&plan, &roles, &asked, &figures, left.as_deref())
+            .map_err(ReleaseError::Noise)?;
         Ok((answer, plan.figures().clone()))
     };
     let mut release = written(table, seen, reserved, home).await?;
@@ -235,16 +240,16 @@ async fn written(
     let path = home.answers_dir().join(format!("{}.parquet", reserved.query()));
     let partial = path.with_extension("partial");
     let target = partial.clone();
-    let (rows, suppressed, plan) = blocking(move || {
+    let (rows, groups, suppressed, plan) = blocking(move || {
         let (answer, plan) = table()?;
         answer.write(&target).map_err(|source| ReleaseError::Unwritten { path: target.clone(), source })?;
-        Ok((answer.rows(), answer.suppressed, plan))
+        Ok((answer.rows(), answer.groups, answer.suppressed, plan))
     })
     .await?;
     let permitted = reserved.permitted();
     let mut notes = labels(&plan);
     if suppressed > 0 {
-        let (groups, least) = (plan.cells(), plan.min_group());
+        let least = plan.min_group();
         notes.push(format!(
             "{suppressed} of {groups} groups have figures on fewer than {least} customers, which are suppressed"
         ));
@@ -263,9 +268,10 @@ async fn written(
     });
     let epsilon = Decimal::of_micro(plan.price().epsilon_micro());
     let counted = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-    // Without a charge it is an answer of before.
+    // Without a charge it is an answer of before, or was paid for when it broke off.
     let summary = match reserved.charge() {
         Some(_) => format!("{counted}, for epsilon {epsilon}"),
+        None if reserved.resumes() => format!("{counted}, for what was paid when this broke off"),
         None => format!("{counted}, the same as before, for nothing"),
     };
     let outcome = told_outcome(seen, None);
@@ -314,6 +320,11 @@ impl Release {
     /// Says for the record which content of ours it is of.
     pub fn of_content(&mut self, snapshot: SnapshotHash) {
         self.outcome.snapshot = snapshot.to_string();
+    }
+
+    /// Adds a line for people.
+    pub fn note(&mut self, line: String) {
+        self.notes.push(line);
     }
 
     /// Adds a figure to what the asker is told beside the answer.

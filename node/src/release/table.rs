@@ -28,7 +28,9 @@ pub struct Answered {
     /// What was asked for, with its name.
     columns: Vec<(Aggregate, String)>,
     rows: Vec<Vec<Entry>>,
-    /// Groups with something hidden, among those of the plan.
+    /// Groups of the plan, without those that the own condition leaves out.
+    pub groups: u64,
+    /// Those with something hidden.
     pub suppressed: u64,
     /// Why figures are hidden.
     reason: String,
@@ -46,10 +48,11 @@ impl Answered {
     /// # Errors
     /// The sampler's; the plan has checked that there is none.
     pub fn of(plan: &AggregatePlan, asked: &Aggregates, figures: &Figures) -> Result<Self, NoiseError> {
-        Ok(Self::by(plan, Widths::of(plan)?, asked, figures))
+        Ok(Self::by(plan, Widths::of(plan)?, asked, figures, None))
     }
 
-    /// Makes the answer's rows of the figures over an overlap.
+    /// Makes the answer's rows of the figures over an overlap; of the groups that are left, where the own condition
+    /// leaves some out.
     ///
     /// # Errors
     /// The sampler's; the plan has checked that there is none.
@@ -58,19 +61,28 @@ impl Answered {
         roles: &Roles,
         asked: &Aggregates,
         figures: &Figures,
+        left: Option<&[bool]>,
     ) -> Result<Self, NoiseError> {
-        Ok(Self::by(plan.figures(), Widths::of_join(plan, roles)?, asked, figures))
+        Ok(Self::by(plan.figures(), Widths::of_join(plan, roles)?, asked, figures, left))
     }
 
-    fn by(plan: &AggregatePlan, widths: Widths, asked: &Aggregates, figures: &Figures) -> Self {
+    fn by(
+        plan: &AggregatePlan,
+        widths: Widths,
+        asked: &Aggregates,
+        figures: &Figures,
+        left: Option<&[bool]>,
+    ) -> Self {
         let estimator = Estimator::new(plan, widths);
         let width = plan.columns().len();
-        let mut suppressed = 0;
+        let (mut suppressed, mut groups) = (0, 0);
         let mut rows: Vec<Vec<Entry>> = figures
             .as_slice()
             .chunks(width.max(1))
             .enumerate()
+            .filter(|(number, _)| left.is_none_or(|left| left.get(*number).is_none_or(|left| *left)))
             .map(|(number, group)| {
+                groups += 1;
                 suppressed += u64::from(group.contains(&None));
                 let values = plan.cell(number);
                 let value = |column: &ColumnName| {
@@ -86,7 +98,7 @@ impl Answered {
             .collect();
         asked.after.apply(&mut rows, |row, place| row[place].value(&asked.figures[place].0));
         let reason = format!("fewer than {} customers, with noise", plan.min_group());
-        Self { columns: asked.figures.clone(), rows, suppressed, reason }
+        Self { columns: asked.figures.clone(), rows, groups, suppressed, reason }
     }
 
     /// How many rows there are.

@@ -99,9 +99,7 @@ pub async fn record_ending(
 /// errors it was could tell of a row.
 pub fn last_word(report: &Report, reserved: bool) -> Aside {
     let code = report.code.as_ref();
-    let about_messages =
-        ["E-PEER-", "E-WIRE-", "E-LINK-", "E-LIMIT-TIME"].iter().any(|start| code.starts_with(start));
-    match (reserved, about_messages) {
+    match (reserved, is_about_messages(code)) {
         // What is wrong with our files is our secret, also before anything was set aside.
         (false, _) if code.starts_with("E-DATA-") => Aside::refused("E-PARTNER-FAILED"),
         (false, _) => {
@@ -112,6 +110,18 @@ pub fn last_word(report: &Report, reserved: bool) -> Aside {
         (true, true) => Aside::Ended { code: code.to_owned() },
         (true, false) => Aside::Ended { code: "E-PARTNER-FAILED".to_owned() },
     }
+}
+
+/// What the partner is told when an asker gives up: from the moment that the question is open, the asker's data may be
+/// why, and the partner is not to learn of it what it does not pay for.
+pub fn askers_last_word(report: &Report) -> &str {
+    let code = report.code.as_ref();
+    if is_about_messages(code) || code == "E-INTERRUPTED" { code } else { "E-PARTNER-FAILED" }
+}
+
+/// Whether a failure is about what the partner said, or the clock.
+fn is_about_messages(code: &str) -> bool {
+    ["E-PEER-", "E-WIRE-", "E-LINK-", "E-LIMIT-TIME"].iter().any(|start| code.starts_with(start))
 }
 
 #[cfg(test)]
@@ -136,6 +146,12 @@ mod tests {
             for code in ["E-DATA-LINE", "E-DATA-CHANGED", "E-DATA-COLUMN-UNFIT", "E-DATA-FILTER"] {
                 assert_eq!(failed(last_word(&report(code), reserved)), "E-PARTNER-FAILED");
             }
+        }
+        for code in ["E-DATA-LINE", "E-LIMIT-ITEMS", "E-CONSENT-CHANGED", "E-ANSWER-UNWRITTEN"] {
+            assert_eq!(askers_last_word(&report(code)), "E-PARTNER-FAILED");
+        }
+        for code in ["E-INTERRUPTED", "E-PEER-SILENT", "E-WIRE-LENGTH", "E-LIMIT-TIME"] {
+            assert_eq!(askers_last_word(&report(code)), code);
         }
         assert_eq!(failed(last_word(&report("E-POLICY-VALUE"), false)), "E-POLICY-VALUE");
         assert_eq!(failed(last_word(&report("E-POLICY-VALUE"), true)), "E-PARTNER-FAILED");

@@ -1,6 +1,7 @@
 //! What a question would do, cost and reveal, without asking it.
 
 use serde_json::json;
+use tacit_protocol::log::Account;
 
 use super::{price, price_join, steps};
 use crate::{
@@ -35,8 +36,6 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
         return Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() });
     }
     if let Some(join) = permitted.join() {
-        let account = permitted.account();
-        let used = account.map(|account| rooms.ledger.book(|book| book.balance(&account).used()));
         let rows = match permitted.own() {
             Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,
             None => 0,
@@ -44,7 +43,8 @@ pub async fn explain(rooms: &Rooms, request: &QueryRequest) -> Result<Reply, Rep
         // The partner's size is its to announce; until then it is taken to be as large.
         let sizes = Sizes { asker: rows, answerer: rows };
         let calibration = calibration(rooms).await;
-        let (cost, document) = price_join::cost(&permitted, join, sizes, used, &calibration)?;
+        let used = |account: &Account| rooms.ledger.book(|book| book.balance(account).used());
+        let (cost, document) = price_join::cost(&permitted, join, sizes, &used, &calibration)?;
         let text = format!("{}{cost}\nWhat the partner is sent\n  {}\n", story(&plan), plan.sent);
         let document = json!({ "plan": plan, "cost": document });
         return Ok(Reply { document: Some(document), text: Some(text), ..Reply::default() });

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tacit_protocol::{aggregate::Figures, identity::KeyKind, ids::SnapshotHash};
 
 use super::{
-    Events,
+    Events, last,
     steps::{self, Stages},
     till::Paid,
 };
@@ -39,10 +39,8 @@ pub(super) async fn take(
     let (figures, seen) = steps::in_time(rooms, reserved, running).await?;
     stages.moved(seen.traffic.sent + seen.traffic.received);
     stages.begin("write answer");
-    let mut release = release::answered(figures, &seen, reserved, &rooms.home).await?;
-    release.tell("stages", stages.end());
-    let receipt = rooms.ledger.record(reserved, release.outcome(), Timestamp::now()).await?;
-    Ok(release.show(&receipt)?)
+    let release = release::answered(figures, &seen, reserved, &rooms.home).await?;
+    last::show(rooms, reserved, release, stages).await
 }
 
 /// Adds up, adds noise, and tells.
@@ -62,9 +60,7 @@ pub(super) async fn tell(
     let running =
         answering.tell(reserved, &figures, steps::watch(&steps::unheard(), "tell figures", "figures"));
     let seen = steps::in_time(rooms, reserved, running).await?;
-    let outcome = release::told_outcome(&seen, Some(snapshot));
-    rooms.ledger.record(reserved, &outcome, Timestamp::now()).await.map(drop)?;
-    Ok(())
+    last::told(rooms, reserved, &seen, snapshot).await
 }
 
 /// The figures that were paid for: those of an earlier answer, or fresh ones, kept before they leave.

@@ -10,8 +10,7 @@ use tacit_protocol::{
 
 use crate::{
     config::units::show_size,
-    ledger::Noise,
-    policy::{AggregatePlan, Decimal, FixedPoint, NoisyColumn, Permitted, Quantity, lifetime},
+    policy::{AggregatePlan, Decimal, Permitted, lifetime},
     release::{self, Expected},
     report::Report,
 };
@@ -87,38 +86,8 @@ pub(super) fn cost(
     Ok((text, cost))
 }
 
-/// The noise of every figure that is paid for, for the record.
-pub(super) fn noises(plan: &AggregatePlan) -> Vec<Noise> {
-    let of = |column: &NoisyColumn| {
-        let (figure, measure) = match column.quantity {
-            Quantity::Customers => ("customers", None),
-            Quantity::Values(of) => ("values", Some(of)),
-            Quantity::Sum(of) => ("sum", Some(of)),
-            Quantity::Centred(of) => ("centred-sum", Some(of)),
-            Quantity::Squares(of) => ("squares", Some(of)),
-            Quantity::Bucket(of, 0) => ("buckets", Some(of)),
-            // Of an overlap; they stand in no plan over one table.
-            Quantity::Bucket(..) | Quantity::Product(..) | Quantity::Pair(..) => return None,
-        };
-        let measure = measure.and_then(|of| plan.measures().get(of));
-        let fixed = measure.map(|measure| &measure.fixed);
-        let step = match column.quantity {
-            Quantity::Sum(_) | Quantity::Centred(_) => fixed.map(FixedPoint::step_decimal),
-            Quantity::Squares(_) => fixed.map(|fixed| {
-                Decimal::of_units(fixed.step_decimal().units() * i128::from(fixed.squared_by()))
-            }),
-            _ => None,
-        };
-        let step = step.unwrap_or(Decimal::ONE).to_string();
-        let measured = measure.map(|measure| measure.name.column.as_str());
-        // The plan has checked that there is noise of this width.
-        Noise::gaussian(figure, measured, step, column.sensitivity, plan.price().share()).ok()
-    };
-    plan.columns().iter().filter_map(of).collect()
-}
-
 /// What the account has before and after.
-pub(super) fn budget(permitted: &Permitted, price: Amount, used: Option<Amount>) -> (String, Value) {
+pub(crate) fn budget(permitted: &Permitted, price: Amount, used: Option<Amount>) -> (String, Value) {
     let privacy = &permitted.terms().privacy;
     let limit = lifetime(privacy);
     let Some(used) = used else {

@@ -4,7 +4,10 @@
 //! not been announced; nothing of it from the partner's data.
 
 use serde_json::{Value, json};
-use tacit_protocol::{join::Cost, log::Amount};
+use tacit_protocol::{
+    join::Cost,
+    log::{Account, Amount},
+};
 
 use super::price::{budget, shown};
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
 /// How large a group the examples are for, where the noise of a figure depends on that.
 const EXAMPLE: u64 = 1_000;
 
-/// The cost of a question, for people and for programs. `used` is what its account has spent and reserved, as far as
+/// The cost of a question, for people and for programs. `used` is what an account has spent and reserved, as far as
 /// this node's ledger knows; `sizes` is how many customers each side is taken to bring.
 ///
 /// # Errors
@@ -27,7 +30,7 @@ pub(super) fn cost(
     permitted: &Permitted,
     plan: &JoinPlan,
     sizes: Sizes,
-    used: Option<Amount>,
+    used: &dyn Fn(&Account) -> Amount,
     calibration: &Calibration,
 ) -> Result<(String, Value), Report> {
     let price = plan.price();
@@ -49,15 +52,39 @@ pub(super) fn cost(
             },
         );
     }
-    let budget = budget(permitted, plan.charged(Party::Asker), used);
     line(
         "numbers of both",
         "padded at epsilon 0.02, delta 0.000000001: rho 0.0002 more on each side".to_owned(),
     );
-    line("budget", budget.0);
+    // What each may learn of the other's customers is a budget of its own: figures, or the padded number alone.
+    let budgets: Vec<(&str, (String, Value))> = Party::BOTH
+        .into_iter()
+        .zip(permitted.charges())
+        .map(|(learner, (account, price))| {
+            (permitted.name_of(learner), budget(permitted, price, Some(used(&account))))
+        })
+        .collect();
+    for (learner, (text, _)) in &budgets {
+        line(&format!("budget of {learner}"), text.clone());
+    }
     let roles = plan.roles(sizes);
     let (seeker, holder) = (permitted.name_of(roles.seeker), permitted.name_of(roles.holder()));
+    let me = permitted.party();
+    let partner = permitted.name_of(me.other());
     line("looks up", format!("{seeker} in {holder}'s table, because {}", roles.reason));
+    line(
+        "",
+        format!("assuming that {partner} brings as many customers as we have rows; it says so when asked"),
+    );
+    for (many, than) in
+        [(sizes_of(me, sizes, FAR), "times as many"), (sizes_of(me.other(), sizes, FAR), "times fewer")]
+    {
+        let other = plan.roles(many);
+        if other.seeker != roles.seeker {
+            let (seeker, holder) = (permitted.name_of(other.seeker), permitted.name_of(other.holder()));
+            line("", format!("with {FAR} {than} at {partner}, {seeker} in {holder}'s"));
+        }
+    }
     let mut document = release::priced(plan.figures());
     // More customers than the protocol carries: it is refused when they are announced.
     let course = plan.course(&roles, sizes).ok();
@@ -103,6 +130,9 @@ pub(super) fn cost(
         least + half,
         least.saturating_sub(half)
     ));
+    text.push_str(
+        "  a customer with several identifiers of one kind takes part with one of them: `tacit id lint` counts them\n",
+    );
     for label in release::labels(plan.figures()) {
         text.push_str(&format!("  {label}\n"));
     }
@@ -121,8 +151,25 @@ pub(super) fn cost(
     document["groups"] = json!(groups);
     document["suppressed_below"] = json!(least);
     document["count_half_width95"] = json!(half);
-    document["budget"] = budget.1;
+    document["budgets"] = budgets
+        .into_iter()
+        .map(|(learner, (_, mut budget))| {
+            budget["learner"] = json!(learner);
+            budget
+        })
+        .collect();
     Ok((text, document))
+}
+
+/// How much larger one side has to be for its size alone to decide; the example for people.
+const FAR: u64 = 8;
+
+/// The sizes where the side that is not `fewer` brings so many times as many.
+const fn sizes_of(fewer: Party, sizes: Sizes, times: u64) -> Sizes {
+    match fewer {
+        Party::Asker => Sizes { answerer: sizes.answerer.saturating_mul(times), ..sizes },
+        Party::Answerer => Sizes { asker: sizes.asker.saturating_mul(times), ..sizes },
+    }
 }
 
 /// A stage of the protocol for people.
@@ -147,7 +194,7 @@ mod tests {
         let plan = permitted.join().unwrap();
         let calibration =
             Calibration { hash_multiply: 1e-6, decode_multiply: 1e-6, join_byte: 1e-8, join_start: 0.1 };
-        cost(&permitted, plan, Sizes { asker, answerer }, Some(Amount::default()), &calibration).unwrap()
+        cost(&permitted, plan, Sizes { asker, answerer }, &|_| Amount::default(), &calibration).unwrap()
     }
 
     #[test]
@@ -163,7 +210,10 @@ mod tests {
             "brand pays",
             "looks up             bank in brand's table, because its customers are to be hidden",
             "10000 of bank's in ",
-            "epsilon 0 of 8 is used; ",
+            "budget of brand      epsilon 0 of 8 is used; 1",
+            "budget of bank       epsilon 0 of 8 is used; 0.",
+            "assuming that bank brings as many customers as we have rows",
+            "with 8 times as many at bank, brand in bank's",
             "±",
             "2 groups, all in the answer",
         ] {

@@ -13,9 +13,10 @@ use tacit_protocol::{identity::KeyKind, ids::SnapshotHash, join::Rows};
 use crate::{
     policy::JoinSide,
     scan::{
-        collect::{CollectPlan, Counts, Customers},
+        collect::{CollectPlan, Counts},
         counted::{Rows as Counted, value},
         error::ScanError,
+        input::Customers,
     },
 };
 
@@ -24,6 +25,7 @@ pub struct JoinInput {
     rows: Rows,
     counts: Counts,
     snapshot: SnapshotHash,
+    several: u64,
 }
 
 /// Shows how many rows there are: items are digests that can be guessed back, and terms are customers' values.
@@ -50,6 +52,11 @@ impl JoinInput {
         &self.counts
     }
 
+    /// How many customers have several items of one kind, of which they bring one.
+    pub const fn several(&self) -> u64 {
+        self.several
+    }
+
     /// The content that it was collected from.
     pub const fn snapshot(&self) -> SnapshotHash {
         self.snapshot
@@ -73,6 +80,7 @@ pub fn collect_join(
     let input = rows.read(collect, watch)?;
     let (counts, snapshot) = (input.counts().clone(), input.snapshot());
     let (items, customers) = input.into_parts();
+    let several = customers.several();
     // For each customer that counts: its least item, its number, the place of its row.
     let mut counted: Vec<([u8; 32], u32, u32)> = Vec::with_capacity(customers.len());
     customers.rows(|number, own| {
@@ -104,11 +112,11 @@ pub fn collect_join(
             column.push(term.value(&side.measures, |of| value(steps[of])));
         }
     }
-    Ok(JoinInput { rows: joined, counts, snapshot })
+    Ok(JoinInput { rows: joined, counts, snapshot, several })
 }
 
 /// The least item of each kind that a customer has.
-fn one_of_each<'a>(
+pub(super) fn one_of_each<'a>(
     items: &'a [[u8; 32]],
     customers: &'a Customers,
     number: usize,

@@ -3,13 +3,20 @@
 use rayon::prelude::*;
 use serde::Serialize;
 use tacit_protocol::identity::{
-    Profile, Region,
+    KeyKind, Profile, Region,
     lint::{Linter, Report},
 };
 
 use crate::{
     data::{Table, Value},
-    scan::{dataset::Registration, error::ScanError, read::read, show},
+    policy::consent::Withdrawn,
+    scan::{
+        collect::{CollectPlan, collect},
+        dataset::Registration,
+        error::ScanError,
+        read::read,
+        show,
+    },
 };
 
 /// What was found. It holds masked examples and never a whole identifier.
@@ -46,6 +53,37 @@ pub fn lint(
     }
     let reports = linters.into_iter().map(Linter::finish);
     Ok(Lint { columns: names.into_iter().map(str::to_owned).zip(reports).collect() })
+}
+
+/// How many customers have several identifiers of one kind, and how many there are: a join brings one of each kind
+/// ([`collect_join`](super::collect_join)). `watch` as for [`lint`].
+///
+/// # Errors
+/// As [`collect`](super::collect()).
+pub fn several(
+    registration: &Registration,
+    profile: Profile,
+    region: Option<Region>,
+    watch: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<(u64, u64), ScanError> {
+    let mut keys: Vec<KeyKind> = Vec::new();
+    for key in &registration.ids {
+        if !keys.contains(&key.kind) {
+            keys.push(key.kind.clone());
+        }
+    }
+    let withdrawn = Withdrawn::default();
+    let plan = CollectPlan {
+        registration,
+        profile,
+        keys: &keys,
+        default_region: region,
+        filter: None,
+        consent: None,
+        withdrawn: &withdrawn,
+    };
+    let input = collect(&plan, watch)?;
+    Ok((input.customers().several(), input.counts().customers))
 }
 
 impl Lint {

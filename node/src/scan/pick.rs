@@ -17,9 +17,9 @@ use crate::engine::{
 use tacit_protocol::ids::SnapshotHash;
 
 use crate::scan::{
-    collect::Match,
     dataset::Registration,
     error::ScanError,
+    input::Match,
     read::{Batch, read},
     whole::WholeFile,
 };

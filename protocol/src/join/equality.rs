@@ -3,7 +3,7 @@
 //! Sixteen look-ups of one nibble each, "is yours mine?", give sixteen split bits. That all four of a group are
 //! set, a ⊕ b = 1111, is again an equality of nibbles, a = ¬b: four look-ups, and one for those. So 21 look-ups a bin
 //! and no products (after Chandran, Gupta and Shah, *Circuit-PSI with linear complexity via relaxed batch OPPRF*, PETS
-//! 2022, section 3, who look up less-than and equal). The holder looks up, the seeker makes the tables. The
+//! 2022, who look up less-than and equal). The holder looks up, the seeker makes the tables. The
 //! attack it stops: whoever sees how long a comparison takes, or how far it gets, sees a match; here every bin
 //! takes the same look-ups whatever is in it (JOIN-50).
 

@@ -8,7 +8,7 @@
 //! The attack this end withstands: a seeker that reads a row's cell or terms, or that there is such a row. All that
 //! leaves here is masked, and the store of a slab has one size whatever is in it.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -21,29 +21,31 @@ use super::{
     equality,
     figures::Joined,
     items,
+    matched::Matched,
     message::{Message, Role},
     opprf::{Brought, Drawn},
     oprf::{OprfHolder, RelatedKeys},
     params::Params,
     plan::Plan,
-    rows::Rows,
-    run::{End, Ground, Handled, NOT_ASKED, NOT_OURS, NOT_SET_UP, Produce, Run, batch, part},
+    rows::{Column, Rows},
+    run::{End, Ground, NOT_ASKED, NOT_OURS, NOT_SET_UP, Run, batch, part},
     select,
     stage::Stage,
     sums::Sums,
+    window::Window,
     words::Words,
 };
 use crate::{
     ot::{
         Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupChooser, PadSender,
-        PendingConjunction, PendingCot, PendingLookup, answer_conjunction, conjoin,
+        PendingCot, PendingLookup, conjoin,
     },
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},
 };
 
-/// The holder of a run. Its memory: 33 bytes a row and kind of key, 16 + 8 a term in copies, 4 for each of a row's three
-/// entries and each bin, and some slabs.
+/// The holder of a run. Its memory: 33 bytes a row and kind of key until items are made of them, then 16 + 8 a term, 4 for
+/// each of a row's three entries and each bin; and some slabs.
 pub struct Holder(Run<Holding>);
 
 impl Holder {
@@ -67,17 +69,11 @@ impl Session for Holder {
     type Output = Joined;
 
     fn handle(self, message: Message) -> Result<Step<Self>, Abort> {
-        Ok(match self.0.handle(message)? {
-            Handled::Wait { state, send } => Step::Wait { state: Self(state), send },
-            Handled::Done { output, send } => Step::Done { output, send },
-        })
+        Ok(self.0.handle(message)?.within(Self))
     }
 
     fn produce(self) -> Result<Produced<Self>, Abort> {
-        Ok(match self.0.produce()? {
-            Produce::Message(state, message) => Produced::Message { state: Self(state), message },
-            Produce::Idle(state) => Produced::Idle(Self(state)),
-        })
+        Ok(self.0.produce()?.within(Self))
     }
 
     fn expects(&self) -> &'static str {
@@ -108,9 +104,7 @@ struct Holding {
     theirs: Option<Arc<Keeper<1>>>,
     /// This end chooses.
     ours: Option<Arc<Chooser<1>>>,
-    /// Slabs on their way, from this one on.
-    first: u32,
-    slabs: VecDeque<Slab>,
+    slabs: Window<Slab>,
 }
 
 /// The rows that have one kind of key.
@@ -132,32 +126,27 @@ struct Slab {
     looking_up: Option<PendingLookup>,
     /// This end's half of its payload, by bins.
     payload: Zeroizing<Vec<u64>>,
-    /// The half of "matched", and then of "matched, and in this cell".
-    matched: Zeroizing<Vec<u8>>,
-    choosing_match: Option<PendingConjunction>,
-    /// This end's half of "matched, and in these cells", and how many of its two transfers are in it.
-    cells: Zeroizing<Vec<u64>>,
-    cells_parts: u8,
+    /// From the end of the comparison on.
+    matched: Matched,
     choosing_bits: Option<PendingCot>,
-    /// The half of the matched terms, for each bin and own cell, and how many of its two transfers are in it.
-    terms: Zeroizing<Vec<u64>>,
-    terms_parts: u8,
 }
 
 impl End for Holding {
     const ROLE: Role = Role::Holder;
 
     fn begin(ground: Ground) -> Result<(Self, Vec<u8>), Abort> {
-        let Ground { params, plan, rows, draws, common } = ground;
+        let Ground { params, plan, mut rows, draws, common } = ground;
         let words = Words::new(params.shape());
-        let table = |(kind, column): (u32, &Vec<Option<[u8; 32]>>)| {
-            let (numbers, items) = items::of_holder(&common, kind, column);
+        let columns = rows.take_keys();
+        let table = |(kind, column): (u32, Column)| {
+            let (numbers, items) = items::of_holder(&common, kind, &column);
+            drop(column);
             let bins = Simple::spread(&items, plan.layout(), items::bins_seed(&common, kind));
             // JOIN-13: with probability 2⁻⁴⁰.
             let bins = bins.map_err(|_| Abort::BinsFull)?;
             Ok(Entries { payload: Zeroizing::new(payload(&words, &rows, &numbers)), items, bins })
         };
-        let tables = (0..).zip(&rows.keys).map(table).collect::<Result<_, Abort>>()?;
+        let tables = (0..).zip(columns).map(table).collect::<Result<_, Abort>>()?;
         let id = items::id(&common, "function");
         let (function, mut first) = KeeperSetup::<2>::start(&id, &draws.seed("function", 0));
         let id = items::id(&common, "holder keeps");
@@ -175,8 +164,7 @@ impl End for Holding {
             function: None,
             theirs: None,
             ours: None,
-            first: 0,
-            slabs: VecDeque::new(),
+            slabs: Window::new(),
         };
         Ok((holding, first))
     }
@@ -201,7 +189,7 @@ impl End for Holding {
             Stage::Opprf => self.program(slab),
             Stage::Nibbles | Stage::Fours | Stage::Last => {
                 let ours = LookupChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
-                let at = self.slab(slab)?;
+                let at = self.slabs.at(slab)?;
                 let (message, pending) = ours.choose(batch(stage, slab), &std::mem::take(&mut at.nibbles));
                 at.looking_up = Some(pending);
                 Ok(message)
@@ -213,16 +201,16 @@ impl End for Holding {
             Stage::Blocked => self.block(slab),
             Stage::HolderMatch => {
                 let ours = self.ours.clone().ok_or(NOT_SET_UP)?;
-                let at = self.slab(slab)?;
-                let (message, pending) = conjoin(&ours, batch(Stage::HolderMatch, slab), &at.matched);
-                at.choosing_match = Some(pending);
+                let at = self.slabs.at(slab)?;
+                let (message, pending) = conjoin(&ours, batch(Stage::HolderMatch, slab), &at.matched.bits);
+                at.matched.choosing = Some(pending);
                 Ok(message)
             }
             Stage::HolderCells => self.answer_match(slab),
             Stage::HolderBits => {
                 let ours = CotChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
-                let at = self.slab(slab)?;
-                let (message, pending) = ours.choose(batch(Stage::HolderBits, slab), &at.matched);
+                let at = self.slabs.at(slab)?;
+                let (message, pending) = ours.choose(batch(Stage::HolderBits, slab), &at.matched.bits);
                 at.choosing_bits = Some(pending);
                 Ok(message)
             }
@@ -235,24 +223,24 @@ impl End for Holding {
     fn take(&mut self, stage: Stage, slab: u32, bytes: Vec<u8>) -> Result<(), Abort> {
         match stage {
             Stage::Oprf => {
-                self.slabs.push_back(Slab { question: bytes, ..Slab::default() });
+                self.slabs.push(Slab { question: bytes, ..Slab::default() });
                 Ok(())
             }
             Stage::NibbleTables | Stage::FoursTables | Stage::LastTables => {
-                let at = self.slab(slab)?;
+                let at = self.slabs.at(slab)?;
                 let found = at.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
                 let found: Vec<u8> = found.into_iter().map(|entry| entry as u8).collect();
                 match stage {
-                    Stage::LastTables => at.matched = Zeroizing::new(found),
+                    Stage::LastTables => at.matched.bits = Zeroizing::new(found),
                     _ => at.nibbles = Zeroizing::new(equality::fours(&found, 0)),
                 }
                 Ok(())
             }
             Stage::BlockedTables => {
-                let found = self.slab(slab)?.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
+                let found = self.slabs.at(slab)?.looking_up.take().ok_or(NOT_ASKED)?.open(1, &bytes)?;
                 let found: Vec<u8> = found.into_iter().map(|entry| entry as u8).collect();
                 self.carry.found(slab, &found);
-                self.slab(slab)?.matched = Zeroizing::new(found);
+                self.slabs.at(slab)?.matched.bits = Zeroizing::new(found);
                 Ok(())
             }
             Stage::Switches => {
@@ -260,20 +248,18 @@ impl End for Holding {
                 Ok(())
             }
             Stage::SeekerMatch | Stage::SeekerBits => {
-                self.slab(slab)?.question = bytes;
+                self.slabs.at(slab)?.question = bytes;
                 Ok(())
             }
             Stage::OwnBits => {
-                self.slab(slab)?.own_question = bytes;
+                self.slabs.at(slab)?.own_question = bytes;
                 Ok(())
             }
-            Stage::SeekerCells => {
-                let opened = self.slab(slab)?.choosing_match.take().ok_or(NOT_ASKED)?.open(&bytes)?;
-                self.add_cells(slab, &opened)
-            }
+            Stage::SeekerCells => self.slabs.at(slab)?.matched.open(&self.words, &bytes),
             Stage::SeekerWords => {
                 let width = self.words.seeker_words();
-                let opened = self.slab(slab)?.choosing_bits.take().ok_or(NOT_ASKED)?.open(width, &bytes)?;
+                let opened =
+                    self.slabs.at(slab)?.choosing_bits.take().ok_or(NOT_ASKED)?.open(width, &bytes)?;
                 let (terms, own) = select::cut(&opened, width, self.words.terms);
                 self.sums.add_own(&own);
                 self.add_terms(slab, &terms)
@@ -283,10 +269,7 @@ impl End for Holding {
     }
 
     fn release(&mut self, finished: u32) {
-        while self.first < finished {
-            self.slabs.pop_front();
-            self.first += 1;
-        }
+        self.slabs.release(finished);
     }
 
     fn halves(&mut self) -> Vec<u64> {
@@ -307,14 +290,9 @@ fn payload(words: &Words, rows: &Rows, numbers: &[u32]) -> Vec<u64> {
 }
 
 impl Holding {
-    fn slab(&mut self, slab: u32) -> Result<&mut Slab, Abort> {
-        let place = slab.checked_sub(self.first).ok_or(NOT_ASKED)?;
-        self.slabs.get_mut(place as usize).ok_or(NOT_ASKED)
-    }
-
     /// The slab's store, under targets and masks drawn for it.
     fn program(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
-        let question = std::mem::take(&mut self.slab(slab)?.question);
+        let question = std::mem::take(&mut self.slabs.at(slab)?.question);
         let function = self.function.as_ref().ok_or(NOT_SET_UP)?;
         let Entries { items, payload, bins } = self.tables.get(self.plan.kind_of(slab)).ok_or(NOT_OURS)?;
         let range = self.plan.range_of(slab);
@@ -331,7 +309,7 @@ impl Holding {
         );
         // JOIN-33: with probability 2⁻⁴⁰ over the run.
         let table = table.map_err(|_| Abort::BinsFull)?;
-        let at = self.slab(slab)?;
+        let at = self.slabs.at(slab)?;
         at.nibbles = Zeroizing::new(equality::nibbles(&targets));
         at.payload = Zeroizing::new(masks);
         Ok(table)
@@ -340,40 +318,20 @@ impl Holding {
     /// "Equal" becomes "equal, and not matched before" (JOIN-53).
     fn block(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
         let ours = LookupChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
-        let equal = std::mem::take(&mut self.slab(slab)?.matched);
+        let equal = std::mem::take(&mut self.slabs.at(slab)?.matched.bits);
         let nibbles: Vec<u8> =
             equal.iter().zip(self.carry.before(slab)).map(|(equal, before)| equal | before << 1).collect();
         let (message, pending) = ours.choose(batch(Stage::Blocked, slab), &nibbles);
-        self.slab(slab)?.looking_up = Some(pending);
+        self.slabs.at(slab)?.looking_up = Some(pending);
         Ok(message)
     }
 
-    /// The seeker chooses by its half of "matched" from this end's half of the cells (JOIN-54).
+    /// The seeker chooses by its half of "matched" (JOIN-54).
     fn answer_match(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
-        let theirs = self.theirs.clone().ok_or(NOT_SET_UP)?;
-        let width = self.words.payload();
-        let at = self.slab(slab)?;
-        let cells: Vec<u64> = at.payload.chunks_exact(width).map(|payload| payload[0]).collect();
+        let theirs = self.theirs.as_ref().ok_or(NOT_SET_UP)?;
+        let at = self.slabs.at(slab)?;
         let question = std::mem::take(&mut at.question);
-        let (mut shares, answer) =
-            answer_conjunction(&theirs, batch(Stage::SeekerMatch, slab), &cells, &question)?;
-        let own = cells.iter().zip(at.matched.iter()).map(|(cells, matched)| cells & select::mask(*matched));
-        shares.iter_mut().zip(own).for_each(|(share, own)| *share ^= own);
-        self.add_cells(slab, &shares)?;
-        Ok(answer)
-    }
-
-    /// One of the two parts of "matched, and in these cells"; with both of them, "matched" is split.
-    fn add_cells(&mut self, slab: u32, part: &[u64]) -> Result<(), Abort> {
-        let cells = self.words.holder_cells;
-        let at = self.slab(slab)?;
-        at.cells.resize(part.len(), 0);
-        at.cells.iter_mut().zip(part).for_each(|(cells, part)| *cells ^= part);
-        at.cells_parts += 1;
-        if at.cells_parts == 2 {
-            at.matched = Zeroizing::new(select::split(&std::mem::take(&mut at.cells), cells));
-        }
-        Ok(())
+        at.matched.answer(theirs, batch(Stage::SeekerMatch, slab), &self.words, &at.payload, &question)
     }
 
     /// The seeker chooses by its half of "matched" from this end's half of the terms.
@@ -381,27 +339,23 @@ impl Holding {
         let theirs = CotSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
         let Words { holder_cells, terms, .. } = self.words;
         let width = self.words.payload();
-        let at = self.slab(slab)?;
+        let at = self.slabs.at(slab)?;
         let half = |payload: &[u64]| payload[width - terms..].repeat(holder_cells);
         let words: Vec<u64> = at.payload.chunks_exact(width).flat_map(half).collect();
         let question = std::mem::take(&mut at.question);
-        let signed = select::signed(&at.matched, &words, terms);
+        let signed = select::signed(&at.matched.bits, &words, terms);
         let (mut shares, answer) =
             theirs.answer(batch(Stage::SeekerBits, slab), terms, &signed, &question)?;
-        select::add_chosen(&mut shares, &at.matched, &words, terms);
+        select::add_chosen(&mut shares, &at.matched.bits, &words, terms);
         self.add_terms(slab, &shares)?;
         Ok(answer)
     }
 
     /// One of the two parts of the matched terms; with both of them, and if no own bits follow, they are summed.
     fn add_terms(&mut self, slab: u32, part: &[u64]) -> Result<(), Abort> {
-        let at = self.slab(slab)?;
-        at.terms.resize(part.len(), 0);
-        select::add(&mut at.terms, part);
-        at.terms_parts += 1;
-        if at.terms_parts == 2 && self.words.own_bits().is_empty() {
-            let terms = std::mem::take(&mut self.slab(slab)?.terms);
-            self.sums.add_terms(&terms, &[]);
+        let matched = &mut self.slabs.at(slab)?.matched;
+        if matched.add_terms(part) && self.words.own_bits().is_empty() {
+            self.sums.add_terms(&matched.take_terms(), &[]);
         }
         Ok(())
     }
@@ -410,8 +364,8 @@ impl Holding {
     fn answer_own(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
         let theirs = CotSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
         let bins = self.plan.range_of(slab).len();
-        let at = self.slab(slab)?;
-        let (terms, question) = (std::mem::take(&mut at.terms), std::mem::take(&mut at.own_question));
+        let at = self.slabs.at(slab)?;
+        let (terms, question) = (at.matched.take_terms(), std::mem::take(&mut at.own_question));
         let (mut asked, mut answer, mut number) = (&question[..], Vec::new(), 0);
         let mut give = |bits: usize, width: usize, words: &[u64]| -> Result<Vec<u64>, Abort> {
             let (message, rest) = items::cut(asked, 4 * bins * bits)?;

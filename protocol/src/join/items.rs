@@ -34,10 +34,12 @@ pub(super) fn of_holder(
     column: &[Option<[u8; 32]>],
 ) -> (Vec<u32>, Vec<[u8; 16]>) {
     let hash = key(common, kind);
-    let digests: Vec<(u32, &[u8; 32])> =
-        (0..).zip(column).filter_map(|(row, digest)| digest.as_ref().map(|digest| (row, digest))).collect();
-    let items = digests.par_iter().with_min_len(CHUNK).map(|(_, digest)| item(&hash, *digest)).collect();
-    (digests.into_iter().map(|(row, _)| row).collect(), items)
+    let has = |(row, digest): (u32, &Option<[u8; 32]>)| digest.is_some().then_some(row);
+    let rows: Vec<u32> = (0..).zip(column).filter_map(has).collect();
+    // Every one of these rows has a key; what stands for none is never used.
+    let item = |row: &u32| column[*row as usize].as_ref().map_or([0; 16], |digest| item(&hash, digest));
+    let items = rows.par_iter().with_min_len(CHUNK).map(item).collect();
+    (rows, items)
 }
 
 /// The public seed of a table's hash functions (JOIN-04).

@@ -12,7 +12,7 @@ use super::{
     stage::Stage,
 };
 use crate::{
-    session::PeerMisbehaved,
+    session::{self, PeerMisbehaved, Recorded},
     transcript::Transcript,
     wire::{Limits, Wire, WireError, codec, codec::Bulk},
 };
@@ -85,88 +85,47 @@ impl Wire for Message {
 }
 
 /// Both directions of the conversation as one end remembers them.
-pub(super) struct Record {
-    role: Role,
-    said: Transcript,
-    heard: Transcript,
-}
+pub(super) type Record = session::Record<Message>;
 
 impl Record {
     pub(super) fn new(params: &Params, role: Role) -> Self {
-        let direction = |from: Role| {
-            let mut transcript = Transcript::new(NAME);
-            params.absorb_into(&mut transcript);
-            transcript.absorb("from", from.name().as_bytes());
-            transcript
-        };
-        Self { role, said: direction(role), heard: direction(role.peer()) }
-    }
-
-    /// Notes a message on its way out.
-    pub(super) fn say(&mut self, message: Message) -> Message {
-        absorb(&mut self.said, &message);
-        message
-    }
-
-    /// Notes a message that came in.
-    pub(super) fn hear(&mut self, message: &Message) {
-        absorb(&mut self.heard, message);
+        Self::of(role as usize, |transcript| params.absorb_into(transcript))
     }
 
     /// This end's last message before the opening.
-    pub(super) fn finished(&self, commitment: [u8; 32]) -> Message {
-        Message::Finished { role: self.role, transcript: self.hash(self.role, &commitment), commitment }
+    pub(super) fn finished(&self, role: Role, commitment: [u8; 32]) -> Message {
+        let transcript = self.ours(|both| both.absorb("commitment", &commitment));
+        Message::Finished { role, transcript, commitment }
     }
 
-    /// Compares the peer's memory with ours.
+    /// Compares the peer's memory with ours (JOIN-44).
     pub(super) fn compare(&self, theirs: &[u8; 32], commitment: &[u8; 32]) -> Result<(), PeerMisbehaved> {
-        // JOIN-44: the role is in the hash, so our own Finished sent back to us is not the peer's.
-        let ours = self.hash(self.role.peer(), commitment);
-        if *theirs == ours { Ok(()) } else { Err(PeerMisbehaved::TranscriptDiffers) }
-    }
-
-    /// What was said, the same at both ends; for the audit.
-    pub(super) fn conversation(&self) -> [u8; 32] {
-        self.both("conversation").hash()
-    }
-
-    fn hash(&self, speaker: Role, commitment: &[u8; 32]) -> [u8; 32] {
-        let mut both = self.both("finished");
-        both.absorb("by", speaker.name().as_bytes());
-        both.absorb("commitment", commitment);
-        both.hash()
-    }
-
-    fn both(&self, purpose: &str) -> Transcript {
-        let (seeker, holder) = match self.role {
-            Role::Seeker => (&self.said, &self.heard),
-            Role::Holder => (&self.heard, &self.said),
-        };
-        let mut both = Transcript::new(NAME);
-        both.absorb("purpose", purpose.as_bytes());
-        both.absorb("seeker said", &seeker.hash());
-        both.absorb("holder said", &holder.hash());
-        both
+        self.same(theirs, |both| both.absorb("commitment", commitment))
     }
 }
 
-fn absorb(transcript: &mut Transcript, message: &Message) {
-    match message {
-        Message::Announce { count, nonce, .. } => {
-            transcript.absorb(message.kind(), &count.to_le_bytes());
-            transcript.absorb("nonce", nonce);
+impl Recorded for Message {
+    const PROTOCOL: &'static str = NAME;
+    const PARTS: [&'static str; 2] = [Role::Seeker.name(), Role::Holder.name()];
+
+    fn absorb_into(&self, transcript: &mut Transcript) {
+        match self {
+            Self::Announce { count, nonce, .. } => {
+                transcript.absorb(self.kind(), &count.to_le_bytes());
+                transcript.absorb("nonce", nonce);
+            }
+            Self::Setup { step, bytes, .. } => {
+                transcript.absorb(self.kind(), &step.to_le_bytes());
+                transcript.absorb("bytes", &bytes.0);
+            }
+            Self::Slab { stage, slab, bytes } => {
+                transcript.absorb(self.kind(), &(*stage as u16).to_le_bytes());
+                transcript.absorb("slab", &slab.to_le_bytes());
+                // A gigabyte goes by here: BLAKE3 hashes it several times as fast as SHA-256.
+                transcript.absorb("bytes", blake3::hash(&bytes.0).as_bytes());
+            }
+            // Not part of what one is the hash of, and what the other was committed to.
+            Self::Finished { .. } | Self::Open { .. } => {}
         }
-        Message::Setup { step, bytes, .. } => {
-            transcript.absorb(message.kind(), &step.to_le_bytes());
-            transcript.absorb("bytes", &bytes.0);
-        }
-        Message::Slab { stage, slab, bytes } => {
-            transcript.absorb(message.kind(), &(*stage as u16).to_le_bytes());
-            transcript.absorb("slab", &slab.to_le_bytes());
-            // A gigabyte goes by here: BLAKE3 hashes it several times as fast as SHA-256.
-            transcript.absorb("bytes", blake3::hash(&bytes.0).as_bytes());
-        }
-        // Not part of what one is the hash of, and what the other was committed to.
-        Message::Finished { .. } | Message::Open { .. } => {}
     }
 }

@@ -16,6 +16,7 @@
 //!   plan            who says what, and how long      equality         are two strings equal, in halves
 //!   message         what is said, and its record     select           bit × words, in halves
 //!   figures         what comes out                   sums             from halves of rows to halves of figures
+//!   window          slabs on their way               matched          an end's halves of what a slab has found
 //! ```
 
 pub mod cuckoo;
@@ -29,6 +30,7 @@ mod equality;
 mod figures;
 mod holder;
 mod items;
+mod matched;
 mod message;
 #[cfg(any(test, feature = "testing"))]
 pub mod model;
@@ -43,6 +45,7 @@ mod stage;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod window;
 mod words;
 
 pub use figures::{Figures, Joined};

@@ -22,22 +22,19 @@ pub fn join(shape: &Shape, seeker: &Rows, holder: &Rows) -> Vec<i64> {
         let found =
             seeker.keys.iter().zip(&there).find_map(|(column, there)| there.get(&column[row]?).copied());
         let Some(other) = found else { continue };
-        let mut add = |figure, value: i64| {
+        for figure in shape.opened() {
+            let value = match figure {
+                Figure::Count => 1,
+                Figure::Seeker(term) => seeker.terms[term][row],
+                Figure::Holder(term) => holder.terms[term][other],
+                Figure::Product(number) => {
+                    let product = shape.products()[number];
+                    seeker.terms[product.seeker][row] * holder.terms[product.holder][other]
+                }
+            };
             let place = shape.place(seeker.cells[row].into(), holder.cells[other].into(), figure);
+            // Invariant: the rows are of the shape; a test that brings others is to stop here.
             figures[place.expect("rows of the shape")] += value;
-        };
-        add(Figure::Count, 1);
-        for (term, column) in seeker.terms.iter().enumerate() {
-            add(Figure::Seeker(term), column[row]);
-        }
-        for (term, column) in holder.terms.iter().enumerate() {
-            add(Figure::Holder(term), column[other]);
-        }
-        for (number, product) in shape.products().iter().enumerate() {
-            add(
-                Figure::Product(number),
-                seeker.terms[product.seeker][row] * holder.terms[product.holder][other],
-            );
         }
     }
     figures

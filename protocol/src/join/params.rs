@@ -147,7 +147,7 @@ impl Params {
             .most_of_a_row()
             .into_iter()
             .zip(noise)
-            .map(|(row, noise)| rows * row + noise)
+            .map(|(row, noise)| rows.saturating_mul(row).saturating_add(noise))
             .collect()
     }
 

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     ot::Batch,
     secret::Secret,
-    session::{Abort, PeerMisbehaved, Progress},
+    session::{Abort, PeerMisbehaved, Produced, Progress, Session, Step},
     transcript::Transcript,
     wire::{Wire, codec::Bulk},
 };
@@ -167,7 +167,107 @@ impl<E: End> Run<E> {
         Ok(Self(Await::Announce(Box::new(talk), Box::new(Start { rows, draws, noise }))))
     }
 
-    pub(super) fn handle(self, message: Message) -> Result<Handled<E>, Abort> {
+    fn talk_mut(&mut self) -> &mut Talk {
+        match &mut self.0 {
+            Await::Announce(talk, _) | Await::Setup(talk, _) | Await::Slab(talk, _) => talk,
+            Await::Finished(talk, _) | Await::Open(talk, ..) => talk,
+        }
+    }
+
+    fn on_announce(mut talk: Box<Talk>, start: Start, message: &Message) -> Result<Step<Self>, Abort> {
+        let Message::Announce { role, count, nonce } = message else {
+            return Err(out_of_turn("Announce", message));
+        };
+        talk.by_peer(*role)?;
+        let cap = match E::ROLE {
+            Role::Seeker => talk.params.max_holder(),
+            Role::Holder => talk.params.max_seeker(),
+        };
+        // JOIN-02: refused before any work or memory follows from it.
+        let theirs = u32::try_from(*count).ok().filter(|count| *count <= cap);
+        let theirs = theirs.ok_or(PeerMisbehaved::CountAboveCap { announced: *count, cap })?;
+        talk.record.hear(message);
+        let (seeker, holder) = match E::ROLE {
+            Role::Seeker => (talk.own_count, theirs),
+            Role::Holder => (theirs, talk.own_count),
+        };
+        let plan = Plan::new(&talk.params, seeker, holder)?;
+        let common = talk.common(nonce);
+        let Start { rows, draws, noise } = start;
+        let cover = *draws.seed("cover", 0).expose();
+        let ground = Ground { params: talk.params.clone(), plan: plan.clone(), rows, draws, common };
+        let (end, first) = E::begin(ground)?;
+        talk.setup(0, first);
+        let middle = Middle { end, stages: plan.stages(), plan, noise, cover, steps: 0 };
+        Ok(wait(Await::Setup(talk, Box::new(middle))))
+    }
+
+    fn on_finished(
+        talk: Box<Talk>,
+        mut closing: Box<Closing>,
+        message: &Message,
+    ) -> Result<Step<Self>, Abort> {
+        let Message::Finished { role, transcript, commitment } = message else {
+            return Err(out_of_turn("Finished", message));
+        };
+        talk.by_peer(*role)?;
+        // JOIN-44: nothing is opened before both ends remember the same.
+        talk.record.compare(transcript, commitment)?;
+        // JOIN-45: who opens nothing commits to nothing.
+        if !learns(&talk.params, E::ROLE) && *commitment != NOTHING {
+            return Err(PeerMisbehaved::OpeningDiffers.into());
+        }
+        let mut send = Vec::new();
+        if !closing.finished {
+            send.push(closing.finish(&talk));
+        }
+        if learns(&talk.params, E::ROLE.peer()) {
+            send.push(closing.open(E::ROLE));
+        }
+        Ok(if learns(&talk.params, E::ROLE) {
+            Step::Wait { state: Self(Await::Open(talk, closing, *commitment)), send }
+        } else {
+            Step::Done { output: closing.joined(&talk, None), send }
+        })
+    }
+
+    fn on_open(
+        talk: &Talk,
+        closing: &Closing,
+        commitment: &[u8; 32],
+        message: &Message,
+    ) -> Result<Step<Self>, Abort> {
+        let Message::Open { role, nonce, figures } = message else {
+            return Err(out_of_turn("Open", message));
+        };
+        talk.by_peer(*role)?;
+        let (expected, got) = (8 * closing.halves.len(), figures.0.len());
+        if got != expected {
+            return Err(PeerMisbehaved::FigureCount { expected: expected / 8, got: got / 8 }.into());
+        }
+        // JOIN-45: what was computed is what is opened.
+        if commit(*role, nonce, &figures.0) != *commitment {
+            return Err(PeerMisbehaved::OpeningDiffers.into());
+        }
+        let theirs = figures.0.as_chunks::<8>().0.iter().map(|half| u64::from_le_bytes(*half));
+        let sum = |(own, other): (&u64, u64)| own.wrapping_add(other).cast_signed();
+        let figures: Vec<i64> = closing.halves.iter().zip(theirs).map(sum).collect();
+        // JOIN-46: no data and no noise could have given more.
+        let most = talk.params.most(closing.plan.seeker(), closing.plan.holder());
+        let beyond = |(figure, most): (&i64, &u128)| u128::from(figure.unsigned_abs()) > *most;
+        if let Some(position) = figures.iter().zip(most.iter().cycle()).position(beyond) {
+            return Err(PeerMisbehaved::FigureOutOfBounds { position }.into());
+        }
+        let figures = Figures::new(talk.params.shape().clone(), figures);
+        Ok(Step::Done { output: closing.joined(talk, Some(figures)), send: Vec::new() })
+    }
+}
+
+impl<E: End> Session for Run<E> {
+    type Message = Message;
+    type Output = Joined;
+
+    fn handle(self, message: Message) -> Result<Step<Self>, Abort> {
         match self.0 {
             Await::Announce(talk, start) => Self::on_announce(talk, *start, &message),
             Await::Setup(mut talk, mut middle) => {
@@ -220,28 +320,28 @@ impl<E: End> Run<E> {
         }
     }
 
-    pub(super) fn produce(mut self) -> Result<Produce<E>, Abort> {
+    fn produce(mut self) -> Result<Produced<Self>, Abort> {
         if let Some(message) = self.talk_mut().queue.pop_front() {
-            return Ok(Produce::Message(self, message));
+            return Ok(Produced::Message { state: self, message });
         }
         Ok(match self.0 {
             Await::Slab(mut talk, mut middle) => {
                 if let Some(stage) = middle.stages.next_of(E::ROLE) {
                     let message = talk.record.say(middle.make(stage)?);
-                    Produce::Message(Self(Await::Slab(talk, middle)), message)
+                    Produced::Message { state: Self(Await::Slab(talk, middle)), message }
                 } else if middle.stages.all_done() {
                     let mut closing = Box::new(middle.close());
                     let message = closing.finish(&talk);
-                    Produce::Message(Self(Await::Finished(talk, closing)), message)
+                    Produced::Message { state: Self(Await::Finished(talk, closing)), message }
                 } else {
-                    Produce::Idle(Self(Await::Slab(talk, middle)))
+                    Produced::Idle(Self(Await::Slab(talk, middle)))
                 }
             }
-            other => Produce::Idle(Self(other)),
+            other => Produced::Idle(Self(other)),
         })
     }
 
-    pub(super) fn expects(&self) -> &'static str {
+    fn expects(&self) -> &'static str {
         match &self.0 {
             Await::Announce(..) => "Announce",
             Await::Setup(..) => "Setup",
@@ -251,124 +351,17 @@ impl<E: End> Run<E> {
         }
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    fn progress(&self) -> Progress {
         match &self.0 {
             Await::Announce(..) => Progress::default(),
             Await::Setup(_, middle) | Await::Slab(_, middle) => middle.progress(),
             Await::Finished(_, closing) | Await::Open(_, closing, _) => closing.progress,
         }
     }
-
-    fn talk_mut(&mut self) -> &mut Talk {
-        match &mut self.0 {
-            Await::Announce(talk, _) | Await::Setup(talk, _) | Await::Slab(talk, _) => talk,
-            Await::Finished(talk, _) | Await::Open(talk, ..) => talk,
-        }
-    }
-
-    fn on_announce(mut talk: Box<Talk>, start: Start, message: &Message) -> Result<Handled<E>, Abort> {
-        let Message::Announce { role, count, nonce } = message else {
-            return Err(out_of_turn("Announce", message));
-        };
-        talk.by_peer(*role)?;
-        let cap = match E::ROLE {
-            Role::Seeker => talk.params.max_holder(),
-            Role::Holder => talk.params.max_seeker(),
-        };
-        // JOIN-02: refused before any work or memory follows from it.
-        let theirs = u32::try_from(*count).ok().filter(|count| *count <= cap);
-        let theirs = theirs.ok_or(PeerMisbehaved::CountAboveCap { announced: *count, cap })?;
-        talk.record.hear(message);
-        let (seeker, holder) = match E::ROLE {
-            Role::Seeker => (talk.own_count, theirs),
-            Role::Holder => (theirs, talk.own_count),
-        };
-        let plan = Plan::new(&talk.params, seeker, holder)?;
-        let common = talk.common(nonce);
-        let Start { rows, draws, noise } = start;
-        let cover = *draws.seed("cover", 0).expose();
-        let ground = Ground { params: talk.params.clone(), plan: plan.clone(), rows, draws, common };
-        let (end, first) = E::begin(ground)?;
-        talk.setup(0, first);
-        let middle = Middle { end, stages: plan.stages(), plan, noise, cover, steps: 0 };
-        Ok(wait(Await::Setup(talk, Box::new(middle))))
-    }
-
-    fn on_finished(
-        talk: Box<Talk>,
-        mut closing: Box<Closing>,
-        message: &Message,
-    ) -> Result<Handled<E>, Abort> {
-        let Message::Finished { role, transcript, commitment } = message else {
-            return Err(out_of_turn("Finished", message));
-        };
-        talk.by_peer(*role)?;
-        // JOIN-44: nothing is opened before both ends remember the same.
-        talk.record.compare(transcript, commitment)?;
-        // JOIN-45: who opens nothing commits to nothing.
-        if !learns(&talk.params, E::ROLE) && *commitment != NOTHING {
-            return Err(PeerMisbehaved::OpeningDiffers.into());
-        }
-        let mut send = Vec::new();
-        if !closing.finished {
-            send.push(closing.finish(&talk));
-        }
-        if learns(&talk.params, E::ROLE.peer()) {
-            send.push(closing.open(E::ROLE));
-        }
-        Ok(if learns(&talk.params, E::ROLE) {
-            Handled::Wait { state: Self(Await::Open(talk, closing, *commitment)), send }
-        } else {
-            Handled::Done { output: closing.joined(&talk, None), send }
-        })
-    }
-
-    fn on_open(
-        talk: &Talk,
-        closing: &Closing,
-        commitment: &[u8; 32],
-        message: &Message,
-    ) -> Result<Handled<E>, Abort> {
-        let Message::Open { role, nonce, figures } = message else {
-            return Err(out_of_turn("Open", message));
-        };
-        talk.by_peer(*role)?;
-        let (expected, got) = (8 * closing.halves.len(), figures.0.len());
-        if got != expected {
-            return Err(PeerMisbehaved::FigureCount { expected: expected / 8, got: got / 8 }.into());
-        }
-        // JOIN-45: what was computed is what is opened.
-        if commit(*role, nonce, &figures.0) != *commitment {
-            return Err(PeerMisbehaved::OpeningDiffers.into());
-        }
-        let theirs = figures.0.as_chunks::<8>().0.iter().map(|half| u64::from_le_bytes(*half));
-        let sum = |(own, other): (&u64, u64)| own.wrapping_add(other).cast_signed();
-        let figures: Vec<i64> = closing.halves.iter().zip(theirs).map(sum).collect();
-        // JOIN-46: no data and no noise could have given more.
-        let most = talk.params.most(closing.plan.seeker(), closing.plan.holder());
-        let beyond = |(figure, most): (&i64, &u128)| u128::from(figure.unsigned_abs()) > *most;
-        if let Some(position) = figures.iter().zip(most.iter().cycle()).position(beyond) {
-            return Err(PeerMisbehaved::FigureOutOfBounds { position }.into());
-        }
-        let figures = Figures::new(talk.params.shape().clone(), figures);
-        Ok(Handled::Done { output: closing.joined(talk, Some(figures)), send: Vec::new() })
-    }
 }
 
-/// What came of a message; [`Step`](crate::session::Step) for a session that is not known here.
-pub(super) enum Handled<E: End> {
-    Wait { state: Run<E>, send: Vec<Message> },
-    Done { output: Joined, send: Vec<Message> },
-}
-
-/// What came of asking for a message.
-pub(super) enum Produce<E: End> {
-    Message(Run<E>, Message),
-    Idle(Run<E>),
-}
-
-const fn wait<E: End>(state: Await<E>) -> Handled<E> {
-    Handled::Wait { state: Run(state), send: Vec::new() }
+const fn wait<E: End>(state: Await<E>) -> Step<Run<E>> {
+    Step::Wait { state: Run(state), send: Vec::new() }
 }
 
 impl Talk {
@@ -447,7 +440,7 @@ impl Closing {
         self.finished = true;
         let opens = learns(&talk.params, talk.role.peer());
         let commitment = if opens { commit(talk.role, &self.cover, &self.bytes()) } else { NOTHING };
-        talk.record.finished(commitment)
+        talk.record.finished(talk.role, commitment)
     }
 
     fn open(&self, role: Role) -> Message {

@@ -8,7 +8,7 @@
 //! The attack this end withstands: a holder that reads off a message, or from when it comes, which rows there are. All
 //! that leaves here is masked (by the transfers, or by fresh bits), for every bin alike, with a row in it or not.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -21,27 +21,30 @@ use super::{
     equality,
     figures::Joined,
     items,
+    matched::Matched,
     message::{Message, Role},
     oprf::{OprfSeeker, Point, RelatedKeys},
     params::Params,
     plan::Plan,
-    rows::Rows,
-    run::{End, Ground, Handled, NOT_ASKED, NOT_OURS, NOT_SET_UP, Produce, Run, batch, part},
+    rows::{Column, Rows},
+    run::{End, Ground, NOT_ASKED, NOT_OURS, NOT_SET_UP, Run, batch, part},
     select,
     stage::Stage,
     sums::Sums,
+    window::Window,
     words::Words,
 };
 use crate::{
     ot::{
         Chooser, ChooserSetup, CotChooser, CotSender, Keeper, KeeperSetup, LookupSender, PadChooser,
-        PendingConjunction, PendingCot, answer_conjunction, conjoin,
+        PendingCot, conjoin,
     },
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},
 };
 
-/// The seeker of a run. Its memory: 33 bytes a row and kind of key, 8 a term, 20 a bin, and some slabs.
+/// The seeker of a run. Its memory: 33 bytes a row and kind of key until items are made of them, then 16 a row and 4 a bin;
+/// 8 a term, and some slabs.
 pub struct Seeker(Run<Seeking>);
 
 impl Seeker {
@@ -67,17 +70,11 @@ impl Session for Seeker {
     type Output = Joined;
 
     fn handle(self, message: Message) -> Result<Step<Self>, Abort> {
-        Ok(match self.0.handle(message)? {
-            Handled::Wait { state, send } => Step::Wait { state: Self(state), send },
-            Handled::Done { output, send } => Step::Done { output, send },
-        })
+        Ok(self.0.handle(message)?.within(Self))
     }
 
     fn produce(self) -> Result<Produced<Self>, Abort> {
-        Ok(match self.0.produce()? {
-            Produce::Message(state, message) => Produced::Message { state: Self(state), message },
-            Produce::Idle(state) => Produced::Idle(Self(state)),
-        })
+        Ok(self.0.produce()?.within(Self))
     }
 
     fn expects(&self) -> &'static str {
@@ -107,9 +104,7 @@ struct Seeking {
     theirs: Option<Arc<Keeper<1>>>,
     /// This end chooses.
     ours: Option<Arc<Chooser<1>>>,
-    /// Slabs on their way, from this one on.
-    first: u32,
-    slabs: VecDeque<Slab>,
+    slabs: Window<Slab>,
 }
 
 /// What is kept of a slab between two messages.
@@ -123,32 +118,25 @@ struct Slab {
     payload: Zeroizing<Vec<u64>>,
     /// What is compared next, in nibbles.
     nibbles: Zeroizing<Vec<u8>>,
-    /// The half of "matched", and then of "matched, and in this cell of the holder's".
-    matched: Zeroizing<Vec<u8>>,
-    choosing_match: Option<PendingConjunction>,
-    /// This end's half of "matched, and in these cells", and how many of its two transfers are in it.
-    cells: Zeroizing<Vec<u64>>,
-    cells_parts: u8,
+    /// From the end of the comparison on.
+    matched: Matched,
     choosing_bits: Option<PendingCot>,
     choosing_own: Vec<PendingCot>,
-    /// The half of the holder's matched terms, for each bin and holder's cell, and how many of its two transfers
-    /// are in it.
-    terms: Zeroizing<Vec<u64>>,
-    terms_parts: u8,
 }
 
 impl End for Seeking {
     const ROLE: Role = Role::Seeker;
 
     fn begin(ground: Ground) -> Result<(Self, Vec<u8>), Abort> {
-        let Ground { params, plan, rows, draws, common } = ground;
-        let table = |(kind, column): (u32, &Vec<Option<[u8; 32]>>)| {
-            let items = items::of_seeker(&common, kind, column, &draws);
+        let Ground { params, plan, mut rows, draws, common } = ground;
+        let table = |(kind, column): (u32, Column)| {
+            let items = items::of_seeker(&common, kind, &column, &draws);
+            drop(column);
             let table = Table::place(&items, plan.layout(), items::bins_seed(&common, kind));
             // JOIN-12: with probability 2⁻⁴⁰. The seed is nobody's choice, so there is no other to try.
             Ok((items, table.map_err(|_| Abort::BinsFull)?))
         };
-        let tables = (0..).zip(&rows.keys).map(table).collect::<Result<_, Abort>>()?;
+        let tables = (0..).zip(rows.take_keys()).map(table).collect::<Result<_, Abort>>()?;
         let (setup, first) =
             KeeperSetup::<1>::start(&items::id(&common, "seeker keeps"), &draws.seed("keeper", 0));
         let seeking = Self {
@@ -164,8 +152,7 @@ impl End for Seeking {
             function: None,
             theirs: None,
             ours: None,
-            first: 0,
-            slabs: VecDeque::new(),
+            slabs: Window::new(),
         };
         Ok((seeking, first))
     }
@@ -202,16 +189,16 @@ impl End for Seeking {
             Stage::BlockedTables => self.block(slab),
             Stage::SeekerMatch => {
                 let ours = self.ours.clone().ok_or(NOT_SET_UP)?;
-                let at = self.slab(slab)?;
-                let (message, pending) = conjoin(&ours, batch(Stage::SeekerMatch, slab), &at.matched);
-                at.choosing_match = Some(pending);
+                let at = self.slabs.at(slab)?;
+                let (message, pending) = conjoin(&ours, batch(Stage::SeekerMatch, slab), &at.matched.bits);
+                at.matched.choosing = Some(pending);
                 Ok(message)
             }
             Stage::SeekerCells => self.answer_match(slab),
             Stage::SeekerBits => {
                 let ours = CotChooser::new(self.ours.clone().ok_or(NOT_SET_UP)?);
-                let at = self.slab(slab)?;
-                let (message, pending) = ours.choose(batch(Stage::SeekerBits, slab), &at.matched);
+                let at = self.slabs.at(slab)?;
+                let (message, pending) = ours.choose(batch(Stage::SeekerBits, slab), &at.matched.bits);
                 at.choosing_bits = Some(pending);
                 Ok(message)
             }
@@ -230,18 +217,14 @@ impl End for Seeking {
             | Stage::Blocked
             | Stage::HolderMatch
             | Stage::HolderBits => {
-                self.slab(slab)?.question = bytes;
+                self.slabs.at(slab)?.question = bytes;
                 Ok(())
             }
             Stage::Changes => self.carry.open(slab, &bytes),
-            Stage::HolderCells => {
-                let at = self.slab(slab)?;
-                let opened = at.choosing_match.take().ok_or(NOT_ASKED)?.open(&bytes)?;
-                self.add_cells(slab, &opened)
-            }
+            Stage::HolderCells => self.slabs.at(slab)?.matched.open(&self.words, &bytes),
             Stage::HolderWords => {
                 let width = self.words.terms;
-                let at = self.slab(slab)?;
+                let at = self.slabs.at(slab)?;
                 let opened = at.choosing_bits.take().ok_or(NOT_ASKED)?.open(width, &bytes)?;
                 self.add_terms(slab, &opened)
             }
@@ -251,10 +234,7 @@ impl End for Seeking {
     }
 
     fn release(&mut self, finished: u32) {
-        while self.first < finished {
-            self.slabs.pop_front();
-            self.first += 1;
-        }
+        self.slabs.release(finished);
     }
 
     fn halves(&mut self) -> Vec<u64> {
@@ -263,11 +243,6 @@ impl End for Seeking {
 }
 
 impl Seeking {
-    fn slab(&mut self, slab: u32) -> Result<&mut Slab, Abort> {
-        let place = slab.checked_sub(self.first).ok_or(NOT_ASKED)?;
-        self.slabs.get_mut(place as usize).ok_or(NOT_ASKED)
-    }
-
     /// The row of each bin of a slab.
     fn rows_of(&self, slab: u32) -> Result<Vec<Option<usize>>, Abort> {
         let (_, table) = self.tables.get(self.plan.kind_of(slab)).ok_or(NOT_OURS)?;
@@ -280,16 +255,16 @@ impl Seeking {
         let points = table.points(self.plan.range_of(slab), items, &mut dummies);
         let function = self.function.as_ref().ok_or(NOT_SET_UP)?;
         let (message, asked) = function.ask(batch(Stage::Oprf, slab), &points);
-        self.slabs.push_back(Slab { points, asked: Some(asked), ..Slab::default() });
+        self.slabs.push(Slab { points, asked: Some(asked), ..Slab::default() });
         Ok(message)
     }
 
     fn read(&mut self, slab: u32, table: &[u8]) -> Result<(), Abort> {
-        let at = self.slab(slab)?;
+        let at = self.slabs.at(slab)?;
         let (points, asked) = (std::mem::take(&mut at.points), at.asked.take().ok_or(NOT_ASKED)?);
         let function = self.function.as_ref().ok_or(NOT_SET_UP)?;
         let read = self.plan.opprf().decode(function, &asked, &points, table)?;
-        let at = self.slab(slab)?;
+        let at = self.slabs.at(slab)?;
         at.nibbles = Zeroizing::new(equality::nibbles(&read.tags));
         at.payload = Zeroizing::new(read.shares);
         Ok(())
@@ -298,14 +273,14 @@ impl Seeking {
     /// One level of the comparison: answers the holder's look-ups in tables under fresh bits (JOIN-50).
     fn compare(&mut self, asked: Stage, slab: u32) -> Result<Vec<u8>, Abort> {
         let theirs = LookupSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
-        let at = self.slab(slab)?;
+        let at = self.slabs.at(slab)?;
         let (nibbles, question) = (std::mem::take(&mut at.nibbles), std::mem::take(&mut at.question));
         let halves = self.draws.bits(asked, slab, nibbles.len());
         let table = |number: usize| equality::table(nibbles[number], halves[number]);
         let answer = theirs.answer_bits(batch(asked, slab), nibbles.len(), &question, table)?;
-        let at = self.slab(slab)?;
+        let at = self.slabs.at(slab)?;
         match asked {
-            Stage::Last => at.matched = Zeroizing::new(halves),
+            Stage::Last => at.matched.bits = Zeroizing::new(halves),
             _ => at.nibbles = Zeroizing::new(equality::fours(&halves, 15)),
         }
         Ok(answer)
@@ -314,43 +289,23 @@ impl Seeking {
     /// "Equal" becomes "equal, and not matched before" (JOIN-53).
     fn block(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
         let theirs = LookupSender::new(self.theirs.clone().ok_or(NOT_SET_UP)?);
-        let at = self.slab(slab)?;
-        let (equal, question) = (std::mem::take(&mut at.matched), std::mem::take(&mut at.question));
+        let at = self.slabs.at(slab)?;
+        let (equal, question) = (std::mem::take(&mut at.matched.bits), std::mem::take(&mut at.question));
         let halves = self.draws.bits(Stage::Blocked, slab, equal.len());
         let before = self.carry.before(slab);
         let table = |number: usize| equality::table_of_first(equal[number], before[number], halves[number]);
         let answer = theirs.answer_bits(batch(Stage::Blocked, slab), equal.len(), &question, table)?;
         self.carry.found(slab, &halves);
-        self.slab(slab)?.matched = Zeroizing::new(halves);
+        self.slabs.at(slab)?.matched.bits = Zeroizing::new(halves);
         Ok(answer)
     }
 
-    /// The holder chooses by its half of "matched" from this end's half of its cells (JOIN-54).
+    /// The holder chooses by its half of "matched" (JOIN-54).
     fn answer_match(&mut self, slab: u32) -> Result<Vec<u8>, Abort> {
-        let theirs = self.theirs.clone().ok_or(NOT_SET_UP)?;
-        let width = self.words.payload();
-        let at = self.slab(slab)?;
-        let cells: Vec<u64> = at.payload.chunks_exact(width).map(|payload| payload[0]).collect();
+        let theirs = self.theirs.as_ref().ok_or(NOT_SET_UP)?;
+        let at = self.slabs.at(slab)?;
         let question = std::mem::take(&mut at.question);
-        let (mut shares, answer) =
-            answer_conjunction(&theirs, batch(Stage::HolderMatch, slab), &cells, &question)?;
-        let own = cells.iter().zip(at.matched.iter()).map(|(cells, matched)| cells & select::mask(*matched));
-        shares.iter_mut().zip(own).for_each(|(share, own)| *share ^= own);
-        self.add_cells(slab, &shares)?;
-        Ok(answer)
-    }
-
-    /// One of the two parts of "matched, and in these cells"; with both of them, "matched" is split.
-    fn add_cells(&mut self, slab: u32, part: &[u64]) -> Result<(), Abort> {
-        let cells = self.words.holder_cells;
-        let at = self.slab(slab)?;
-        at.cells.resize(part.len(), 0);
-        at.cells.iter_mut().zip(part).for_each(|(cells, part)| *cells ^= part);
-        at.cells_parts += 1;
-        if at.cells_parts == 2 {
-            at.matched = Zeroizing::new(select::split(&std::mem::take(&mut at.cells), cells));
-        }
-        Ok(())
+        at.matched.answer(theirs, batch(Stage::HolderMatch, slab), &self.words, &at.payload, &question)
     }
 
     /// The bits that this end chooses by and knows: its factors' bits, and which of its cells a row is in (JOIN-56).
@@ -381,7 +336,7 @@ impl Seeking {
                     .collect(),
             );
         }
-        self.slab(slab)?.choosing_own = pending;
+        self.slabs.at(slab)?.choosing_own = pending;
         Ok(message)
     }
 
@@ -393,6 +348,7 @@ impl Seeking {
         let (width, payload) = (self.words.seeker_words(), self.words.payload());
         let mut words = Vec::with_capacity(rows.len() * holder_cells * width);
         let mut own_words = vec![0; seeker_cells * own];
+        let at = self.slabs.at(slab)?;
         for (bin, row) in rows.iter().enumerate() {
             own_words.fill(0);
             if let Some(row) = *row {
@@ -403,20 +359,17 @@ impl Seeking {
                     .zip(&self.rows.terms)
                     .for_each(|(word, term)| *word = term[row].cast_unsigned());
             }
-            let place = (slab - self.first) as usize;
-            let half =
-                &self.slabs.get(place).ok_or(NOT_ASKED)?.payload[bin * payload..][payload - terms..payload];
+            let half = &at.payload[bin * payload..][payload - terms..payload];
             for _ in 0..holder_cells {
                 words.extend_from_slice(half);
                 words.extend_from_slice(&own_words);
             }
         }
-        let at = self.slab(slab)?;
         let question = std::mem::take(&mut at.question);
-        let signed = select::signed(&at.matched, &words, width);
+        let signed = select::signed(&at.matched.bits, &words, width);
         let (mut shares, answer) =
             theirs.answer(batch(Stage::HolderBits, slab), width, &signed, &question)?;
-        select::add_chosen(&mut shares, &at.matched, &words, width);
+        select::add_chosen(&mut shares, &at.matched.bits, &words, width);
         let (terms, own) = select::cut(&shares, width, terms);
         self.sums.add_own(&own);
         self.add_terms(slab, &terms)?;
@@ -425,13 +378,9 @@ impl Seeking {
 
     /// One of the two parts of the matched terms; with both of them, and if no own bits follow, they are summed.
     fn add_terms(&mut self, slab: u32, part: &[u64]) -> Result<(), Abort> {
-        let at = self.slab(slab)?;
-        at.terms.resize(part.len(), 0);
-        select::add(&mut at.terms, part);
-        at.terms_parts += 1;
-        if at.terms_parts == 2 && self.words.own_bits().is_empty() {
-            let terms = std::mem::take(&mut self.slab(slab)?.terms);
-            self.sums.add_terms(&terms, &[]);
+        let matched = &mut self.slabs.at(slab)?.matched;
+        if matched.add_terms(part) && self.words.own_bits().is_empty() {
+            self.sums.add_terms(&matched.take_terms(), &[]);
         }
         Ok(())
     }
@@ -439,9 +388,9 @@ impl Seeking {
     /// Products and cells: what this end knows in clear times what is split (JOIN-56).
     fn open_own(&mut self, slab: u32, bytes: &[u8]) -> Result<(), Abort> {
         let rows = self.rows_of(slab)?;
-        let at = self.slab(slab)?;
+        let at = self.slabs.at(slab)?;
         let (terms, mut pending) =
-            (std::mem::take(&mut at.terms), std::mem::take(&mut at.choosing_own).into_iter());
+            (at.matched.take_terms(), std::mem::take(&mut at.choosing_own).into_iter());
         let bins = rows.len();
         let mut bytes = bytes;
         let mut open = |bits: usize, width: usize| -> Result<Vec<u64>, Abort> {

@@ -18,6 +18,8 @@ pub struct Shape {
     seeker_terms: Vec<u64>,
     holder_terms: Vec<u64>,
     products: Vec<Product>,
+    /// The places, among all sums of a cell, of those that are opened; ascending.
+    opened: Vec<usize>,
 }
 
 /// The product of a seeker's term and a holder's, by their places.
@@ -44,18 +46,19 @@ pub enum Figure {
 
 impl Shape {
     /// A count alone, in one cell.
-    pub const fn count() -> Self {
+    pub fn count() -> Self {
         Self {
             seeker_cells: 1,
             holder_cells: 1,
             seeker_terms: Vec::new(),
             holder_terms: Vec::new(),
             products: Vec::new(),
+            opened: vec![0],
         }
     }
 
     /// `terms` have the largest magnitude that a row's value can have, as the contract clamps it. A side without
-    /// groups has one cell.
+    /// groups has one cell. Every sum is a figure and opened; [`opening`](Self::opening) makes it fewer.
     ///
     /// # Errors
     /// [`Abort::JoinShape`]: no cell or more than 64 in all, more than 8 terms a side or 8 products, a bound of 0 or of
@@ -78,8 +81,22 @@ impl Shape {
             && products.len() <= MOST_TERMS
             && products.iter().all(there)
             && products.iter().enumerate().all(once);
-        let shape = Self { seeker_cells, holder_cells, seeker_terms, holder_terms, products };
+        let opened = (0..1 + seeker_terms.len() + holder_terms.len() + products.len()).collect();
+        let shape = Self { seeker_cells, holder_cells, seeker_terms, holder_terms, products, opened };
         if fits { Ok(shape) } else { Err(Abort::JoinShape) }
+    }
+
+    /// Opens these figures of each cell and no other (JOIN-48): what else is computed on the way stays in halves, has no
+    /// noise and leaves no end. The order of the list does not matter.
+    ///
+    /// # Errors
+    /// [`Abort::JoinShape`]: no figure, one that is not there, or one that stands there twice.
+    pub fn opening(self, figures: &[Figure]) -> Result<Self, Abort> {
+        let opened: Option<Vec<usize>> = figures.iter().map(|figure| self.of_a_cell(*figure)).collect();
+        let mut opened = opened.ok_or(Abort::JoinShape)?;
+        opened.sort_unstable();
+        let twice = opened.windows(2).any(|pair| pair[0] == pair[1]);
+        if opened.is_empty() || twice { Err(Abort::JoinShape) } else { Ok(Self { opened, ..self }) }
     }
 
     /// The seeker's cells.
@@ -107,29 +124,67 @@ impl Shape {
         &self.products
     }
 
-    /// How many figures a cell has.
+    /// What is opened of a cell, in the order in which it stands there: count, seeker's sums, holder's sums, products.
+    pub fn opened(&self) -> Vec<Figure> {
+        let (seeker, holder) = (self.seeker_terms.len(), self.holder_terms.len());
+        let figure = |place: &usize| match place.checked_sub(1) {
+            None => Figure::Count,
+            Some(term) if term < seeker => Figure::Seeker(term),
+            Some(term) if term < seeker + holder => Figure::Holder(term - seeker),
+            Some(term) => Figure::Product(term - seeker - holder),
+        };
+        self.opened.iter().map(figure).collect()
+    }
+
+    /// How many figures a cell has: sums that are opened.
     pub const fn figures_of_a_cell(&self) -> usize {
-        1 + self.seeker_terms.len() + self.holder_terms.len() + self.products.len()
+        self.opened.len()
     }
 
     /// How many figures there are.
     pub const fn figures(&self) -> usize {
-        (self.seeker_cells * self.holder_cells) as usize * self.figures_of_a_cell()
+        self.cells() * self.figures_of_a_cell()
     }
 
-    /// Where a figure stands: by the seeker's cell, then the holder's, then count, seeker's sums, holder's sums,
-    /// products. Nowhere when there is no such cell or figure.
+    /// Where a figure stands: by the seeker's cell, then the holder's, then as [`opened`](Self::opened) has them. Nowhere
+    /// when there is no such cell, or it is not opened.
     pub fn place(&self, seeker_cell: u32, holder_cell: u32, figure: Figure) -> Option<usize> {
-        let (seeker, holder) = (self.seeker_terms.len(), self.holder_terms.len());
-        let (place, most) = match figure {
-            Figure::Count => (0, 1),
-            Figure::Seeker(term) => (1 + term, 1 + seeker),
-            Figure::Holder(term) => (1 + seeker + term, 1 + seeker + holder),
-            Figure::Product(product) => (1 + seeker + holder + product, self.figures_of_a_cell()),
-        };
-        let there = place < most && seeker_cell < self.seeker_cells && holder_cell < self.holder_cells;
+        let place = self.opened.binary_search(&self.of_a_cell(figure)?).ok()?;
+        let there = seeker_cell < self.seeker_cells && holder_cell < self.holder_cells;
         let cell = (seeker_cell * self.holder_cells + holder_cell) as usize;
         there.then(|| cell * self.figures_of_a_cell() + place)
+    }
+
+    const fn cells(&self) -> usize {
+        (self.seeker_cells * self.holder_cells) as usize
+    }
+
+    /// Where a sum stands among all of a cell, opened or not.
+    fn of_a_cell(&self, figure: Figure) -> Option<usize> {
+        let (seeker, holder) = (self.seeker_terms.len(), self.holder_terms.len());
+        let (before, number, count) = match figure {
+            Figure::Count => (0, 0, 1),
+            Figure::Seeker(term) => (1, term, seeker),
+            Figure::Holder(term) => (1 + seeker, term, holder),
+            Figure::Product(product) => (1 + seeker + holder, product, self.products.len()),
+        };
+        (number < count).then_some(before + number)
+    }
+
+    /// How many sums a cell has, opened or not.
+    pub(super) const fn sums_of_a_cell(&self) -> usize {
+        1 + self.seeker_terms.len() + self.holder_terms.len() + self.products.len()
+    }
+
+    /// How many sums there are.
+    pub(super) const fn sums(&self) -> usize {
+        self.cells() * self.sums_of_a_cell()
+    }
+
+    /// Of one word for each sum, those that are opened (JOIN-48).
+    pub(super) fn only_opened<T: Copy>(&self, sums: &[T]) -> Vec<T> {
+        let cells = sums.chunks_exact(self.sums_of_a_cell());
+        cells.flat_map(|cell| self.opened.iter().map(|place| cell[*place])).collect()
     }
 
     /// The largest magnitude that one row can add to each figure of a cell.
@@ -138,7 +193,9 @@ impl Shape {
             u128::from(self.seeker_terms[product.seeker]) * u128::from(self.holder_terms[product.holder])
         };
         let terms = self.seeker_terms.iter().chain(&self.holder_terms).map(|&most| most.into());
-        std::iter::once(1).chain(terms).chain(self.products.iter().map(product)).collect()
+        let all: Vec<u128> =
+            std::iter::once(1).chain(terms).chain(self.products.iter().map(product)).collect();
+        self.only_opened(&all)
     }
 
     /// Bits of the two's complement of a seeker's term.
@@ -154,6 +211,7 @@ impl Shape {
         for Product { seeker, holder } in &self.products {
             transcript.absorb("product", &[*seeker as u8, *holder as u8]);
         }
+        self.opened.iter().for_each(|place| transcript.absorb("opened", &[*place as u8]));
     }
 }
 
@@ -200,5 +258,36 @@ mod tests {
         }
         assert_eq!(shape.most_of_a_row(), [1, 5, 6, 7, 42]);
         assert_eq!((shape.bits_of(0), shape.bits_of(1)), (4, 4));
+        assert_eq!(shape.opened(), kinds);
+    }
+
+    #[test]
+    fn join_48_what_is_not_opened_has_no_place() {
+        let products = vec![Product { seeker: 1, holder: 0 }];
+        let shape = || Shape::new((2, 3), vec![5, 6], vec![7], products.clone()).unwrap();
+        let (term, product) = (Figure::Seeker(1), Figure::Product(0));
+        let some = shape().opening(&[product, term]).unwrap();
+        assert_eq!(some.opened(), [term, product]);
+        assert_eq!((some.figures_of_a_cell(), some.figures(), some.sums()), (2, 12, 30));
+        assert_eq!((some.place(1, 2, term), some.place(1, 2, product)), (Some(10), Some(11)));
+        assert_eq!((some.place(0, 0, Figure::Count), some.place(2, 0, term)), (None, None));
+        assert_eq!(some.most_of_a_row(), [6, 42]);
+        let sums: Vec<u64> = (0..30).collect();
+        assert_eq!(some.only_opened(&sums), [2, 4, 7, 9, 12, 14, 17, 19, 22, 24, 27, 29]);
+        assert_eq!(shape().only_opened(&sums), sums);
+        let wrong: [&[Figure]; 6] = [
+            &[],
+            &[Figure::Seeker(2)],
+            &[Figure::Holder(1)],
+            &[Figure::Product(1)],
+            &[term, term],
+            &[Figure::Count, product, Figure::Count],
+        ];
+        for list in wrong {
+            assert_eq!(shape().opening(list), Err(Abort::JoinShape));
+        }
+        // What is left out may be as large as it likes: nobody reads it.
+        let wide = Shape::new((1, 1), vec![MOST - 1], vec![MOST - 1], vec![Product { seeker: 0, holder: 0 }]);
+        assert_eq!(wide.unwrap().opening(&[Figure::Count]).unwrap().most_of_a_row(), [1]);
     }
 }

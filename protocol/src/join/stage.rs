@@ -10,54 +10,82 @@ use serde::{Deserialize, Serialize};
 use super::message::Role;
 use crate::session::PeerMisbehaved;
 
-/// What a message of a slab is for, in the order in which a slab goes through them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[repr(u16)]
-pub enum Stage {
+/// Makes [`Stage`] of one list: what each is for, its name, who says it.
+macro_rules! stages {
+    ($($(#[$about:meta])+ $stage:ident by $role:ident,)+) => {
+        /// What a message of a slab is for, in the order in which a slab goes through them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[repr(u16)]
+        pub enum Stage {
+            $($(#[$about])+ $stage,)+
+        }
+
+        impl Stage {
+            /// All of them.
+            pub const ALL: [Self; [$(stringify!($stage)),+].len()] = [$($stage),+];
+
+            /// Who says it.
+            pub const fn by(self) -> Role {
+                match self {
+                    $($stage => Role::$role,)+
+                }
+            }
+
+            /// Its name, for reports.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($stage => stringify!($stage),)+
+                }
+            }
+        }
+    };
+}
+
+stages! {
     /// Seeker: its items, hidden; of each bin the holder gets a key of the pseudorandom function.
-    Oprf,
+    Oprf by Seeker,
     /// Holder: what its items map to, under those keys.
-    Opprf,
+    Opprf by Holder,
     /// Holder: look-ups by the 16 nibbles of each bin's target.
-    Nibbles,
+    Nibbles by Holder,
     /// Seeker: whether each is its own.
-    NibbleTables,
+    NibbleTables by Seeker,
     /// Holder: look-ups by the four nibbles of those halves.
-    Fours,
+    Fours by Holder,
     /// Seeker: whether all four bits are set.
-    FoursTables,
+    FoursTables by Seeker,
     /// Holder: a look-up by the nibble of those.
-    Last,
+    Last by Holder,
     /// Seeker: whether the strings are equal.
-    LastTables,
+    LastTables by Seeker,
     /// Seeker, with several kinds of key: how what is known goes from one table's bins to the next's. In batches.
-    Switches,
+    Switches by Seeker,
     /// Holder: the answer to [`Switches`](Self::Switches).
-    Changes,
+    Changes by Holder,
     /// Holder, with several kinds of key: a look-up by its halves of "equal" and "matched before".
-    Blocked,
+    Blocked by Holder,
     /// Seeker: whether it is equal and has not matched before.
-    BlockedTables,
+    BlockedTables by Seeker,
     /// Seeker, when the holder has cells: its half of "matched", to choose by.
-    SeekerMatch,
+    SeekerMatch by Seeker,
     /// Holder, when it has cells: its half of "matched", to choose by.
-    HolderMatch,
+    HolderMatch by Holder,
     /// Holder: the answer to [`SeekerMatch`](Self::SeekerMatch).
-    HolderCells,
+    HolderCells by Holder,
     /// Seeker: the answer to [`HolderMatch`](Self::HolderMatch).
-    SeekerCells,
+    SeekerCells by Seeker,
     /// Holder: for each of its cells its half of "matched, and in this cell", to choose by.
-    HolderBits,
+    HolderBits by Holder,
     /// Seeker, when the holder has terms: the same, of its halves.
-    SeekerBits,
+    SeekerBits by Seeker,
     /// Seeker: the bits of its products' terms, and its cells, to choose by.
-    OwnBits,
+    OwnBits by Seeker,
     /// Seeker: the answer to [`HolderBits`](Self::HolderBits).
-    SeekerWords,
+    SeekerWords by Seeker,
     /// Holder: the answer to [`SeekerBits`](Self::SeekerBits).
-    HolderWords,
+    HolderWords by Holder,
     /// Holder: the answer to [`OwnBits`](Self::OwnBits).
-    OwnWords,
+    OwnWords by Holder,
 }
 
 use Stage::*;
@@ -68,70 +96,6 @@ pub(super) const WINDOW: u32 = 32;
 const SWITCH_WINDOW: u32 = 8;
 
 impl Stage {
-    /// All of them.
-    pub const ALL: [Self; 22] = [
-        Oprf,
-        Opprf,
-        Nibbles,
-        NibbleTables,
-        Fours,
-        FoursTables,
-        Last,
-        LastTables,
-        Switches,
-        Changes,
-        Blocked,
-        BlockedTables,
-        SeekerMatch,
-        HolderMatch,
-        HolderCells,
-        SeekerCells,
-        HolderBits,
-        SeekerBits,
-        OwnBits,
-        SeekerWords,
-        HolderWords,
-        OwnWords,
-    ];
-
-    /// Who says it.
-    pub const fn by(self) -> Role {
-        match self {
-            Oprf | NibbleTables | FoursTables | LastTables | Switches | BlockedTables | SeekerMatch
-            | SeekerCells | SeekerBits | OwnBits | SeekerWords => Role::Seeker,
-            Opprf | Nibbles | Fours | Last | Changes | Blocked | HolderMatch | HolderCells | HolderBits
-            | HolderWords | OwnWords => Role::Holder,
-        }
-    }
-
-    /// Its name, for reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Oprf => "Oprf",
-            Opprf => "Opprf",
-            Nibbles => "Nibbles",
-            NibbleTables => "NibbleTables",
-            Fours => "Fours",
-            FoursTables => "FoursTables",
-            Last => "Last",
-            LastTables => "LastTables",
-            Switches => "Switches",
-            Changes => "Changes",
-            Blocked => "Blocked",
-            BlockedTables => "BlockedTables",
-            SeekerMatch => "SeekerMatch",
-            HolderMatch => "HolderMatch",
-            HolderCells => "HolderCells",
-            SeekerCells => "SeekerCells",
-            HolderBits => "HolderBits",
-            SeekerBits => "SeekerBits",
-            OwnBits => "OwnBits",
-            SeekerWords => "SeekerWords",
-            HolderWords => "HolderWords",
-            OwnWords => "OwnWords",
-        }
-    }
-
     /// What must have been said of the same slab before, where the shape has it.
     const fn needs(self) -> &'static [Self] {
         match self {

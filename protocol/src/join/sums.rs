@@ -4,25 +4,29 @@
 //! alone as what it added (JOIN-58). What it must not do is stop at
 //! anything: every bin is added, with a match or without, so time and memory say nothing.
 
+use zeroize::Zeroizing;
+
 use super::{shape::Shape, words::Words};
 
-/// One end's halves of all figures, as far as slabs are through.
+/// One end's halves of all sums, as far as slabs are through.
 pub(super) struct Sums {
     halves: Vec<u64>,
-    /// Figures of a cell.
+    /// Sums of a cell.
     width: usize,
     words: Words,
+    shape: Shape,
 }
 
 impl Sums {
     pub(super) fn new(shape: &Shape) -> Self {
-        let (halves, width) = (vec![0; shape.figures()], shape.figures_of_a_cell());
-        Self { halves, width, words: Words::new(shape) }
+        let (halves, width) = (vec![0; shape.sums()], shape.sums_of_a_cell());
+        Self { halves, width, words: Words::new(shape), shape: shape.clone() }
     }
 
-    /// The halves of all figures, once.
+    /// The halves of the figures, once; those of sums that are not opened are forgotten here (JOIN-48).
     pub(super) fn take(&mut self) -> Vec<u64> {
-        std::mem::take(&mut self.halves)
+        let halves = Zeroizing::new(std::mem::take(&mut self.halves));
+        self.shape.only_opened(&halves)
     }
 
     /// Counts and sums of the seeker's terms: for each bin, holder's cell and seeker's cell a word each.

@@ -13,6 +13,9 @@
 //! - `spend` moves the price from `reserved` to `spent`. No record moves it back.
 //! - `answer` and `abort` end a reservation. An abort gives the price back if it says so, which it may only
 //!   while nothing was spent; an unresolved reservation counts as spent.
+//! - A `reserve` may take up an earlier one that was paid for and came to nothing (`resumes`): it costs nothing, and
+//!   goes three times at most. Whether anything was learned the first time, no record shows; the node that writes it
+//!   vouches for that.
 //! - `refresh` begins a period: never one that has begun, and never before its time by our clock and by the
 //!   newest time that a partner has signed, so that a clock that jumps or swings gains nothing.
 //! - `recovery` books what could have been spent in a span of records that was lost.
@@ -133,8 +136,17 @@ pub struct Run {
     pub spent: bool,
     /// The answer that it repeats.
     pub repeats: Option<u64>,
+    /// The reservation that it takes up again, and how often that may happen from here on, this time included.
+    resumes: Option<(u64, u8)>,
     /// When it was reserved, Unix seconds.
     second: u64,
+}
+
+impl Run {
+    /// The reservation that it takes up again.
+    pub fn resumes(&self) -> Option<u64> {
+        self.resumes.map(|(reserve, _)| reserve)
+    }
 }
 
 /// The book. [`Book::default`] is that of an empty log.
@@ -147,6 +159,9 @@ pub struct Book {
     questions: HashMap<QueryId, Past>,
     /// Answers and the contract of each.
     answers: HashMap<u64, Option<ContractId>>,
+    /// Reservations that were paid for and ended without an answer: their contract, and how often they may still be
+    /// taken up again.
+    unfinished: HashMap<u64, (Option<ContractId>, u8)>,
 }
 
 impl Book {
@@ -201,6 +216,11 @@ impl Book {
     /// The unresolved reservation of a record.
     pub fn run(&self, reserve: u64) -> Option<&Run> {
         self.open.get(&reserve)
+    }
+
+    /// Whether a reservation was paid for, came to nothing, and may be taken up again.
+    pub fn is_unfinished(&self, reserve: u64) -> bool {
+        self.unfinished.contains_key(&reserve)
     }
 
     /// What came of a question, if it was seen.

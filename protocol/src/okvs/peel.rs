@@ -3,7 +3,7 @@
 //! A slot that only one of the remaining rows has is that row's own: whatever the other rows come to, this
 //! slot can make its equation true. The row is taken away, which may leave other slots to a single row.
 //! Where no slot is left to a single row, one that the fewest rows share is given to one of them, and the
-//! others become *gaps*: their equations are left to the dense slots (RR22, section 4.1). No recursion: how
+//! others become *gaps*: their equations are left to the dense slots (RR22, section 2). No recursion: how
 //! deep it would go depends on the keys.
 
 /// What peeling comes to.

@@ -1,6 +1,6 @@
 //! How large a table is: a public function of the number of keys it must have room for (OKVS-01, OKVS-02).
 //!
-//! RR22, section 4.3, fits the expansion of three sparse positions to experiments:
+//! RR22, section 3.2, fits the expansion of three sparse positions to experiments:
 //!
 //! ```text
 //!   e = 1.223 + (λ + 9.2)/s(n),   log₂ s(n) = 0.555·log₂n + 0.093·w³ − 1.01·w² + 2.925·w − 0.133,  w = log₂3

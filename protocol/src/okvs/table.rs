@@ -153,7 +153,7 @@ const fn check_width(width: usize) -> Result<(), OkvsError> {
     if width == 0 || width > WIDEST { Err(OkvsError::Width) } else { Ok(()) }
 }
 
-/// Chooses the dense slots so that the gaps' equations hold, whatever the peeled ones come to (RR22, section 4.2).
+/// Chooses the dense slots so that the gaps' equations hold, whatever the peeled ones come to (RR22, section 2).
 ///
 /// To a gap's equation those of peeled rows are added until none of the peeled rows' own slots is left in it.
 /// What remains is an equation of the dense slots alone: Σ over the rows added, of x·D₁ ⊕ x²·D₂ ⊕ …, equals

@@ -3,7 +3,7 @@
 //!
 //! The attack the hash stops: a chooser that knows v and wants H(v ⊕ d·Δ) for a d other than 0. It is
 //! x ↦ π(x) ⊕ x with π = AES under a public key ("MMO"), which Guo, Katz, Wang and Yu (*Efficient and Secure
-//! Multiparty Computation from Fixed-Key Block Ciphers*, S&P 2020, section 7) prove correlation robust for
+//! Multiparty Computation from Fixed-Key Block Ciphers*, S&P 2020, section 7.2) prove correlation robust for
 //! an ideal π; that is what extension against a semi-honest end asks for. As Guo et al. (CRYPTO 2020) do for
 //! garbling, the key changes every few rows, so that one guess of Δ is held against few of them (OT-06).
 //!

@@ -1,5 +1,5 @@
 //! Bit ∧ word: the chooser has a bit b, the sender a word w; afterwards they have words whose exclusive or is w
-//! if b = 1, and 0 if not.
+//! if b = 1, and 0 if not (OT-13).
 //!
 //! As [`correlated`](super::correlated), with exclusive or instead of addition: for words that are lists of bits. The sender
 //! keeps H(q) and sends H(q) ⊕ H(q ⊕ Δ) ⊕ w. The attack it stops: learning w with b = 0, or anything but the

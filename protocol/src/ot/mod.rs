@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Papers: Masny and Rindal 2019 (`base`), Goldreich, Goldwasser and Micali 1986 with a puncture (`pprf`),
-//! Roy 2022, eprint 2022/192, sections 3 to 5 (`vole`), Guo, Katz, Wang and Yu 2020 (`block`). The adversary
+//! Roy 2022, eprint 2022/192, section 3.1 (`vole`), Guo, Katz, Wang and Yu 2020 (`block`). The adversary
 //! is **semi-honest**; lengths and encodings are checked, so that a malformed message can only end the run.
 //! `docs/protocols/ot.md` has the rules, OT-01 and on.
 

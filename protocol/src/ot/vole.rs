@@ -1,5 +1,5 @@
 //! Small-field VOLE over GF(16): SoftSpokenOT (Roy, *SoftSpokenOT: Quieter OT Extension from Small-Field
-//! Silent VOLE in the Minicrypt Model*, CRYPTO 2022, eprint 2022/192, sections 3 to 5), semi-honest.
+//! Silent VOLE in the Minicrypt Model*, CRYPTO 2022, eprint 2022/192, section 3.1), semi-honest.
 //!
 //! OT-07: q = v ⊕ code⊙Δ. For each of 32·G columns the [`Chooser`] knows sixteen seeds r₀ … r₁₅ and the [`Keeper`] all but r_Δ. With
 //! u = Σ rₓ and v = Σ x·rₓ the chooser sends code − u, and the keeper has Σ (Δ − x)·rₓ = Δ·u − v without

@@ -1,4 +1,4 @@
-//! OT-13, one of 256: the chooser has a byte, the sender a table of 256 entries of some bytes; the chooser gets its
+//! OT-14, one of 256: the chooser has a byte, the sender a table of 256 entries of some bytes; the chooser gets its
 //! entry.
 //!
 //! Two rows a look-up, for the high and the low nibble of the byte. With q and q′ of them the entry (h, l) is
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn ot_13_every_choice_gives_its_entry_and_no_other_is_readable() {
+    fn ot_14_every_choice_gives_its_entry_and_no_other_is_readable() {
         // 600 are several keys of the hash and a part that is not full.
         let choices: Vec<u8> = (0..600).map(|at| at as u8).collect();
         let (answer, entries) = look_up::<1>(Engine::detect(), &choices);
@@ -249,7 +249,7 @@ mod tests {
 
     /// The pads of one look-up, all 256, are different bytes of different hashes: no two entries share one.
     #[test]
-    fn ot_13_no_entry_lends_its_pad_to_another() {
+    fn ot_14_no_entry_lends_its_pad_to_another() {
         let words: Plane =
             std::array::from_fn(|h| u128::from_le_bytes(std::array::from_fn(|l| (16 * h + l) as u8)));
         for (h, word) in turned(&words).into_iter().enumerate() {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::params::{CHUNK_OVERHEAD, NAME, Params};
 use crate::{
-    session::PeerMisbehaved,
+    session::{self, PeerMisbehaved, Recorded},
     transcript::Transcript,
     wire::{
         Limits, Wire, WireError, codec,
@@ -83,82 +83,42 @@ impl Wire for Message {
     }
 }
 
-/// Both directions of the conversation as one end remembers them.
-pub(super) struct Record {
-    role: Role,
-    said: Transcript,
-    heard: Transcript,
-}
+/// Both directions of the conversation as one end remembers them (PSI-12).
+pub(super) type Record = session::Record<Message>;
 
 impl Record {
     pub(super) fn new(params: &Params, role: Role) -> Self {
-        let direction = |from: Role| {
-            let mut transcript = Transcript::new(NAME);
-            params.absorb_into(&mut transcript);
-            transcript.absorb("from", from.name().as_bytes());
-            transcript
-        };
-        Self { role, said: direction(role), heard: direction(role.peer()) }
-    }
-
-    /// Notes a message on its way out.
-    pub(super) fn say(&mut self, message: Message) -> Message {
-        absorb(&mut self.said, &message);
-        message
-    }
-
-    /// Notes a message that came in.
-    pub(super) fn hear(&mut self, message: &Message) {
-        absorb(&mut self.heard, message);
+        Self::of(role as usize, |transcript| params.absorb_into(transcript))
     }
 
     /// This end's last message.
-    pub(super) fn finished(&self) -> Message {
-        Message::Finished { role: self.role, transcript: self.hash(self.role) }
+    pub(super) fn finished(&self, role: Role) -> Message {
+        Message::Finished { role, transcript: self.ours(|_| {}) }
     }
 
     /// Compares the peer's memory with ours.
     pub(super) fn compare(&self, theirs: &[u8; 32]) -> Result<(), PeerMisbehaved> {
-        // PSI-12: the role is in the hash, so our own Finished sent back to us is not the peer's.
-        if *theirs == self.hash(self.role.peer()) { Ok(()) } else { Err(PeerMisbehaved::TranscriptDiffers) }
-    }
-
-    /// What was said, the same at both ends; for the audit.
-    pub(super) fn conversation(&self) -> [u8; 32] {
-        self.both("conversation").hash()
-    }
-
-    fn hash(&self, speaker: Role) -> [u8; 32] {
-        let mut both = self.both("finished");
-        both.absorb("by", speaker.name().as_bytes());
-        both.hash()
-    }
-
-    fn both(&self, purpose: &str) -> Transcript {
-        let (receiver, sender) = match self.role {
-            Role::Receiver => (&self.said, &self.heard),
-            Role::Sender => (&self.heard, &self.said),
-        };
-        let mut both = Transcript::new(NAME);
-        both.absorb("purpose", purpose.as_bytes());
-        both.absorb("receiver said", &receiver.hash());
-        both.absorb("sender said", &sender.hash());
-        both
+        self.same(theirs, |_| {})
     }
 }
 
-fn absorb(transcript: &mut Transcript, message: &Message) {
-    let mut chunk = |index: &u32, items: &[u8]| {
-        transcript.absorb(message.kind(), &index.to_le_bytes());
-        transcript.absorb("items", items);
-    };
-    match message {
-        Message::Blinded { index, points } | Message::Evaluated { index, points } => {
-            chunk(index, points.0.as_flattened());
+impl Recorded for Message {
+    const PROTOCOL: &'static str = NAME;
+    const PARTS: [&'static str; 2] = [Role::Receiver.name(), Role::Sender.name()];
+
+    fn absorb_into(&self, transcript: &mut Transcript) {
+        let mut chunk = |index: &u32, items: &[u8]| {
+            transcript.absorb(self.kind(), &index.to_le_bytes());
+            transcript.absorb("items", items);
+        };
+        match self {
+            Self::Blinded { index, points } | Self::Evaluated { index, points } => {
+                chunk(index, points.0.as_flattened());
+            }
+            Self::Tags { index, tags } => chunk(index, &tags.0),
+            Self::Announce { count, .. } => transcript.absorb(self.kind(), &count.to_le_bytes()),
+            // Not part of what it is the hash of.
+            Self::Finished { .. } => {}
         }
-        Message::Tags { index, tags } => chunk(index, &tags.0),
-        Message::Announce { count, .. } => transcript.absorb(message.kind(), &count.to_le_bytes()),
-        // Not part of what it is the hash of.
-        Message::Finished { .. } => {}
     }
 }

@@ -223,7 +223,7 @@ impl Asking {
             // PSI-10: a sender's set has no item twice, so neither have its tags.
             let peer_tags = peer_tags.sorted().ok_or(PeerMisbehaved::TagRepeated)?;
             // PSI-14: the last word leaves now, before any work that depends on the result.
-            send.push(party.record.finished());
+            send.push(party.record.finished(Role::Receiver));
             Await::Finished(Box::new(Closing { party, peer_count, own_tags, peer_tags }))
         } else {
             Await::Answers(self)

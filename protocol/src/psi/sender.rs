@@ -176,7 +176,7 @@ impl Answering {
 
     fn finish(&mut self) -> Option<Message> {
         let first = !std::mem::replace(&mut self.finished, true);
-        first.then(|| self.party.record.finished())
+        first.then(|| self.party.record.finished(Role::Sender))
     }
 
     /// On to the end when every question was answered.

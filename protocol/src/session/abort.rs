@@ -3,7 +3,7 @@
 //! Each variant is named by the rule that was broken and has a stable code; the code is all that the peer is
 //! told. None carries an item, a point, a tag or a key.
 
-use crate::{ristretto::Refusal, wire::WireError};
+use crate::{learn::horizontal::Breach, ristretto::Refusal, wire::WireError};
 
 /// A run that ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum Abort {
     /// The rows could not be put into bins: a chance of 2⁻⁴⁰ a run.
     #[error("the rows could not be put into bins")]
     BinsFull,
+    /// A sum over several nodes could not be opened, or must not be.
+    #[error("the sum over the trainers was not opened")]
+    Summation(#[source] Breach),
     /// A job that cannot be learned as it is: no rows, columns or rounds, or too many.
     #[error("the job's rows, columns and rounds do not fit together")]
     LearnShape,
@@ -67,6 +70,7 @@ impl Abort {
             Self::JoinShape => "E-JOIN-SHAPE",
             Self::OwnRows => "E-OWN-ROWS",
             Self::BinsFull => "E-JOIN-BINS-FULL",
+            Self::Summation(rule) => rule.code(),
             Self::LearnShape => "E-LEARN-SHAPE",
             Self::OwnColumns => "E-OWN-COLUMNS",
             Self::OwnState => "E-OWN-STATE",
@@ -77,12 +81,15 @@ impl Abort {
     /// Whether it is the peer that broke a rule, so that the audit can say so (A17). A peer that merely
     /// went away is not blamed.
     pub const fn blames_peer(&self) -> bool {
-        matches!(self, Self::Peer(_) | Self::Wire(_) | Self::OutOfTurn { .. })
+        match self {
+            Self::Summation(rule) => rule.blames_peer(),
+            _ => matches!(self, Self::Peer(_) | Self::Wire(_) | Self::OutOfTurn { .. }),
+        }
     }
 
     /// Whether the same request may succeed later without anybody changing anything.
     pub const fn retry_helps(&self) -> bool {
-        matches!(self, Self::PeerEnded { .. } | Self::BinsFull)
+        matches!(self, Self::PeerEnded { .. } | Self::BinsFull | Self::Summation(Breach::CohortTooSmall))
     }
 
     /// For a message that arrives after the run is over.
@@ -162,6 +169,12 @@ pub enum PeerMisbehaved {
     /// After a cut, the two ends have no round in common from which to go on.
     #[error("the two ends have finished different rounds")]
     RoundDiffers,
+    /// An item was named as common that is none of ours.
+    #[error("an item was named that is not in common")]
+    ItemNotInCommon,
+    /// An item came twice, or before one that is less.
+    #[error("an item came out of order")]
+    ItemOutOfOrder,
 }
 
 impl PeerMisbehaved {
@@ -169,6 +182,8 @@ impl PeerMisbehaved {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::RoleReflected => "E-PEER-ROLE-REFLECTED",
+            Self::ItemNotInCommon => "E-PEER-ITEM-NOT-IN-COMMON",
+            Self::ItemOutOfOrder => "E-PEER-ITEM-OUT-OF-ORDER",
             Self::CountAboveCap { .. } => "E-PEER-COUNT-ABOVE-CAP",
             Self::ChunkOutOfOrder { .. } => "E-PEER-CHUNK-OUT-OF-ORDER",
             Self::CountDiffers { .. } => "E-PEER-COUNT-DIFFERS",

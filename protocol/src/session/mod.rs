@@ -18,8 +18,10 @@
 //! of its own to have been sent first. `docs/decisions/0002-streaming-sessions.md` says why it is so.
 
 mod abort;
+mod record;
 
 pub use abort::{Abort, PeerMisbehaved};
+pub(crate) use record::{Record, Recorded};
 
 use crate::wire::Wire;
 
@@ -66,6 +68,29 @@ pub enum Produced<S: Session> {
     Message { state: S, message: S::Message },
     /// Nothing to say before the peer's next message.
     Idle(S),
+}
+
+impl<S: Session> Step<S> {
+    /// The same of a session that has this one in it.
+    pub(crate) fn within<T>(self, wrap: impl FnOnce(S) -> T) -> Step<T>
+    where
+        T: Session<Message = S::Message, Output = S::Output>,
+    {
+        match self {
+            Self::Wait { state, send } => Step::Wait { state: wrap(state), send },
+            Self::Done { output, send } => Step::Done { output, send },
+        }
+    }
+}
+
+impl<S: Session> Produced<S> {
+    /// The same of a session that has this one in it.
+    pub(crate) fn within<T: Session<Message = S::Message>>(self, wrap: impl FnOnce(S) -> T) -> Produced<T> {
+        match self {
+            Self::Message { state, message } => Produced::Message { state: wrap(state), message },
+            Self::Idle(state) => Produced::Idle(wrap(state)),
+        }
+    }
 }
 
 /// How far a run is, in items that this end has handled, of all that it will handle. Both are padded counts

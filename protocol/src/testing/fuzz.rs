@@ -2,6 +2,7 @@
 
 mod join;
 mod look_ups;
+mod learn;
 mod okvs;
 mod ot;
 
@@ -29,6 +30,7 @@ use crate::{
 
 pub use join::join_operations;
 pub use look_ups::look_up_operations;
+pub use learn::learn_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
 
@@ -46,6 +48,10 @@ pub fn decode_everything(bytes: &[u8]) {
     one::<Message>(bytes, &limits);
     one::<aggregate::Message>(bytes, &limits);
     one::<crate::join::Message>(bytes, &limits);
+    one::<crate::learn::horizontal::Message>(bytes, &limits);
+    if let Ok(promises) = crate::learn::horizontal::Promises::decode(bytes) {
+        assert_eq!(promises.encode(), bytes, "a second encoding of promises");
+    }
     if let Ok(figures) = aggregate::Figures::decode(bytes) {
         assert_eq!(figures.encode(), bytes, "a second encoding of figures");
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use tacit_tests::{
     World,
-    pair::{Pair, ids, replaced},
+    pair::{Pair, ids, overlap, replaced},
 };
 
 use crate::TACIT;
@@ -37,44 +37,19 @@ fn accounts() -> String {
     text
 }
 
-pub const CONTRACT: &str = r#"
-name = "overlap"
-partners = ["brand", "bank"]
-purpose = "testing"
-starts = 2000-01-01
-ends = 2999-12-31
-[identity]
-profile = "raw/1"
-keys = ["member"]
-[privacy]
-unit = "customer"
-epsilon = 8.0
-delta = 1e-6
-per_query_epsilon = 2.0
-min_group = 50
-receiver = "asker"
-[[dataset]]
-owner = "brand"
-name = "customers"
-consent = "withdrawal-list"
-[dataset.columns]
-member = { use = ["match"] }
-category = { use = ["filter", "group"], values = ["maternal", "home"] }
-spend = { use = ["measure"], bounds = [0, 100] }
-[[dataset]]
-owner = "bank"
-name = "accounts"
-consent = "withdrawal-list"
-[dataset.columns]
-member = { use = ["match"] }
-tier = { use = ["filter", "group"], values = ["A", "B", "C"] }
-region = { use = ["filter", "group"], values = ["north", "south", "west"] }
-balance = { use = ["measure"], bounds = [0, 100] }
-[allow]
-join = true
-"#;
+pub fn contract() -> String {
+    overlap(
+        &["member"],
+        "epsilon = 8.0\nper_query_epsilon = 2.0\nmin_group = 50",
+        "category = { use = [\"filter\", \"group\"], values = [\"maternal\", \"home\"] }\n\
+         spend = { use = [\"measure\"], bounds = [0, 100] }",
+        "tier = { use = [\"filter\", \"group\"], values = [\"A\", \"B\", \"C\"] }\n\
+         region = { use = [\"filter\", \"group\"], values = [\"north\", \"south\", \"west\"] }\n\
+         balance = { use = [\"measure\"], bounds = [0, 100] }",
+    )
+}
 
-fn pair_under(contract: &str) -> Pair {
+pub fn pair_under(contract: &str) -> Pair {
     let world = World::new(TACIT);
     world.befriended();
     let file = world.write("customers.csv", customers());
@@ -84,7 +59,7 @@ fn pair_under(contract: &str) -> Pair {
     Pair::agreed(world, contract)
 }
 
-const OVER: &str = "FROM brand.customers JOIN bank.accounts USING (customer)";
+pub const OVER: &str = "FROM brand.customers JOIN bank.accounts USING (customer)";
 
 #[track_caller]
 fn rows(pair: &Pair, question: &str) -> Vec<Value> {
@@ -94,7 +69,7 @@ fn rows(pair: &Pair, question: &str) -> Vec<Value> {
 
 /// Whether a figure is as near to the truth as its interval says, or three times as far: once in a hundred million.
 #[track_caller]
-fn near(row: &Value, name: &str, truth: f64) {
+pub fn near(row: &Value, name: &str, truth: f64) {
     let figure = |name: &str| row[name].as_f64().unwrap_or_else(|| panic!("{name} in {row}"));
     let (value, high) = (figure(name), figure(&format!("{name}_high95")));
     assert!(
@@ -106,7 +81,7 @@ fn near(row: &Value, name: &str, truth: f64) {
 
 #[test]
 fn join_01_figures_by_region_over_the_overlap_are_near_the_plain_joins() {
-    let pair = pair_under(CONTRACT);
+    let pair = pair_under(&contract());
     let question = format!(
         "SELECT bank.accounts.region, COUNT(*) AS n, SUM(bank.accounts.balance) AS balance, \
          AVG(brand.customers.spend) AS spend {OVER} WHERE brand.customers.category = 'maternal' AND \
@@ -158,7 +133,7 @@ fn join_01_figures_by_region_over_the_overlap_are_near_the_plain_joins() {
 
 #[test]
 fn join_01_groups_and_measures_of_both_sides_meet() {
-    let pair = pair_under(CONTRACT);
+    let pair = pair_under(&contract());
     let question = format!(
         "SELECT brand.customers.category, bank.accounts.region, COUNT(*) AS n, \
          SUM(brand.customers.spend * bank.accounts.balance) AS both {OVER} \
@@ -177,7 +152,7 @@ fn join_01_groups_and_measures_of_both_sides_meet() {
 
 #[test]
 fn t16_t17_a_join_that_is_asked_again_is_free_until_either_sides_content_changes() {
-    let pair = pair_under(CONTRACT);
+    let pair = pair_under(&contract());
     let cheap = "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 0.5)";
     let question = format!("{cheap} COUNT(*) AS n, SUM(bank.accounts.balance) AS balance {OVER}");
     let charged = |home: &str| {
@@ -213,7 +188,7 @@ fn t16_t17_a_join_that_is_asked_again_is_free_until_either_sides_content_changes
 #[test]
 fn t22_a_join_beyond_the_budget_is_refused_on_both_sides_and_leaves_nothing() {
     let pair = pair_under(
-        &replaced(CONTRACT, "epsilon = 8.0", "epsilon = 1.1")
+        &replaced(&contract(), "epsilon = 8.0", "epsilon = 1.1")
             .replace("per_query_epsilon = 2.0", "per_query_epsilon = 1.0"),
     );
     let count = |condition: &str| format!("SELECT COUNT(*) AS n {OVER} WHERE {condition}");
@@ -224,7 +199,7 @@ fn t22_a_join_beyond_the_budget_is_refused_on_both_sides_and_leaves_nothing() {
 
 #[test]
 fn what_a_join_may_not_do_is_refused_with_what_would_allow_it() {
-    let pair = pair_under(CONTRACT);
+    let pair = pair_under(&contract());
     let refused = |question: &str, code: &str| {
         let ran = pair.brand(&["query", question]);
         assert!(ran.err.contains(code), "{code} for {question}: {}", ran.err);
@@ -240,14 +215,14 @@ fn what_a_join_may_not_do_is_refused_with_what_would_allow_it() {
         &format!("SELECT bank.accounts.balance, COUNT(*) {OVER} GROUP BY bank.accounts.balance"),
         "error[E-POLICY",
     );
-    let world = pair_under(&replaced(CONTRACT, "join = true", "aggregate = true"));
+    let world = pair_under(&replaced(&contract(), "join = true", "aggregate = true"));
     let ran = world.brand(&["query", &format!("SELECT COUNT(*) {OVER}")]).refused(3, "E-POLICY");
     assert!(ran.err.contains("allow.join = true"), "{}", ran.err);
 }
 
 #[test]
 fn explain_says_what_a_join_takes_and_spends_nothing() {
-    let pair = pair_under(CONTRACT);
+    let pair = pair_under(&contract());
     let question = format!("SELECT bank.accounts.region, COUNT(*) AS n {OVER} GROUP BY bank.accounts.region");
     let before = pair.world.records("brand").len();
     let plan = pair.brand(&["explain", &question]).ok().out;

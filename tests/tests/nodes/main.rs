@@ -8,17 +8,22 @@ mod demo;
 mod figures;
 mod hostile;
 mod joins;
+mod joins_broken;
+mod joins_promises;
 mod keys;
 mod machine;
 mod mending;
 mod million;
+mod models;
 mod plain;
 mod refusals;
 mod rogue_answers;
 mod sets;
 mod story;
 mod strangers;
+mod three;
 mod till;
+mod training;
 mod trust;
 
 /// The program under test.

@@ -7,16 +7,11 @@ use std::{
 };
 
 use serde_json::Value;
-use tacit_node::{
-    config::Home,
-    control::{self, Request},
-    query::{QueryRequest, Wish},
-    report::Report,
-};
 use tacit_tests::{
-    Node, World, finish, free_address,
-    pair::{MEMBERS, Pair, ids, members, replaced},
-    relay::Relay,
+    World,
+    apart::{Apart, LONGER_THAN_IDLE},
+    finish,
+    pair::{MEMBERS, ids, members},
 };
 
 use crate::TACIT;
@@ -25,67 +20,11 @@ use crate::TACIT;
 const ROWS: u64 = 120_000;
 const SHARED: u64 = 40_000;
 
-/// A connection is taken for dead after this, in these tests.
-const IDLE: &str = "4s";
-const LONGER_THAN_IDLE: Duration = Duration::from_secs(6);
-
-/// Two nodes that reach each other through relays only.
-struct Apart {
-    to_brand: Relay,
-    to_bank: Relay,
-    brand: Node,
-    bank: Node,
-    world: World,
-}
-
-impl Apart {
-    fn new(rows: u64) -> Self {
-        let world = World::new(TACIT);
-        let relay = |home: &str| {
-            let listen = free_address();
-            let relay = Relay::to(listen);
-            let (listen, address) = (listen.to_string(), relay.address.to_string());
-            world.tacit(home, &["init", home, "--listen", &listen, "--address", &address]).ok();
-            let file = world.path(home).join("tacit.toml");
-            let text = std::fs::read_to_string(&file).unwrap();
-            let text = replaced(
-                &text,
-                "# idle           = \"60s\"",
-                &format!("idle = \"{IDLE}\"\nkeep_alive = \"1s\""),
-            );
-            std::fs::write(&file, replaced(&text, "# resume         = \"5m\" ", "resume = \"1m\"")).unwrap();
-            relay
-        };
-        let (to_brand, to_bank) = (relay("brand"), relay("bank"));
-        world.befriend("brand", "bank");
+/// Two nodes with so many ids each.
+fn apart(rows: u64) -> Apart {
+    Apart::under(TACIT, &members(), "1m", |world| {
         world.register_members(&ids(0, rows), &ids(rows - SHARED.min(rows), rows));
-        let Pair { brand, bank, world } = Pair::agreed(world, &members());
-        Self { to_brand, to_bank, brand, bank, world }
-    }
-
-    /// Bytes that have gone over either way.
-    fn carried(&self) -> u64 {
-        self.to_brand.carried() + self.to_bank.carried()
-    }
-
-    fn cut(&self, cut: bool) {
-        self.to_brand.cut(cut);
-        self.to_bank.cut(cut);
-    }
-
-    /// Asks as the brand does, through its node.
-    fn asking(&self) -> thread::JoinHandle<Result<control::Reply, Report>> {
-        let home = Home::at(self.world.path("brand"));
-        let wait = Duration::from_secs(60);
-        let wish = Wish::default();
-        let request = QueryRequest { sql: MEMBERS.into(), contract: None, purpose: None, wish, wait };
-        thread::spawn(move || control::perform(&home, Request::Query(request), &mut |_| {}))
-    }
-
-    /// Waits until a transfer is in its middle.
-    fn middle(&self, from: u64) {
-        self.world.until("the middle of the transfer", || self.carried() > from + (2 << 20));
-    }
+    })
 }
 
 /// The figure that both sides record about an answer.
@@ -97,11 +36,11 @@ fn outcome(world: &World, home: &str, figure: &str) -> Value {
 
 #[test]
 fn e11_a_way_that_is_cut_in_mid_transfer_changes_nothing() {
-    let apart = Apart::new(ROWS);
-    let quiet = apart.asking().join().unwrap().unwrap();
+    let apart = apart(ROWS);
+    let quiet = apart.asking(MEMBERS).join().unwrap().unwrap();
     assert_eq!(quiet.document.unwrap()["customers"], SHARED);
     let before = apart.carried();
-    let asking = apart.asking();
+    let asking = apart.asking(MEMBERS);
     apart.middle(before);
     apart.cut(true);
     thread::sleep(LONGER_THAN_IDLE);
@@ -122,8 +61,8 @@ fn e11_a_way_that_is_cut_in_mid_transfer_changes_nothing() {
 #[test]
 fn e11_either_side_mends_it() {
     for (mended, other) in [("to_bank", "to_brand"), ("to_brand", "to_bank")] {
-        let apart = Apart::new(ROWS);
-        let asking = apart.asking();
+        let apart = apart(ROWS);
+        let asking = apart.asking(MEMBERS);
         apart.middle(0);
         apart.cut(true);
         thread::sleep(LONGER_THAN_IDLE);
@@ -141,9 +80,9 @@ fn e11_either_side_mends_it() {
 #[test]
 fn e02_a_partner_that_is_removed_in_mid_transfer_is_cut_off_within_a_second() {
     for remover in ["brand", "bank"] {
-        let apart = Apart::new(ROWS);
+        let apart = apart(ROWS);
         let removed = if remover == "brand" { "bank" } else { "brand" };
-        let asking = apart.asking();
+        let asking = apart.asking(MEMBERS);
         apart.middle(0);
         apart.world.tacit(remover, &["partner", "remove", removed]).ok();
         // The command returns when the connection is closed. What is still in sockets may arrive, and a caller
@@ -165,8 +104,8 @@ fn e02_a_partner_that_is_removed_in_mid_transfer_is_cut_off_within_a_second() {
 
 #[test]
 fn e11_a_node_that_is_killed_and_started_again_ends_the_session_and_not_more() {
-    let apart = Apart::new(ROWS);
-    let asking = apart.asking();
+    let apart = apart(ROWS);
+    let asking = apart.asking(MEMBERS);
     apart.middle(0);
     let Apart { bank, brand, world, to_bank, to_brand } = apart;
     bank.kill();
@@ -175,7 +114,7 @@ fn e11_a_node_that_is_killed_and_started_again_ends_the_session_and_not_more() {
     assert_eq!(failed.code, "E-LINK-GONE", "{failed}");
     assert!(world.record_lines("brand").contains(&"abort E-LINK-GONE".to_owned()));
     let apart = Apart { bank, brand, world, to_bank, to_brand };
-    let reply = apart.asking().join().unwrap().unwrap();
+    let reply = apart.asking(MEMBERS).join().unwrap().unwrap();
     assert_eq!(reply.document.unwrap()["customers"], SHARED);
     // The asker's own node dies: its command says so, the partner's node notices.
     let before = apart.carried();
@@ -193,7 +132,7 @@ fn e11_a_node_that_is_killed_and_started_again_ends_the_session_and_not_more() {
 
 #[test]
 fn an_interrupted_question_ends_at_both_sides() {
-    let apart = Apart::new(ROWS);
+    let apart = apart(ROWS);
     let asking = apart.world.start("brand", &["query", MEMBERS]);
     apart.middle(0);
     let mut kill = std::process::Command::new("kill");
@@ -204,12 +143,12 @@ fn an_interrupted_question_ends_at_both_sides() {
             apart.world.record_lines(home).last().is_some_and(|line| line.starts_with("abort E-"))
         });
     }
-    assert_eq!(apart.asking().join().unwrap().unwrap().document.unwrap()["customers"], SHARED);
+    assert_eq!(apart.asking(MEMBERS).join().unwrap().unwrap().document.unwrap()["customers"], SHARED);
 }
 
 #[test]
 fn e12_a_way_that_swallows_packets_is_diagnosed_within_ten_seconds() {
-    let apart = Apart::new(10);
+    let apart = apart(10);
     apart.world.tacit("brand", &["doctor", "bank"]).ok();
     apart.cut(true);
     let began = Instant::now();

@@ -172,15 +172,25 @@ pub async fn lint(rooms: &Rooms, name: String, profile: Option<String>) -> Resul
     let region = rooms.usual_region(&name);
     let found = blocking(move || {
         let registration = datasets.open(&name, Timestamp::now(), &mut |_| true)?;
-        scan::lint(&registration, profile, region, &mut |_, _| true)
+        let found = scan::lint(&registration, profile, region, &mut |_, _| true)?;
+        let several = scan::several(&registration, profile, region, &mut |_, _| true)?;
+        Ok::<_, scan::ScanError>((found, several))
     })
     .await?;
+    let (found, (several, customers)) = found;
     let read_as = match found.columns.iter().find_map(|(_, report)| report.region) {
         Some(region) => format!("under the profile {profile}, national numbers read as {region}'s"),
         None => format!("under the profile {profile}"),
     };
     let text = found.columns.iter().map(|(column, report)| findings(column, report)).collect();
-    Ok(Reply { table: Some(found.table()), text: Some(text), notes: vec![read_as], ..Reply::default() })
+    let mut notes = vec![read_as];
+    if several > 0 {
+        notes.push(format!(
+            "{several} of {customers} customers have several identifiers of one kind: in figures over an overlap each takes \
+             part with one of them"
+        ));
+    }
+    Ok(Reply { table: Some(found.table()), text: Some(text), notes, ..Reply::default() })
 }
 
 /// One column's findings for people: rows, share of all rows, masked examples, and what would match better.

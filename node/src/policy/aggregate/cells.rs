@@ -23,6 +23,15 @@ pub struct Axis {
     pub values: Vec<String>,
 }
 
+impl Axis {
+    /// Which of the values a condition leaves; all of them where it leaves none, as [`axes`] has it.
+    pub(in crate::policy) fn left_by(&self, filter: &Filter) -> Vec<bool> {
+        let Some(named) = named(filter, &self.name.column) else { return vec![true; self.values.len()] };
+        let left: Vec<bool> = self.values.iter().map(|value| named.contains(value)).collect();
+        if left.contains(&true) { left } else { vec![true; left.len()] }
+    }
+}
+
 /// The axes of a question in one dataset, in the order of their columns' names.
 pub(in crate::policy) fn axes(
     aggregates: &Aggregates,
@@ -61,11 +70,15 @@ pub(in crate::policy) fn axes(
 pub(in crate::policy) fn few_enough<'a>(
     axes: impl IntoIterator<Item = &'a Axis>,
     most: usize,
+    home: Option<&str>,
 ) -> Result<(), AggregateError> {
     let cells = axes.into_iter().try_fold(1_usize, |cells, axis| cells.checked_mul(axis.values.len()));
     match cells {
         Some(cells) if cells <= most => Ok(()),
-        _ => Err(AggregateError::TooManyGroups { groups: cells.map(|cells| cells as u64), most }),
+        _ => {
+            let (groups, home) = (cells.map(|cells| cells as u64), home.map(str::to_owned));
+            Err(AggregateError::TooManyGroups { groups, most, home })
+        }
     }
 }
 

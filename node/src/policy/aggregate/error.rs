@@ -30,6 +30,8 @@ pub enum AggregateError {
         groups: Option<u64>,
         /// How many there may be.
         most: usize,
+        /// Whose condition lists no groups, because it stays at home.
+        home: Option<String>,
     },
     /// More sums than customers can carry with them.
     #[error("the question needs {sums} sums of one side's values; over the overlap there are at most {most}")]
@@ -184,10 +186,15 @@ impl Refusal for AggregateError {
                 let line = format!("columns.{}.values = [\"…\", \"…\"]", column.column);
                 details.push(must_sign(line, &column.table.owner));
             }
-            Self::TooManyGroups { .. } => {
+            Self::TooManyGroups { home, .. } => {
+                let which = home.as_ref().map_or_else(String::new, |asker| {
+                    format!("; of a column that is not {asker}'s, whose condition the partner does not see")
+                });
                 details.push(Detail::new(
                     "would do",
-                    "GROUP BY fewer columns, or WHERE column IN ('…', '…'): only those are groups then",
+                    format!(
+                        "GROUP BY fewer columns, or WHERE column IN ('…', '…'): only those are groups then{which}"
+                    ),
                 ));
             }
             Self::TooManyKeys { .. } => {

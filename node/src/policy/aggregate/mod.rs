@@ -58,12 +58,16 @@ impl AggregatePlan {
         under: &dyn Fn() -> Under,
     ) -> Result<Self, AggregateError> {
         let axes = axes(aggregates, filter, dataset, under)?;
-        few_enough(&axes, cells::MOST)?;
+        few_enough(&axes, cells::MOST, None)?;
         let (measures, columns) = columns::columns(aggregates, dataset, under)?;
         let plan = Self { axes, measures, columns, min_group: privacy.min_group, price: Price::NONE };
         if plan.cells() * plan.columns.len() > MOST_VALUES {
             let most = MOST_VALUES / plan.columns.len();
-            return Err(AggregateError::TooManyGroups { groups: Some(plan.cells() as u64), most });
+            return Err(AggregateError::TooManyGroups {
+                groups: Some(plan.cells() as u64),
+                most,
+                home: None,
+            });
         }
         Ok(plan)
     }

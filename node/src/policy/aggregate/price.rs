@@ -25,33 +25,20 @@ pub struct Price {
     share: u64,
     shares: u32,
     touched: u32,
-    beside: u32,
 }
 
 impl Price {
     /// Before it is known.
-    pub(super) const NONE: Self =
-        Self { epsilon_micro: 0, delta_femto: 0, share: 0, shares: 0, touched: 1, beside: 0 };
+    pub(super) const NONE: Self = Self { epsilon_micro: 0, delta_femto: 0, share: 0, shares: 0, touched: 1 };
 
     pub(in crate::policy) fn of(
         epsilon_micro: u64,
         delta_femto: u64,
         shares: u32,
     ) -> Result<Self, AggregateError> {
-        Self::beside(epsilon_micro, delta_femto, shares, 0)
-    }
-
-    /// The same where so many figures come beside those that are wanted, for a billionth of ρ each.
-    pub(in crate::policy) fn beside(
-        epsilon_micro: u64,
-        delta_femto: u64,
-        shares: u32,
-        beside: u32,
-    ) -> Result<Self, AggregateError> {
-        let rho = rho(epsilon_micro, delta_femto).saturating_sub(beside.into());
-        match rho / u64::from(shares.max(1)) {
+        match rho(epsilon_micro, delta_femto) / u64::from(shares.max(1)) {
             0 => Err(AggregateError::TooLittle { asked: Decimal::of_micro(epsilon_micro), figures: shares }),
-            share => Ok(Self { epsilon_micro, delta_femto, share, shares, touched: 1, beside }),
+            share => Ok(Self { epsilon_micro, delta_femto, share, shares, touched: 1 }),
         }
     }
 
@@ -78,11 +65,8 @@ impl Price {
     /// What the question costs: ρ of all its figures, and for each of them the error of the samples that one
     /// customer can change. Over one table that is one: a customer is in one group and one bucket.
     pub fn amount(&self) -> Amount {
-        let (shares, beside) = (u64::from(self.shares), u64::from(self.beside));
-        Amount {
-            nano_rho: self.share * shares + beside,
-            atto_delta: (shares + beside) * u64::from(self.touched),
-        }
+        let shares = u64::from(self.shares);
+        Amount { nano_rho: self.share * shares, atto_delta: shares * u64::from(self.touched) }
     }
 
     /// Whether there is noise of the width that a column needs.

@@ -5,9 +5,9 @@
 
 use tacit_protocol::ids::PartnerId;
 
-use crate::policy::Decimal;
+use crate::policy::{Decimal, PADDING_EPSILON_MICRO};
 
-use super::{ColumnUse, Consent, Contract, DatasetTerms, Terms, list};
+use super::{Align, ColumnUse, Consent, Contract, DatasetTerms, Receiver, Terms, Weights, list};
 
 /// The sentence that goes with every filter on a partner's column in a reveal.
 pub(in crate::policy) fn filter_tells(column: &str, receiver: &str) -> String {
@@ -30,7 +30,7 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
         own_dataset(&mut sentences, dataset, terms, &others);
     }
     reveal(&mut sentences, terms, me);
-    if terms.allow.aggregate || terms.allow.join {
+    if terms.allow.aggregate || terms.allow.join || terms.allow.train.is_some() {
         sentences.push(format!(
             "Noisy figures cost privacy budget: each partner that asks may spend ε {} in all and ε {} for one \
              question (δ {}), and groups below {} are suppressed.",
@@ -47,10 +47,10 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
             ));
         }
     }
-    if let Some(train) = &terms.allow.train {
-        let models: Vec<&String> = train.models.iter().collect();
-        sentences.push(format!("Models may be trained on the joined data: {}.", list(&models)));
+    if terms.allow.join {
+        overlap(&mut sentences, terms, &others);
     }
+    train(&mut sentences, terms, me);
     if terms.allow.quality {
         sentences.push(format!("{others} may see figures about the quality of your data."));
     }
@@ -62,6 +62,25 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
             .to_owned(),
     );
     sentences
+}
+
+/// Who gets figures over the overlap, and whose budget pays.
+fn overlap(sentences: &mut Vec<String>, terms: &Terms, others: &str) {
+    sentences.push(match terms.privacy.receiver {
+        Receiver::Asker => "Figures over customers that both sides have go to the one who asks, and that one's budget pays for \
+                            them; its own condition and columns stay at home."
+            .to_owned(),
+        Receiver::Both => format!(
+            "Figures over customers that both sides have go to both, and each side's budget pays the whole price, \
+             whoever asks: {others} can spend yours over their customers by asking. The conditions of both are told \
+             to both."
+        ),
+    });
+    let padding = Decimal::of_micro(PADDING_EPSILON_MICRO);
+    sentences.push(format!(
+        "With each such question either side hears how many customers the other brings, padded at ε {padding}, and pays \
+         for that from its budget, whoever asks."
+    ));
 }
 
 fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Terms, others: &str) {
@@ -88,6 +107,8 @@ fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Term
                 }
                 ColumnUse::Match => "match customers by it".to_owned(),
                 ColumnUse::RevealFilter => "set conditions on it in a reveal".to_owned(),
+                ColumnUse::Feature => "let models learn from it".to_owned(),
+                ColumnUse::Target => "let models learn to predict it".to_owned(),
             });
         }
         sentences.push(format!("{name}.{column}: {others} may {}.", list(&may)));
@@ -100,6 +121,42 @@ fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Term
             dataset.columns.iter().filter(|(_, terms)| terms.uses.contains(&ColumnUse::RevealFilter));
         sentences.extend(revealing.map(|(column, _)| filter_tells(column, &reveal.to)));
     }
+}
+
+fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
+    let Some(train) = &terms.allow.train else { return };
+    let models: Vec<&String> = train.models.iter().collect();
+    sentences.push(format!("Models may be trained on the joined data: {}.", list(&models)));
+    sentences.push(match &train.weights {
+        Weights::Both => "Everybody who trains gets a model's weights.".to_owned(),
+        Weights::Shared => "Nobody gets a model's weights: they stay in shares.".to_owned(),
+        Weights::To(partner) if partner == me => "You get a model's weights.".to_owned(),
+        Weights::To(partner) => format!("{partner} gets a model's weights, and nobody else does."),
+    });
+    sentences.push(if train.without_noise {
+        "A job may add no noise: a model's weights can then tell of single customers.".to_owned()
+    } else {
+        "Noise hides single customers in everything that a job opens, and costs privacy budget.".to_owned()
+    });
+    if train.align == Align::Revealed {
+        sentences.push(
+            "Two partners that train on different columns learn which of their own customers the other has. No noise \
+             hides this."
+                .to_owned(),
+        );
+    }
+    if let Some(partner) = &train.score {
+        sentences.push(format!("{partner} may get a model's scores of single customers."));
+    }
+    sentences.push(format!(
+        "A job has at most {} rounds, and adds up the rows of at least {} partners with the same columns.",
+        train.rounds, train.cohort
+    ));
+    sentences.push(if train.approval.contains(me) {
+        "Somebody at your side approves each job, or it does not happen.".to_owned()
+    } else {
+        "Nobody at your side is asked before a job.".to_owned()
+    });
 }
 
 fn reveal(sentences: &mut Vec<String>, terms: &Terms, me: &str) {

@@ -435,6 +435,10 @@ fn the_owner_is_told_what_a_reveal_filter_tells() {
             "Somebody at your side approves each such run, or it does not happen.",
             "Noisy figures cost privacy budget: each partner that asks may spend ε 8 in all and ε 1 for one question \
              (δ 0.000001), and groups below 50 are suppressed.",
+            "Figures over customers that both sides have go to the one who asks, and that one's budget pays for them; its \
+             own condition and columns stay at home.",
+            "With each such question either side hears how many customers the other brings, padded at ε 0.02, and pays \
+             for that from its budget, whoever asks.",
             "Models may be trained on the joined data: logistic.",
             "Any partner can end this contract on any day; what was learned before then stays learned.",
         ]

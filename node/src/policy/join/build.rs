@@ -70,8 +70,9 @@ impl JoinPlan {
             })
         };
         let [asker, answerer] = asked;
+        let home = asker.condition.is_none().then(|| asker.table.owner.clone());
         let sides = [side(asker)?, side(answerer)?];
-        few_enough(sides.iter().flat_map(|side| &side.axes), MOST_CELLS)?;
+        few_enough(sides.iter().flat_map(|side| &side.axes), MOST_CELLS, home.as_deref())?;
         let mut builder = Builder { sides, products: Vec::new(), complete };
         let quantities = builder.quantities(&figures);
         let sources: Vec<Source> = quantities.iter().map(|quantity| builder.source(*quantity)).collect();
@@ -118,9 +119,7 @@ impl JoinPlan {
     ) -> Result<Self, AggregateError> {
         let shares = self.figures.shares();
         let touched = reach::touched(self.keys, self.figures.cells());
-        // At most 1 + 3·`MOST_TERMS`.
-        let drowned = self.drowned() as u32;
-        let price_of = |epsilon, delta| Price::beside(epsilon, delta, shares, drowned);
+        let price_of = |epsilon, delta| Price::of(epsilon, delta, shares);
         let half_width = |epsilon: u64, delta: u64| {
             let share = price_of(epsilon, delta).ok()?.share();
             // Who looks up whom is not known yet; a holder's customer takes the wider noise.
@@ -135,8 +134,7 @@ impl JoinPlan {
                 Party::BOTH.map(|seeker| Party::BOTH.map(|of| self.variance(source, of, seeker, share)));
             seekers.iter().flatten().all(Result::is_ok)
         };
-        let needed = self.sources.iter().all(|source| possible(*source, price.share()));
-        if !needed || !self.opened_sources(Party::Asker).into_iter().all(|source| possible(source, 1)) {
+        if !self.sources.iter().all(|source| possible(*source, price.share())) {
             return Err(AggregateError::TooLittle { asked: Decimal::of_micro(epsilon), figures: shares });
         }
         Ok(Self { figures: self.figures.clone().at(price), ..self })

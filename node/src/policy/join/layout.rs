@@ -1,12 +1,11 @@
 //! What the protocol is told: the plan by seeker and holder instead of asker and answerer.
 //!
-//! The protocol opens every sum that it makes: the count, each term of either side, each product, in each group. What
-//! the question does not need of that is opened all the same, under noise that drowns it: a price of a billionth of ρ
-//! each, at which σ is more than 22,000 times what one customer changes.
+//! The protocol makes a sum of everything: the count, each term of either side, each product, in each group. Only what the
+//! question needs of that is opened (JOIN-48); the factors of a product, say, are summed in halves that nobody opens.
 
 use tacit_protocol::{
     ids::{ContractId, SessionId},
-    join::{Agreed, Learns, Params, Plan, Product, Shape},
+    join::{Agreed, Figure, Learns, Params, Plan, Product, Shape},
     session::Abort,
 };
 
@@ -33,6 +32,13 @@ impl JoinPlan {
             most(&seeker.terms),
             most(&holder.terms),
             self.products.iter().map(turned).collect(),
+        )?
+        .opening(
+            &self
+                .opened_sources(roles.seeker)
+                .iter()
+                .map(|source| figure(*source, roles.seeker))
+                .collect::<Vec<_>>(),
         )
     }
 
@@ -69,7 +75,8 @@ impl JoinPlan {
         Plan::new(&Params::new(agreed)?, seeker, holder)
     }
 
-    /// What the protocol opens of a group, in its order: the count, the seeker's terms, the holder's, the products.
+    /// What the protocol opens of a group, in its order: the count, the seeker's terms, the holder's, the products, as far
+    /// as the question needs them.
     pub(super) fn opened_sources(&self, seeker: Party) -> Vec<Source> {
         let terms = |party| (0..self.side(party).terms.len()).map(move |term| Source::Term(party, term));
         let products = (0..self.products.len()).map(Source::Product);
@@ -77,13 +84,8 @@ impl JoinPlan {
             .chain(terms(seeker))
             .chain(terms(seeker.other()))
             .chain(products)
+            .filter(|source| self.sources.contains(source))
             .collect()
-    }
-
-    /// How many integers of a group the protocol opens that the question does not need.
-    pub(super) fn drowned(&self) -> usize {
-        let unneeded = |source: &Source| !self.sources.contains(source);
-        self.opened_sources(Party::Asker).iter().filter(|source| unneeded(source)).count()
     }
 
     /// How many integers of a group the protocol opens.
@@ -117,5 +119,15 @@ impl JoinPlan {
             Party::Asker => cell,
             Party::Answerer => (cell % answerer) * asker + cell / answerer,
         }
+    }
+}
+
+/// A source by the parts of the protocol.
+fn figure(source: Source, seeker: Party) -> Figure {
+    match source {
+        Source::One => Figure::Count,
+        Source::Term(party, term) if party == seeker => Figure::Seeker(term),
+        Source::Term(_, term) => Figure::Holder(term),
+        Source::Product(product) => Figure::Product(product),
     }
 }

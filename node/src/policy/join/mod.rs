@@ -15,8 +15,7 @@
 //!
 //! # What it costs
 //!
-//! As over one table, ρ is divided evenly among the integers of a group that the question needs. What is opened
-//! besides ([`layout`]) costs a billionth each.
+//! As over one table, ρ is divided evenly among the integers of a group that the question needs; nothing else is opened.
 //!
 //! # Who is hidden from whom
 //!
@@ -42,7 +41,7 @@ pub use roles::{Roles, Sizes};
 pub use terms::{Term, TermKind};
 
 use super::{AggregatePlan, Axis, Measure, Price, Receiver};
-use crate::query::TableName;
+use crate::query::{Filter, TableName};
 
 /// The most groups of a question over the overlap: each is a column of the tables that are exchanged.
 pub const MOST_CELLS: usize = 64;
@@ -58,6 +57,9 @@ pub const MOST_KEYS: usize = 8;
 pub fn padding() -> Option<DummyCount> {
     DummyCount::calibrate(Rational::new(1, 50).ok()?, Rational::new(1, 1_000_000_000).ok()?, 1).ok()
 }
+
+/// [`padding`]'s ε, in millionths.
+pub const PADDING_EPSILON_MICRO: u64 = 20_000;
 
 /// What a padded number costs whoever hears it: ρ = ε²/2 (Bun and Steinke 2016, proposition 1.4), and the δ.
 pub const PADDING: Amount = Amount { nano_rho: 200_000, atto_delta: 1_000_000_000 };
@@ -147,6 +149,22 @@ impl JoinPlan {
         &self.figures
     }
 
+    /// Which groups a condition of one side's leaves. One that stays at home has no part in the plan; its owner knows that
+    /// the others are empty.
+    pub fn left_by(&self, party: Party, filter: &Filter) -> Vec<bool> {
+        let axes = self.figures.axes();
+        let own = &self.side(party).axes;
+        let left: Vec<Option<Vec<bool>>> =
+            axes.iter().map(|axis| own.contains(axis).then(|| axis.left_by(filter))).collect();
+        let is_left = |cell: usize| {
+            self.figures.cell(cell).into_iter().zip(axes).zip(&left).all(|((value, axis), left)| {
+                let place = axis.values.iter().position(|known| known == value);
+                left.as_ref().zip(place).is_none_or(|(left, place)| left[place])
+            })
+        };
+        (0..self.figures.cells()).map(is_left).collect()
+    }
+
     /// How many kinds of match key there are: the first by which customers match wins.
     pub const fn keys(&self) -> usize {
         self.keys
@@ -185,16 +203,20 @@ impl JoinPlan {
     }
 
     /// The noise by which a party hides its customers in everything that the protocol opens of a group, in the
-    /// protocol's order; what the question does not need is drowned in it.
+    /// protocol's order.
     ///
     /// # Errors
     /// As [`noise`](Self::noise).
     pub fn noises(&self, of: Party, roles: &Roles) -> Result<Vec<DiscreteGaussian>, NoiseError> {
         let opened = self.opened_sources(roles.seeker).into_iter();
-        let price = |source: &Source| if self.sources.contains(source) { self.price().share() } else { 1 };
-        opened
-            .map(|source| DiscreteGaussian::new(self.variance(source, of, roles.seeker, price(&source))?))
-            .collect()
+        let share = self.price().share();
+        opened.map(|source| DiscreteGaussian::new(self.variance(source, of, roles.seeker, share)?)).collect()
+    }
+
+    /// Δ² of an integer of a group for a party's customers, where this party looks up: the most that one of them changes
+    /// it, over all groups together. `column` is its place in the plan.
+    pub fn sensitivity_squared(&self, column: usize, of: Party, seeker: Party) -> Option<u128> {
+        self.sources.get(column).map(|source| self.squared(*source, of, seeker))
     }
 
     /// σ² = Δ²/2ρ′ (Canonne, Kamath and Steinke 2020, theorem 4), Δ² as [`reach`] has it, ρ′ in billionths.

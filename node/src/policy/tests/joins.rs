@@ -188,32 +188,28 @@ fn columns_of_one_name_on_both_sides_are_told_apart() {
 #[test]
 fn t12_over_an_overlap_too_an_average_costs_two_a_deviation_three_a_correlation_six() {
     let (balance, spend) = ("bank.accounts.balance", "brand.customers.spend");
-    for (list, shares, beside) in [
-        ("COUNT(*)".to_owned(), 1, 0),
-        ("COUNT(*), COUNT(DISTINCT customer) AS n".to_owned(), 1, 0),
+    for (list, shares) in [
+        ("COUNT(*)".to_owned(), 1),
+        ("COUNT(*), COUNT(DISTINCT customer) AS n".to_owned(), 1),
         // And a count that says which groups are large enough.
-        (format!("SUM({balance})"), 2, 0),
-        (format!("AVG({balance})"), 2, 1),
-        (format!("STDDEV({spend})"), 3, 1),
-        (format!("AVG({spend}), STDDEV({spend}) AS s"), 3, 1),
-        (format!("COUNT(*), SUM({balance}), SUM({spend}) AS s"), 3, 0),
-        // The factors of a product are opened as well, drowned.
-        (format!("SUM({balance} * {spend})"), 2, 2),
-        (format!("CORR({spend}, {balance})"), 6, 0),
-        (format!("CORR({spend}, {balance}), CORR({balance}, {spend}) AS again"), 6, 0),
+        (format!("SUM({balance})"), 2),
+        (format!("AVG({balance})"), 2),
+        (format!("STDDEV({spend})"), 3),
+        (format!("AVG({spend}), STDDEV({spend}) AS s"), 3),
+        (format!("COUNT(*), SUM({balance}), SUM({spend}) AS s"), 3),
+        // The factors of a product are summed as well, and not opened.
+        (format!("SUM({balance} * {spend})"), 2),
+        (format!("CORR({spend}, {balance})"), 6),
+        (format!("CORR({spend}, {balance}), CORR({balance}, {spend}) AS again"), 6),
         // Beside other figures it is over the customers who have both values, which takes sums of its own.
-        (format!("CORR({spend}, {balance}), COUNT(*)"), 7, 6),
+        (format!("CORR({spend}, {balance}), COUNT(*)"), 7),
     ] {
         let plan = plan(&joined(&list));
         let figures = plan.figures();
-        assert_eq!(
-            (figures.shares(), plan.opened_of_a_group()),
-            (shares, (shares + beside) as usize),
-            "{list}"
-        );
+        assert_eq!((figures.shares(), plan.opened_of_a_group()), (shares, shares as usize), "{list}");
         let price = plan.price().amount();
-        assert_eq!(price.nano_rho, plan.price().share() * u64::from(shares) + u64::from(beside), "{list}");
-        assert_eq!(price.atto_delta, u64::from(shares + beside), "one group");
+        assert_eq!(price.nano_rho, plan.price().share() * u64::from(shares), "{list}");
+        assert_eq!(price.atto_delta, u64::from(shares), "one group");
         let whole = tacit_protocol::noise::rho_limit("1".parse().unwrap(), "5e-7".parse().unwrap()).unwrap();
         assert!(price.nano_rho <= whole && price.nano_rho + u64::from(shares) > whole, "{list}");
     }
@@ -474,4 +470,72 @@ fn the_story_says_who_learns_what() {
     };
     assert_eq!(noisy(&plan), ["bank"]);
     assert_eq!(noisy(&told(&both())), ["brand", "bank"]);
+}
+
+#[test]
+fn signing_says_whose_budget_a_join_spends() {
+    let agreed = |toml: &str| {
+        let document = signed(toml, &["brand", "bank"]);
+        what_you_agree_to(document.contract(), &Keys::of("bank").id()).join("\n")
+    };
+    let asker = agreed(TOML);
+    assert!(asker.contains("go to the one who asks, and that one's budget pays for them"), "{asker}");
+    assert!(asker.contains("padded at ε 0.02, and pays for that from its budget, whoever asks"), "{asker}");
+    let both = agreed(&both());
+    assert!(both.contains("brand can spend yours over their customers by asking"), "{both}");
+    let none = agreed(&TOML.replace("join = true", "aggregate = true"));
+    assert!(!none.contains("both sides have"), "{none}");
+}
+
+#[test]
+fn groups_that_the_askers_condition_leaves_out_are_known_to_the_asker_alone() {
+    let sql = format!(
+        "SELECT brand.customers.category, bank.accounts.region, COUNT(*) AS n {JOIN} \
+         WHERE brand.customers.category = 'maternal' GROUP BY brand.customers.category, bank.accounts.region"
+    );
+    let asked = permitted(TOML, &sql);
+    let plan = asked.join().unwrap();
+    assert_eq!(plan.figures().cells(), 4, "the bank does not know the condition");
+    let filter = asked.own().unwrap().filter.clone().unwrap();
+    let left = plan.left_by(Party::Asker, &filter);
+    let groups: Vec<_> = (0..4).filter(|cell| left[*cell]).map(|cell| plan.figures().cell(cell)).collect();
+    assert_eq!(groups.len(), 2);
+    assert!(groups.iter().all(|group| group.contains(&"maternal")), "{groups:?}");
+    // A condition on a column that is not grouped by leaves all.
+    let other = permitted(TOML, &sql.replace("category = 'maternal' GROUP", "region = 'coast' GROUP"));
+    let filter = other.own().unwrap().filter.clone().unwrap();
+    assert!(plan.left_by(Party::Asker, &filter).iter().all(|left| *left));
+}
+
+#[test]
+fn t13_over_an_overlap_there_are_no_groups_but_those_that_the_contract_or_the_question_lists() {
+    let unlisted = TOML.replace("values = [\"north\", \"south\"]", "values = \"public\"");
+    let sql = format!("SELECT bank.accounts.region, COUNT(*) AS n {JOIN} GROUP BY bank.accounts.region");
+    let refused = under(&unlisted, &sql, Wish::default()).unwrap_err();
+    assert_eq!(refused.code(), "E-POLICY-GROUP-VALUES");
+    let listed = sql.replace("GROUP BY", "WHERE bank.accounts.region IN ('north', 'moon') GROUP BY");
+    let plan = permitted(&unlisted, &listed).join().unwrap().clone();
+    assert_eq!(plan.figures().cells(), 2, "both are in the answer, whoever is in them");
+}
+
+#[test]
+fn t18_over_an_overlap_what_can_fail_on_a_row_is_refused_when_planned() {
+    for list in [
+        "SUM(1 / bank.accounts.balance)",
+        "SUM(1 / (bank.accounts.balance - 7))",
+        "SUM(CAST(bank.accounts.region AS BIGINT))",
+        "SUM(SQRT(brand.customers.spend))",
+        "SUM(bank.accounts.balance / brand.customers.spend)",
+        "COUNT(*), EXP(SUM(bank.accounts.balance))",
+    ] {
+        assert_ne!(code(&joined(list)), "permitted", "{list}");
+    }
+    for condition in [
+        "1 / bank.accounts.balance > 0",
+        "CAST(bank.accounts.region AS BIGINT) = 7",
+        "bank.accounts.balance / 0 = 1",
+        "1 / (CASE WHEN bank.accounts.balance = 7 THEN 0 ELSE 1 END) = 1",
+    ] {
+        assert_ne!(code(&format!("{} WHERE {condition}", joined("COUNT(*)"))), "permitted", "{condition}");
+    }
 }

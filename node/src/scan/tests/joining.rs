@@ -162,6 +162,8 @@ fn t11_a_customer_brings_one_item_of_each_kind_whatever_it_has() {
     let input = bring(&rows, &plan);
     let found = all(input.rows());
     assert_eq!(found.len(), 2);
+    // One of them has several of a kind; two spellings of one number are one.
+    assert_eq!(input.several(), 1);
     assert!(found.iter().all(|(keys, ..)| keys.iter().all(Option::is_some)));
     // No item stands twice, in whatever row or column.
     let items: std::collections::BTreeSet<_> = found.iter().flat_map(|(keys, ..)| keys.clone()).collect();

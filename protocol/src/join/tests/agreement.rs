@@ -80,6 +80,51 @@ fn join_47_every_figure_has_the_noise_of_each_end_that_does_not_learn_alone() {
     }
 }
 
+/// What a run that opens everything has at these places, and no word more on the wire.
+#[test]
+fn join_48_what_is_not_on_the_list_never_leaves() {
+    let all = shape((2, 2), &[7, 9], &[5], &[(1, 0)]);
+    let (own, theirs) = (own_rows(&all, 0..60), their_rows(&all, 20..80));
+    let truth = model::join(&all, &own, &theirs);
+    for learns in [Learns::Seeker, Learns::Holder, Learns::Both] {
+        for (place, figure) in all.opened().into_iter().enumerate() {
+            let some = all.clone().opening(&[figure]).unwrap();
+            let case = Case { learns, ..Case::new(some.clone()) };
+            let ended = case.run(&own, &theirs);
+            let opened: Vec<_> = ended.said.iter().filter(|said| said.kind == "Open").collect();
+            assert_eq!(opened.len(), if learns == Learns::Both { 2 } else { 1 });
+            // Tag, role, nonce and length; then a word for each of four cells.
+            assert!(opened.iter().all(|said| said.bytes.len() == 48 + 4 * 8));
+            let expected: Vec<i64> = truth.chunks_exact(5).map(|cell| cell[place]).collect();
+            for figures in [ended.initiator.unwrap(), ended.responder.unwrap()].map(|joined| joined.figures) {
+                let Some(figures) = figures else { continue };
+                assert_eq!(figures.as_slice(), expected);
+                assert_eq!(figures.at(1, 1, figure), Some(expected[3]));
+                let others = all.opened().into_iter().filter(|other| *other != figure);
+                assert!(others.into_iter().all(|other| figures.at(0, 0, other).is_none()));
+            }
+        }
+    }
+}
+
+/// A product that no run could open is none that any could not compute with: only what is opened must fit (JOIN-06).
+#[test]
+fn join_06_join_48_what_is_not_opened_may_wrap_around() {
+    let most = (1 << 61) - 1;
+    let all = shape((1, 1), &[most], &[most], &[(0, 0)]);
+    let agreed = |shape: Shape| Agreed {
+        noise: vec![0; shape.figures_of_a_cell()],
+        max_seeker: 1 << 26,
+        max_holder: 1 << 26,
+        ..agreed(shape, 1)
+    };
+    assert!(Params::new(agreed(all.clone())).is_err());
+    let some = all.opening(&[Figure::Count]).unwrap();
+    assert!(Params::new(agreed(some.clone())).is_ok());
+    let rows = || Rows { keys: vec![keys(0..9)], cells: vec![0; 9], terms: vec![vec![most as i64; 9]] };
+    Case::new(some).check(&rows(), &rows());
+}
+
 #[test]
 fn the_holder_may_begin() {
     let shape = shape((2, 2), &[7], &[5], &[]);
@@ -132,10 +177,14 @@ prop_compose! {
         own in prop::collection::vec(1u64..2000, 0..3),
         theirs in prop::collection::vec(1u64..(1 << 33), 0..3),
         products in prop::collection::vec(any::<bool>(), 9),
+        opened in prop_oneof![Just(vec![true; 14]), prop::collection::vec(any::<bool>(), 14)],
     ) -> Shape {
         let pairs = (0..own.len()).flat_map(|seeker| (0..theirs.len()).map(move |holder| (seeker, holder)));
         let products: Vec<_> = pairs.zip(products).filter_map(|(pair, there)| there.then_some(pair)).collect();
-        shape(cells, &own, &theirs, &products)
+        let all = shape(cells, &own, &theirs, &products);
+        let some: Vec<_> =
+            all.opened().into_iter().zip(opened).filter_map(|(figure, there)| there.then_some(figure)).collect();
+        all.clone().opening(&some).unwrap_or(all)
     }
 }
 

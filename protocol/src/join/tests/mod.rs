@@ -7,6 +7,7 @@ mod lengths;
 mod meddling;
 mod reference;
 mod steps;
+mod vectors;
 
 use std::collections::BTreeSet;
 
@@ -160,6 +161,9 @@ fn shapes() -> Vec<Shape> {
         shape((1, 2), &[100, 3], &[5, 6], &[(1, 0), (1, 1), (0, 1)]),
         shape((3, 3), &[100, 3], &[5, 6], &[(0, 1), (1, 0)]),
         shape((8, 8), &[1], &[1], &[(0, 0)]),
+        // Not everything that is summed is opened.
+        shape((3, 2), &[7], &[1 << 33], &[]).opening(&[Figure::Holder(0)]).unwrap(),
+        shape((2, 2), &[100, 3], &[5], &[(1, 0)]).opening(&[Figure::Product(0), Figure::Seeker(0)]).unwrap(),
     ]
 }
 

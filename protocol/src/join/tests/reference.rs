@@ -64,18 +64,18 @@ pub(super) fn join(shape: &Shape, seeker: &Rows, holder: &Rows, seed: u64) -> Ve
     let mut figures = vec![0; shape.figures()];
     for (row, other) in partner.iter().enumerate().filter_map(|(row, other)| other.map(|other| (row, other)))
     {
-        let mut add = |figure, value: i64| {
+        for figure in shape.opened() {
+            let value = match figure {
+                Figure::Count => 1,
+                Figure::Seeker(term) => seeker.terms[term][row],
+                Figure::Holder(term) => holder.terms[term][other],
+                Figure::Product(number) => {
+                    let Product { seeker: own, holder: theirs } = shape.products()[number];
+                    seeker.terms[own][row] * holder.terms[theirs][other]
+                }
+            };
             let place = shape.place(seeker.cells[row].into(), holder.cells[other].into(), figure);
             figures[place.expect("a place of the shape")] += value;
-        };
-        add(Figure::Count, 1);
-        seeker.terms.iter().enumerate().for_each(|(term, column)| add(Figure::Seeker(term), column[row]));
-        holder.terms.iter().enumerate().for_each(|(term, column)| add(Figure::Holder(term), column[other]));
-        for (number, product) in shape.products().iter().enumerate() {
-            add(
-                Figure::Product(number),
-                seeker.terms[product.seeker][row] * holder.terms[product.holder][other],
-            );
         }
     }
     figures

@@ -159,7 +159,7 @@ fn forged(change: i64, committed: i64) -> Result<Joined, Abort> {
     let Some(Message::Open { role, nonce, figures }) = honest else { panic!("the holder opens its halves") };
     let half = u64::from_le_bytes(figures.0.try_into().expect("one figure"));
     let with = |change: i64| half.wrapping_add(change.cast_unsigned()).to_le_bytes().to_vec();
-    let finished = liar.finished(commit(Role::Holder, &nonce, &with(committed)));
+    let finished = liar.finished(Role::Holder, commit(Role::Holder, &nonce, &with(committed)));
     let seeker = hand(seeker, finished)?;
     match seeker.handle(Message::Open { role, nonce, figures: Bulk(with(change)) })? {
         Step::Done { output, .. } => Ok(output),
@@ -237,6 +237,32 @@ fn join_01_join_44_both_ends_must_have_agreed_on_the_same() {
     assert_eq!(other(|agreed| agreed.contract = ContractId::new([4; 32])), (false, false));
     assert_eq!(other(|agreed| agreed.session = SessionId::new([4; 32])), (false, false));
     assert_eq!(other(|agreed| agreed.noise = vec![999]), (false, false));
+}
+
+/// As many figures of the same bounds, but not the same ones.
+#[test]
+fn join_01_join_48_both_ends_must_open_the_same() {
+    let case = |figure| Case::new(shape((1, 1), &[9, 9], &[], &[]).opening(&[figure]).unwrap());
+    let (one, other) = (case(Figure::Seeker(0)), case(Figure::Seeker(1)));
+    let (own, theirs) = (rows(0..5, 1, &[9, 9]), rows(0..5, 1, &[]));
+    let run = |holder: &Case| {
+        let holder = holder.holder(&theirs, 0).unwrap();
+        Pair::new(one.seeker(&own, 0).unwrap(), holder, one.params().limits()).run()
+    };
+    assert!(run(&one).initiator.is_ok());
+    assert!(run(&other).initiator.is_err());
+    assert!(run(&other).responder.is_err());
+}
+
+#[test]
+fn join_47_join_48_there_is_noise_for_what_is_opened_and_for_nothing_else() {
+    let case = Case::new(shape((2, 1), &[9], &[], &[]).opening(&[Figure::Seeker(0)]).unwrap());
+    let start = |noise: Vec<i64>| {
+        let theirs = rows(0..5, 1, &[]);
+        Holder::start(case.params(), theirs, 5, Some(noise), Secret::new([1; 32])).err()
+    };
+    assert_eq!(start(vec![3; 2]), None);
+    assert_eq!(start(vec![3; 4]), Some(Abort::OwnFigures));
 }
 
 #[test]

@@ -11,11 +11,15 @@ use crate::{
     log::{Account, Charge, Entry, Kind},
 };
 
+/// How often a reservation that was paid for and came to nothing is taken up again.
+const MOST_RESUMED: u8 = 3;
+
 /// The part of a `reserve` body that counts.
 #[derive(Deserialize)]
 struct ReserveBody {
     charge: Option<Charge>,
     replays: Option<u64>,
+    resumes: Option<u64>,
 }
 
 /// The part of a `spend` or `answer` body that counts.
@@ -59,6 +63,7 @@ impl Book {
             | Kind::Withdrawal
             | Kind::Partner
             | Kind::Dataset
+            | Kind::Model
             | Kind::Key
             | Kind::Config
             | Kind::Export
@@ -76,7 +81,7 @@ impl Book {
         {
             return Err(BookFault::QuestionReserved { before: *reserve });
         }
-        let ReserveBody { charge, replays } = body(entry)?;
+        let ReserveBody { charge, replays, resumes } = body(entry)?;
         if let Some(answer) = replays {
             // A repeated answer costs nothing because nothing new is learned; so there has to be one.
             if charge.is_some() {
@@ -86,6 +91,21 @@ impl Book {
                 return Err(BookFault::RepeatsNothing { answer });
             }
         }
+        let resumes = match resumes {
+            // LOG-21: what is taken up again was paid for, and one at a time takes it up.
+            Some(_) if charge.is_some() || replays.is_some() => {
+                return Err(BookFault::BodyUnreadable(entry.kind));
+            }
+            Some(reserve) => match self.unfinished.get(&reserve) {
+                Some((contract, left)) if *contract == entry.contract => {
+                    let left = *left;
+                    self.unfinished.remove(&reserve);
+                    Some((reserve, left))
+                }
+                _ => return Err(BookFault::ResumesNothing { reserve }),
+            },
+            None => None,
+        };
         let price = match charge {
             Some(charge) => {
                 let contract = entry.contract.ok_or(BookFault::NoContract(entry.kind))?;
@@ -101,6 +121,7 @@ impl Book {
             price,
             spent: false,
             repeats: replays,
+            resumes,
             second,
         };
         self.open.insert(entry.seq, run);
@@ -164,7 +185,8 @@ impl Book {
         if run.spent && refunded {
             return Err(BookFault::RefundedAfterSpend);
         }
-        let (query, spent, second) = (run.query, run.spent, run.second);
+        let (query, spent, second, resumes) = (run.query, run.spent, run.second, run.resumes);
+        let kept = run.price.is_some() && !refunded;
         if let Some((account, price)) = run.price.clone() {
             match (spent, refunded) {
                 (true, _) => {}
@@ -173,6 +195,11 @@ impl Book {
             }
         }
         self.open.remove(&reserve);
+        match resumes {
+            Some((paid, left)) if left > 1 => drop(self.unfinished.insert(paid, (entry.contract, left - 1))),
+            None if kept => drop(self.unfinished.insert(reserve, (entry.contract, MOST_RESUMED))),
+            _ => {}
+        }
         let code = entry.what.as_str().into();
         self.questions.insert(query, Past::Aborted { reserve, abort: entry.seq, code });
         Ok(())

@@ -104,6 +104,13 @@ pub enum BookFault {
         /// The record that was named.
         answer: u64,
     },
+    /// What is taken up again is no reservation under this contract that was paid for and came to nothing, or it was
+    /// taken up too often.
+    #[error("record {reserve} is no reservation that this question takes up again")]
+    ResumesNothing {
+        /// The record that was named.
+        reserve: u64,
+    },
     /// The budget does not cover what was booked.
     #[error("the budget does not cover it")]
     Budget(#[source] BudgetFault),

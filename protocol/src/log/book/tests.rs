@@ -445,6 +445,45 @@ fn a_repeated_answer_is_free_and_has_to_be_one() {
 }
 
 #[test]
+fn log_21_what_was_paid_for_and_came_to_nothing_is_taken_up_again_three_times_at_most() {
+    let mut desk = Desk::new();
+    let take_up = |desk: &mut Desk, number, contract, reserve: u64| {
+        desk.write(Kind::Reserve, Some(query(number)), Some(contract), json!({ "resumes": reserve }))
+    };
+    let nothing = |reserve| Err(BookFault::ResumesNothing { reserve });
+    let run = desk.reserve(C1, &wish(1, 60, 100)).unwrap();
+    assert_eq!(take_up(&mut desk, 80, C1, run.0), nothing(run.0), "it is under way");
+    desk.spend(C1, run).unwrap();
+    desk.abort(C1, run, false).unwrap();
+    assert_eq!(take_up(&mut desk, 81, C2, run.0), nothing(run.0), "another contract's");
+    let charge = desk.book.room(C1, &wish(1, 1, 100), STARTS).unwrap();
+    let charged = json!({ "resumes": run.0, "charge": charge });
+    let charged = desk.write(Kind::Reserve, Some(query(82)), Some(C1), charged);
+    assert_eq!(charged, Err(BookFault::BodyUnreadable(Kind::Reserve)));
+    for time in 0..3 {
+        assert!(desk.book.is_unfinished(run.0));
+        let again = take_up(&mut desk, 90 + time, C1, run.0).unwrap();
+        assert_eq!(take_up(&mut desk, 70, C1, run.0), nothing(run.0), "one at a time");
+        assert_eq!(take_up(&mut desk, 71, C1, again), nothing(again), "it paid for nothing");
+        desk.spend(C1, (again, query(90 + time))).unwrap();
+        desk.abort(C1, (again, query(90 + time)), false).unwrap();
+    }
+    assert_eq!(take_up(&mut desk, 94, C1, run.0), nothing(run.0), "too often");
+    assert_eq!(desk.book.balance(&account(1)).used(), amount(60));
+    // What was given back was not paid for; what was answered did not come to nothing.
+    let back = desk.reserve(C1, &wish(1, 10, 100)).unwrap();
+    desk.abort(C1, back, true).unwrap();
+    assert_eq!(take_up(&mut desk, 95, C1, back.0), nothing(back.0));
+    let lost = desk.reserve(C1, &wish(1, 10, 100)).unwrap();
+    desk.abort(C1, lost, false).unwrap();
+    let again = take_up(&mut desk, 96, C1, lost.0).unwrap();
+    desk.spend(C1, (again, query(96))).unwrap();
+    desk.answer(C1, (again, query(96))).unwrap();
+    assert_eq!(take_up(&mut desk, 97, C1, lost.0), nothing(lost.0));
+    assert_eq!(desk.book.balance(&account(1)).used(), amount(70));
+}
+
+#[test]
 fn d08_a_question_is_reserved_once() {
     let mut desk = Desk::new();
     let run = desk.reserve(C1, &wish(1, 10, 100)).unwrap();

@@ -1,5 +1,6 @@
 //! The rules of `docs/protocols/ot.md`, with both ends in memory.
 
+mod conjunction;
 mod vectors;
 mod views;
 

@@ -27,6 +27,7 @@ struct Transfers {
     chooser_says: String,
     lookups: Vec<Lookups>,
     correlated: Vec<Correlated>,
+    conjunctions: Vec<Conjunction>,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -46,6 +47,19 @@ struct Correlated {
     stage: u16,
     slab: u32,
     width: usize,
+    bits: Vec<u8>,
+    words: Vec<u64>,
+    chooser_says: String,
+    sender_says: String,
+    chooser_shares: Vec<u64>,
+    sender_shares: Vec<u64>,
+}
+
+/// Bit ∧ word (OT-13).
+#[derive(Serialize, Deserialize, PartialEq, Debug)]
+struct Conjunction {
+    stage: u16,
+    slab: u32,
     bits: Vec<u8>,
     words: Vec<u64>,
     chooser_says: String,
@@ -121,6 +135,23 @@ fn transfers() -> Transfers {
             sender_shares: ours,
         }
     });
+    let conjunctions = [(8, 7, 5), (0xffff, 1, 2)].map(|(stage, slab, count)| {
+        let bits = draws(count, |draw| (draw >> 5) as u8 & 1);
+        let words = draws(count, |draw| draw as u64);
+        let (asked, answer, ours, theirs) =
+            super::conjunction::conjunction(&pair, Batch { stage, slab }, &words, &bits);
+        let (chooser_says, sender_says) = (hex(&asked), hex(&answer));
+        Conjunction {
+            stage,
+            slab,
+            bits,
+            words,
+            chooser_says,
+            sender_says,
+            chooser_shares: theirs,
+            sender_shares: ours,
+        }
+    });
     Transfers {
         sid: hex(sid),
         keeper_seed: hex(&keeper_seed),
@@ -129,6 +160,7 @@ fn transfers() -> Transfers {
         chooser_says: hex(&second),
         lookups: lookups.into(),
         correlated: correlated.into(),
+        conjunctions: conjunctions.into(),
     }
 }
 

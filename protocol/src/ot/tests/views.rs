@@ -25,7 +25,7 @@ fn histogram(cells: usize, values: impl IntoIterator<Item = usize>) -> Vec<u64> 
 }
 
 /// Bytes, and the differences of neighbours at some distances, are even.
-fn bytes_are_even(bytes: &[u8], distances: &[usize]) -> bool {
+pub(super) fn bytes_are_even(bytes: &[u8], distances: &[usize]) -> bool {
     let difference = |distance: usize| {
         bytes.iter().zip(&bytes[distance..]).map(|(a, b)| usize::from(a ^ b)).collect::<Vec<_>>()
     };
@@ -35,7 +35,7 @@ fn bytes_are_even(bytes: &[u8], distances: &[usize]) -> bool {
 
 const ROWS: usize = 20_000;
 
-fn some_delta() -> [u8; COLUMNS] {
+pub(super) fn some_delta() -> [u8; COLUMNS] {
     draws(COLUMNS, |draw| draw as u8 & 15).try_into().unwrap()
 }
 

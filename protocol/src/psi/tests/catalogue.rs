@@ -347,7 +347,10 @@ fn a12_a_last_word_before_the_last_tags_is_refused() {
     let (session, said) = hand(sender(&params, &items(0..3), 0), first).unwrap();
     said.iter().for_each(|message| record.hear(message));
     let expected = "nothing before the last Tags";
-    assert_eq!(refusal(session, record.finished()), Abort::OutOfTurn { expected, got: "Finished" });
+    assert_eq!(
+        refusal(session, record.finished(Role::Receiver)),
+        Abort::OutOfTurn { expected, got: "Finished" }
+    );
 }
 
 /// Of all sequences of up to four of these messages, those that end a run with an answer.

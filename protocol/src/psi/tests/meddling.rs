@@ -217,7 +217,7 @@ fn psi_12_without_the_record_an_exchange_of_answers_would_pass() {
                 points.0.rotate_left(1);
                 liar.say(Message::Evaluated { index: 0, points })
             }
-            Message::Finished { .. } => liar.finished(),
+            Message::Finished { .. } => liar.finished(Role::Sender),
             other => liar.say(other),
         };
         match session.handle(message).unwrap() {

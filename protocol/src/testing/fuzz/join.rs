@@ -46,7 +46,10 @@ pub fn join_operations(operations: &[u8]) {
 fn shape(byte: u8) -> Option<Shape> {
     let terms = |there: bool| if there { vec![9] } else { Vec::new() };
     let cells = (1 + u32::from(byte & 1), 1 + u32::from(byte >> 1 & 1));
-    Shape::new(cells, terms(byte & 4 != 0), terms(byte & 8 != 0), Vec::new()).ok()
+    let all = Shape::new(cells, terms(byte & 4 != 0), terms(byte & 8 != 0), Vec::new()).ok()?;
+    let last = all.opened().pop()?;
+    // Everything that is summed, or one figure of it.
+    if byte & 16 == 0 { Some(all) } else { all.opening(&[last]).ok() }
 }
 
 fn params(shape: Shape) -> Option<Params> {
