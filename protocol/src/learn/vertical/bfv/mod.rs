@@ -31,7 +31,7 @@ pub use keys::{PublicKey, SecretKey};
 pub use poly::{Accumulator, Request, Small};
 pub use response::{LARGEST_NORM, Response};
 
-/// Coefficients of a polynomial. The Homomorphic Encryption Security Standard (Albrecht et al. 2018, Table 1, N =
+/// LEARNV-03, coefficients of a polynomial. The Homomorphic Encryption Security Standard (Albrecht et al. 2018, Table 1, N =
 /// 8192, uniform ternary secret, 128 bits against classical attacks) allows log₂ q ≤ 218; here it is 180.
 pub const N: usize = 8192;
 

@@ -74,11 +74,11 @@ fn learnv_04_the_penalty_is_that_of_the_central_fit() {
     let found = runs::joined(&case.run(&inputs).initiator.unwrap());
     let fit = runs::central(&inputs, case.linkage, 20.0);
     assert!(fit.iter().zip(&found).all(|(x, y)| (x - y).abs() < 0.01), "{fit:?} {found:?}");
-    let case = Case { l2_micro: 2_000_000, ..Case::new(Linkage::Logistic, 2000, (2, 2), 16) };
+    let case = Case { l2_micro: 8_000_000, ..Case::new(Linkage::Logistic, 8000, (2, 2), 16) };
     let inputs = case.input();
     let found = runs::joined(&case.run(&inputs).initiator.unwrap());
-    let fit = runs::central(&inputs, case.linkage, 2.0);
-    assert!(fit.iter().zip(&found).all(|(x, y)| (x - y).abs() < 0.04), "{fit:?} {found:?}");
+    let fit = runs::central(&inputs, case.linkage, 8.0);
+    assert!(fit.iter().zip(&found).all(|(x, y)| (x - y).abs() < 0.06), "{fit:?} {found:?}");
 }
 
 #[test]
