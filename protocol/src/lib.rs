@@ -15,6 +15,7 @@ pub mod aggregate;
 pub mod identity;
 pub mod ids;
 pub mod join;
+pub mod learn;
 pub mod log;
 pub mod noise;
 pub mod okvs;

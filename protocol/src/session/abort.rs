@@ -39,6 +39,18 @@ pub enum Abort {
     /// The rows could not be put into bins: a chance of 2⁻⁴⁰ a run.
     #[error("the rows could not be put into bins")]
     BinsFull,
+    /// A job that cannot be learned as it is: no rows, columns or rounds, or too many.
+    #[error("the job's rows, columns and rounds do not fit together")]
+    LearnShape,
+    /// Our own columns or target are not of the agreed shape, or not finite.
+    #[error("our own columns are not of the agreed shape")]
+    OwnColumns,
+    /// What was kept of an earlier run is of another job, or damaged.
+    #[error("the state that was kept does not belong to this job")]
+    OwnState,
+    /// The state after a round could not be kept.
+    #[error("the state after a round could not be kept")]
+    NotKept,
 }
 
 impl Abort {
@@ -55,6 +67,10 @@ impl Abort {
             Self::JoinShape => "E-JOIN-SHAPE",
             Self::OwnRows => "E-OWN-ROWS",
             Self::BinsFull => "E-JOIN-BINS-FULL",
+            Self::LearnShape => "E-LEARN-SHAPE",
+            Self::OwnColumns => "E-OWN-COLUMNS",
+            Self::OwnState => "E-OWN-STATE",
+            Self::NotKept => "E-STATE-NOT-KEPT",
         }
     }
 
@@ -137,6 +153,15 @@ pub enum PeerMisbehaved {
     /// What was opened is not what was committed to.
     #[error("other figures were opened than were committed to")]
     OpeningDiffers,
+    /// A number that is not below the modulus it belongs to.
+    #[error("a coefficient is not below its modulus")]
+    CoefficientAboveModulus,
+    /// A ciphertext with more noise than an honest end can have put in: what it would decrypt to is no answer.
+    #[error("a ciphertext has more noise than it may have")]
+    NoiseAboveBound,
+    /// After a cut, the two ends have no round in common from which to go on.
+    #[error("the two ends have finished different rounds")]
+    RoundDiffers,
 }
 
 impl PeerMisbehaved {
@@ -156,6 +181,9 @@ impl PeerMisbehaved {
             Self::FigureOutOfBounds { .. } => "E-PEER-FIGURE-BOUNDS",
             Self::TranscriptDiffers => "E-PEER-TRANSCRIPT-DIFFERS",
             Self::OpeningDiffers => "E-PEER-OPENING-DIFFERS",
+            Self::CoefficientAboveModulus => "E-PEER-COEFFICIENT",
+            Self::NoiseAboveBound => "E-PEER-NOISE",
+            Self::RoundDiffers => "E-PEER-ROUND-DIFFERS",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
 mod join;
+mod look_ups;
 mod okvs;
 mod ot;
 
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use join::join_operations;
+pub use look_ups::look_up_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
 

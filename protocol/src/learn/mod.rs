@@ -1,0 +1,4 @@
+//! Learning together: models over partners' tables without pooling a row.
+
+pub mod evaluate;
+pub mod vertical;
