@@ -7,7 +7,7 @@ use super::{
     bfv::{Accumulator, LARGEST_NORM, N, Request, Small},
     share::MASK,
 };
-use crate::session::Abort;
+use crate::{secret::Secret, session::Abort};
 
 /// Up to so many numbers are kept as transforms, of 24 bytes each; of more they are made anew for every product.
 const KEPT: usize = 1 << 22;
@@ -47,6 +47,18 @@ impl Columns {
 
     pub(super) fn len(&self) -> usize {
         self.columns.len()
+    }
+
+    /// What is drawn for these columns and these targets and no others: the secret, hashed with them (LEARNV-13).
+    pub(super) fn bind(&self, secret: &Secret<[u8; 32]>, target: Option<&[u64]>) -> Secret<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new_keyed(secret.expose());
+        for column in self.columns.iter() {
+            let bytes: Zeroizing<Vec<u8>> =
+                Zeroizing::new(column.iter().flat_map(|x| x.to_le_bytes()).collect());
+            hasher.update(&bytes);
+        }
+        target.unwrap_or_default().iter().for_each(|y| _ = hasher.update(&y.to_le_bytes()));
+        Secret::new(hasher.finalize().into())
     }
 
     /// Rows of a block.
@@ -127,7 +139,6 @@ mod tests {
         super::bfv::{PublicKey, Response, SecretKey},
         *,
     };
-    use crate::secret::Secret;
 
     fn seed(number: u8) -> Secret<[u8; 32]> {
         Secret::new([number; 32])

@@ -30,7 +30,7 @@ use crate::{
 pub struct Scorer(Box<Scoring>);
 
 /// What an end brings to be scored with.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Held<'a> {
     /// Its columns of the rows, encoded as for training and in the order both ends agreed on.
     pub columns: &'a [Vec<f64>],
@@ -38,6 +38,12 @@ pub struct Held<'a> {
     pub basis: &'a Basis,
     /// Its halves of the weights.
     pub state: &'a State,
+}
+
+impl fmt::Debug for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} columns)", self.columns.len())
+    }
 }
 
 /// What an end has when all rows are scored.

@@ -1,7 +1,9 @@
 //! What survives a killed node: the halves of the weights after a round.
 //!
-//! The attack this is careful about: a state put back from a backup. It carries the hash of the job's terms and the
-//! number of its round, both compared with the peer's before anything is computed from it.
+//! The attacks this is careful about: a state put back from a backup, so it carries the hash of the job's terms and the
+//! number of its round, both compared with the peer's before anything is computed from it. And a peer that has
+//! learned the outcome, says that it lost everything, and begins anew with a row changed, for the difference of two
+//! outcomes is that row; so a state says whether its outcome was shown, and from that on there is no other (LEARNV-35).
 
 use std::fmt;
 
@@ -21,6 +23,17 @@ pub struct State {
     /// Of the weights of this end's columns, and of the peer's.
     pub(super) own: Zeroizing<Vec<u64>>,
     pub(super) theirs: Zeroizing<Vec<u64>>,
+    pub(super) shown: Shown,
+}
+
+/// LEARNV-35, what of the outcome this end has said, or was about to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shown {
+    Nothing,
+    /// Its halves of the peer's weights.
+    Halves,
+    /// These, and its own weights, made with the peer's halves of this hash.
+    Weights([u8; 32]),
 }
 
 /// Bytes that are no state.
@@ -33,14 +46,22 @@ pub struct MalformedState;
 #[error("the state after a round could not be kept")]
 pub struct NotKept;
 
-/// Called with the state after each round, before anything of the next is said. Durable when it returns.
+/// Called with the state after each round, before anything of the next is said; after the last round once more before
+/// each thing that is opened, with the same number of rounds: that state replaces the one before. Durable when it returns.
 pub type Keep = Box<dyn FnMut(&State) -> Result<(), NotKept> + Send>;
 
 impl State {
     /// Nothing learned yet.
     pub fn new(params: &Params, party: Party) -> Self {
         let zeros = |party| Zeroizing::new(vec![0; params.columns(party) as usize]);
-        Self { party, terms: params.terms(), round: 0, own: zeros(party), theirs: zeros(party.peer()) }
+        Self {
+            party,
+            terms: params.terms(),
+            round: 0,
+            own: zeros(party),
+            theirs: zeros(party.peer()),
+            shown: Shown::Nothing,
+        }
     }
 
     /// Rounds that are finished.
@@ -67,15 +88,36 @@ impl State {
             && self.theirs.len() == params.columns(party.peer()) as usize
     }
 
-    /// As bytes: part, terms, round, and the halves, 8 bytes each.
+    /// Of what was kept, what a run may go on from: whatever was kept, or nothing learned; but nothing else than the last
+    /// round once its outcome was shown.
+    pub(super) fn to_go_on_from(mut states: Vec<Self>, params: &Params, party: Party) -> Vec<Self> {
+        states.sort_by_key(|state| state.shown);
+        match states.pop_if(|state| state.shown != Shown::Nothing) {
+            Some(shown) => vec![shown],
+            None => {
+                states.push(Self::new(params, party));
+                states
+            }
+        }
+    }
+
+    /// As bytes: part, terms, round, the halves, 8 bytes each, and what was shown.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(43 + 8 * (self.own.len() + self.theirs.len()));
+        let mut bytes = Vec::with_capacity(76 + 8 * (self.own.len() + self.theirs.len()));
         bytes.push(self.party as u8);
         bytes.extend_from_slice(&self.terms);
         bytes.extend_from_slice(&self.round.to_le_bytes());
         for halves in [&self.own, &self.theirs] {
             bytes.extend_from_slice(&(halves.len() as u32).to_le_bytes());
             halves.iter().for_each(|half| bytes.extend_from_slice(&half.to_le_bytes()));
+        }
+        match &self.shown {
+            Shown::Nothing => bytes.push(0),
+            Shown::Halves => bytes.push(1),
+            Shown::Weights(with) => {
+                bytes.push(2);
+                bytes.extend_from_slice(with);
+            }
         }
         Zeroizing::new(bytes)
     }
@@ -106,7 +148,14 @@ impl State {
             Ok(halves)
         };
         let (own, theirs) = (halves()?, halves()?);
-        if rest.is_empty() { Ok(Self { party, terms, round, own, theirs }) } else { Err(MalformedState) }
+        let shown = match take::<1>(&mut rest)? {
+            [0] => Shown::Nothing,
+            [1] => Shown::Halves,
+            [2] => Shown::Weights(*take(&mut rest)?),
+            _ => return Err(MalformedState),
+        };
+        let state = Self { party, terms, round, own, theirs, shown };
+        if rest.is_empty() { Ok(state) } else { Err(MalformedState) }
     }
 }
 
@@ -128,19 +177,22 @@ mod tests {
 
     #[test]
     fn a_state_has_one_form_and_prints_no_half() {
-        let state = State {
-            party: Party::Features,
-            terms: [7; 32],
-            round: 3,
-            own: Zeroizing::new(vec![1, MASK]),
-            theirs: Zeroizing::new(vec![5]),
-        };
-        let bytes = state.to_bytes();
-        assert_eq!(State::from_bytes(&bytes), Ok(state.clone()));
-        assert_eq!(format!("{state:?}"), "State(features after round 3)");
-        for end in 0..bytes.len() {
-            assert_eq!(State::from_bytes(&bytes[..end]), Err(MalformedState));
+        for shown in [Shown::Nothing, Shown::Halves, Shown::Weights([9; 32])] {
+            let state = State {
+                party: Party::Features,
+                terms: [7; 32],
+                round: 3,
+                own: Zeroizing::new(vec![1, MASK]),
+                theirs: Zeroizing::new(vec![5]),
+                shown,
+            };
+            let bytes = state.to_bytes();
+            assert_eq!(State::from_bytes(&bytes), Ok(state.clone()));
+            assert_eq!(format!("{state:?}"), "State(features after round 3)");
+            for end in 0..bytes.len() {
+                assert_eq!(State::from_bytes(&bytes[..end]), Err(MalformedState));
+            }
+            assert!(State::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
         }
-        assert!(State::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
     }
 }

@@ -23,7 +23,7 @@ use super::{
     params::{NAME, Opens, Params, Party},
     product::Columns,
     share::{MASK, centred},
-    state::{Keep, State},
+    state::{Keep, Shown, State},
 };
 use crate::{
     secret::Secret,
@@ -90,7 +90,8 @@ struct Ending {
 
 impl Trainer {
     /// Begins or goes on. `states` is empty, or what [`Keep`] was last called with, and before that; `secret` belongs to
-    /// job, end and data snapshot and is the same after a cut; `seed` is fresh for every session.
+    /// job, end and data snapshot and is the same after a cut; `seed` is fresh for every session. Of one job one
+    /// session at a time: what one of them has shown another would not know (LEARNV-35).
     ///
     /// # Errors
     /// [`Abort::OwnColumns`]: an input that is not of the agreed shape or not within [0, 1]. [`Abort::OwnState`]: a state
@@ -99,7 +100,7 @@ impl Trainer {
         params: Params,
         party: Party,
         input: &Input,
-        mut states: Vec<State>,
+        states: Vec<State>,
         secret: &Secret<[u8; 32]>,
         seed: Secret<[u8; 32]>,
         keep: Keep,
@@ -113,9 +114,10 @@ impl Trainer {
         let target = whitened
             .target
             .map(|target| Zeroizing::new(target.iter().map(|y| (y * one).round() as u64).collect()));
-        states.push(State::new(&params, party));
+        let states = State::to_go_on_from(states, &params, party);
         let newest = states.iter().map(State::round).max().unwrap_or(0);
-        let ground = Ground::new(params, party, b"training", newest, secret, seed);
+        let secret = columns.bind(secret, target.as_deref().map(Vec::as_slice));
+        let ground = Ground::new(params, party, b"training", newest, &secret, seed);
         Ok(Self(Box::new(Training {
             ground,
             columns,
@@ -136,7 +138,7 @@ impl Session for Trainer {
 
     fn handle(mut self, message: Message) -> Result<Step<Self>, Abort> {
         Ok(match self.0.take(message)? {
-            Some(output) => Step::Done { output, send: self.0.rest() },
+            Some(output) => Step::Done { output, send: self.0.rest()? },
             None => Step::Wait { state: self, send: Vec::new() },
         })
     }
@@ -191,7 +193,7 @@ impl Training {
         if self.round.is_some() {
             return self.make_part();
         }
-        Ok(self.last_words())
+        self.last_words()
     }
 
     /// Begins the next round when keys are there and it has not begun.
@@ -255,34 +257,50 @@ impl Training {
     }
 
     /// What is said after the last round, if it can be.
-    fn last_words(&mut self) -> Option<Message> {
-        if self.ground.keys().is_none() || self.state.as_ref()?.round < self.total() {
-            return None;
-        }
+    fn last_words(&mut self) -> Result<Option<Message>, Abort> {
+        let over = self.state.as_ref().is_some_and(|state| state.round == self.total());
+        let Some(halves) = self.halves().filter(|_| over && self.ground.keys().is_some()) else {
+            return Ok(None);
+        };
         let party = self.ground.party;
         let nonce = self.ground.opening_nonce();
-        let halves = self.halves()?;
         if !self.ending.finished {
             self.ending.finished = true;
             let commitment = commit(party, &nonce, &halves);
             let transcript = self.ground.hash("finished", &commitment);
-            return Some(Message::Finished { party, transcript, commitment });
+            return Ok(Some(Message::Finished { party, transcript, commitment }));
         }
         // LEARNV-33: nothing is opened before the peer's memory was compared.
-        self.ending.commitment?;
+        if self.ending.commitment.is_none() {
+            return Ok(None);
+        }
         if !self.ending.opened && self.opens() != Opens::Nobody {
+            self.mark(Shown::Halves)?;
             self.ending.opened = true;
-            return Some(Message::Open { party, nonce, halves: Bulk(halves) });
+            return Ok(Some(Message::Open { party, nonce, halves: Bulk(halves) }));
         }
         if !self.ending.told && self.opens().shows_all_to(party.peer()) {
-            let own = self.ending.own.as_ref()?;
+            let Some(own) = &self.ending.own else { return Ok(None) };
             self.ending.told = true;
             let numbers = own.weights.iter().chain([&own.offset]);
             let weights: Vec<u8> = numbers.flat_map(|number| number.to_le_bytes()).collect();
             let check = self.ground.hash("told", &weights);
-            return Some(Message::Told { party, check, weights: Bulk(weights) });
+            return Ok(Some(Message::Told { party, check, weights: Bulk(weights) }));
         }
-        None
+        Ok(None)
+    }
+
+    /// LEARNV-35: what is about to be shown is noted durably first, and what was shown is not shown otherwise.
+    fn mark(&mut self, shown: Shown) -> Result<(), Abort> {
+        let state = self.state.as_mut().ok_or(Abort::OwnState)?;
+        if matches!((state.shown, shown), (Shown::Weights(before), Shown::Weights(now)) if before != now) {
+            return Err(PeerMisbehaved::OpeningDiffers.into());
+        }
+        if state.shown < shown {
+            state.shown = shown;
+            (self.keep)(state).map_err(|_| Abort::NotKept)?;
+        }
+        Ok(())
     }
 
     /// What this end opens: its halves of the peer's weights.
@@ -294,8 +312,8 @@ impl Training {
     }
 
     /// All that is still to be said when everything was heard.
-    fn rest(&mut self) -> Vec<Message> {
-        std::iter::from_fn(|| self.last_words()).collect()
+    fn rest(&mut self) -> Result<Vec<Message>, Abort> {
+        std::iter::from_fn(|| self.last_words().transpose()).collect()
     }
 
     /// The peer's next message.
@@ -352,6 +370,9 @@ impl Training {
                     return Err(PeerMisbehaved::OpeningDiffers.into());
                 }
                 self.ending.own = Some(self.join(&halves.0)?);
+                if self.opens().shows_all_to(party) {
+                    self.mark(Shown::Weights(*blake3::hash(&halves.0).as_bytes()))?;
+                }
                 if !self.opens().shows_all_to(self.ground.party) {
                     return Ok(Some(self.trained(None)?));
                 }
@@ -421,8 +442,13 @@ impl Training {
     }
 
     fn trained(&mut self, theirs: Option<Block>) -> Result<Trained, Abort> {
+        let mut state = self.state.clone().ok_or(Abort::OwnState)?;
+        if self.opens() != Opens::Nobody {
+            // What is still to be said will have been.
+            state.shown = state.shown.max(Shown::Halves);
+        }
         Ok(Trained {
-            state: self.state.clone().ok_or(Abort::OwnState)?,
+            state,
             basis: self.basis.clone(),
             own: self.ending.own.clone(),
             theirs,

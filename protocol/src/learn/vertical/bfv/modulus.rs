@@ -24,6 +24,13 @@ pub fn moduli() -> &'static [Modulus; LIMBS] {
     MODULI.get_or_init(|| PRIMES.map(Modulus::new))
 }
 
+/// x or x − `most`, whichever is not negative, for x < 2·`most`: the difference wraps to more than x where it would be.
+/// A minimum and no comparison, so that what is reduced decides no jump: keys, errors and halves pass here.
+#[inline(always)]
+fn below(x: u64, most: u64) -> u64 {
+    x.min(x.wrapping_sub(most))
+}
+
 impl Modulus {
     fn new(p: u64) -> Self {
         let mut modulus =
@@ -70,8 +77,7 @@ impl Modulus {
     /// x mod p, for x < 2p.
     #[inline(always)]
     fn once(&self, x: u64) -> u64 {
-        let (less, borrow) = x.overflowing_sub(self.p);
-        if borrow { x } else { less }
+        below(x, self.p)
     }
 
     #[inline(always)]
@@ -124,7 +130,7 @@ impl Modulus {
                 let (left, right) = block.split_at_mut(half);
                 for (x, y) in left.iter_mut().zip(right) {
                     // All below 4p < 2⁶².
-                    let u = if *x >= two { *x - two } else { *x };
+                    let u = below(*x, two);
                     let v = self.lazy(*y, *root);
                     *x = u + v;
                     *y = u + two - v;
@@ -134,8 +140,7 @@ impl Modulus {
             blocks *= 2;
         }
         for x in a {
-            let less = if *x >= two { *x - two } else { *x };
-            *x = self.once(less);
+            *x = self.once(below(*x, two));
         }
     }
 
@@ -149,8 +154,7 @@ impl Modulus {
                 for (x, y) in left.iter_mut().zip(right) {
                     // All below 2p.
                     let (u, v) = (*x, *y);
-                    let sum = u + v;
-                    *x = if sum >= two { sum - two } else { sum };
+                    *x = below(u + v, two);
                     *y = self.lazy(u + two - v, *root);
                 }
             }

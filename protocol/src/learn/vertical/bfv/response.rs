@@ -7,10 +7,14 @@
 //! * `a` becomes a + u·a_pk + e₁, uniform to all who do not know u (RLWE with the secret u), the one that decrypts
 //!   among them;
 //! * given `a`, `b` is fixed by m, the mask, and the noise with the flood, uniform in ±2¹¹³, added: each of the
-//!   coefficients sent is within 2⁴⁵⁻¹¹⁴ of one that does not depend on x, and the 2²⁸ coefficients of the longest job
-//!   within 2⁻⁴¹ together.
+//!   coefficients sent is within 2^44.5−114 of one that does not depend on x, and the 2²⁹ coefficients that an end sends
+//!   in the longest job within 2⁻⁴⁰ together.
 //!
 //! The mask is uniform mod 2⁶⁰, so what is decrypted is uniform as well.
+//!
+//! All this is for requests and a public key that are what they should be. Mask and flood leave six bits of each
+//! coefficient free, which is where LEARNV-12 looks; a request whose e is no error but 2¹¹⁴ or more has its products
+//! with x just there. Nothing in a request shows that; the leakage statement says what it comes to.
 
 use zeroize::Zeroizing;
 

@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 
 use super::{modulus::moduli, response::FLOOD_BITS, *};
-use crate::{learn::vertical::share::MASK, secret::Secret, session::PeerMisbehaved};
+use crate::{
+    learn::vertical::{LARGEST_ROUNDS, MOST_COLUMNS, MOST_ROWS, share::MASK},
+    secret::Secret,
+    session::PeerMisbehaved,
+};
 
 /// Places and what is there.
 type Sparse<T> = Vec<(usize, T)>;
@@ -71,9 +75,12 @@ fn learnv_03_parameters_are_those_of_the_standard() {
             assert!(passes, "{} is no prime", modulus.p);
         }
     }
-    // The budget: flood and message fit below q, and the flood drowns 22 times the norm for 2²⁸ coefficients.
+    // The budget: flood and message fit below q, and the flood drowns 22 times the norm in all coefficients that one end
+    // sends in the longest job.
     const { assert!(60 + 1 + FLOOD_BITS < 180) };
-    assert!(f64::from(FLOOD_BITS + 1) - (LARGEST_NORM as f64 * 22.0).log2() - 28.0 >= 40.0);
+    let coefficients = f64::from(MOST_ROWS + MOST_COLUMNS) * f64::from(LARGEST_ROUNDS);
+    let distance = (LARGEST_NORM as f64 * 22.0 * coefficients).log2() - f64::from(FLOOD_BITS + 1);
+    assert!(distance <= -40.0, "{distance}");
 }
 
 #[test]

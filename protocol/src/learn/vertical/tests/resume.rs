@@ -15,6 +15,10 @@ fn first(kept: &Kept, count: usize) -> Kept {
     Kept(Arc::new(Mutex::new(kept.0.lock().unwrap()[..count].to_vec())))
 }
 
+fn all(kept: &Kept) -> Kept {
+    Kept(Arc::new(Mutex::new(kept.0.lock().unwrap().clone())))
+}
+
 type Outcome = (State, Option<Block>, Option<Block>);
 
 fn outcome(trained: &Trained) -> Outcome {
@@ -79,4 +83,77 @@ fn learnv_13_another_question_gets_other_masks() {
     assert!(of(0, 1) == of(0, 1) && of(0, 1) != of(0, 2) && of(0, 1) != of(1, 1));
     let other = draws::Draws::new(&Secret::new([1; 32]), &case.params(), b"training", Party::Features);
     assert!(*other.seed("score masks", 0, 0, &[1; 32]).expose() != of(0, 1));
+}
+
+/// The same masks over other columns would show the difference of the columns.
+#[test]
+fn learnv_13_other_columns_of_ours_get_other_masks() {
+    let case = case();
+    let inputs = case.input();
+    let mut changed = inputs.clone();
+    changed.1.columns[0][69] = 0.125;
+    let rows = case.params().rows() as usize;
+    let heard = |inputs: &(Input, Input)| {
+        let said = case.run(inputs).said;
+        let of = |by, kind: &str| said.iter().find(|s| s.by == by && s.kind == kind).unwrap().bytes.clone();
+        (of(Role::Initiator, "Weights"), of(Role::Responder, "Scores"))
+    };
+    let ((asked, told), (asked_again, told_again)) = (heard(&inputs), heard(&changed));
+    // The halves are still zero, so the question is the same, and what is masked as well.
+    assert!(asked == asked_again);
+    let highest = |bytes: &[u8]| -> Vec<u8> {
+        let start = bytes.len() - bfv::Response::bytes(rows);
+        (0..rows).map(|row| bytes[start + 10 * row + 9]).collect()
+    };
+    let same = highest(&told).iter().zip(&highest(&told_again)).filter(|(x, y)| x == y).count();
+    assert!(same < rows / 8, "{same} of {rows}");
+}
+
+fn refused(ended: &crate::testing::Ended<Trained, Trained>, why: PeerMisbehaved, kind: &str) {
+    assert_eq!(ended.initiator.as_ref().err(), Some(&Abort::Peer(why)));
+    assert!(!ended.said.iter().any(|said| said.by == Role::Initiator && said.kind == kind));
+}
+
+/// The attack: a peer that has our opening says that it lost its states, and begins anew with a row changed; the
+/// difference of what is opened would be that row's weight in ours.
+#[test]
+fn learnv_35_after_an_opening_there_is_no_other_outcome() {
+    let case = case();
+    let inputs = case.input();
+    let kept = <(Kept, Kept)>::default();
+    let whole = case.run(&inputs);
+    let from_responder =
+        |kind| whole.said.iter().filter(|s| s.by == Role::Responder).position(|s| s.kind == kind);
+    let number = from_responder("Open").unwrap();
+    let mut meddler = Meddler::on_message(Role::Responder, number, Tampering::Drop);
+    let cut = case.pair(&inputs, &kept).run_past(&mut meddler);
+    assert!(meddler.happened() && cut.initiator.is_err());
+    assert_eq!(cut.said.iter().filter(|s| s.by == Role::Initiator && s.kind == "Open").count(), 1);
+
+    let mut changed = inputs.clone();
+    changed.1.columns[0][69] = 0.125;
+    let again = Case { session: 9, ..case.clone() };
+    for lost in [0, 1, 2] {
+        let ended = again.pair(&changed, &(all(&kept.0), first(&kept.1, lost))).run();
+        refused(&ended, PeerMisbehaved::RoundDiffers, "Open");
+    }
+    // A peer that was only cut is told the same again.
+    let ended = again.pair(&inputs, &(all(&kept.0), all(&kept.1))).run();
+    assert_eq!(outcome(&ended.initiator.unwrap()), outcome(&whole.initiator.unwrap()));
+    assert_eq!(outcome(&ended.responder.unwrap()), outcome(&whole.responder.unwrap()));
+}
+
+/// The attack: told weights are the joined halves turned back by our covariances, so two openings whose difference the peer
+/// knows would give those away.
+#[test]
+fn learnv_35_weights_are_told_for_one_opening_of_the_peer_alone() {
+    let case = case();
+    let inputs = case.input();
+    let kept = <(Kept, Kept)>::default();
+    case.pair(&inputs, &kept).run().initiator.unwrap();
+    let mut moved = kept.1.0.lock().unwrap().last().unwrap().clone();
+    moved.theirs[0] = moved.theirs[0].wrapping_add(1 << 40) & share::MASK;
+    let again = Case { session: 9, ..case.clone() };
+    let ended = again.pair(&inputs, &(all(&kept.0), Kept(Arc::new(Mutex::new(vec![moved]))))).run();
+    refused(&ended, PeerMisbehaved::OpeningDiffers, "Told");
 }
