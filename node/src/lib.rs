@@ -18,6 +18,7 @@ pub mod control;
 pub mod data;
 mod engine;
 pub mod exchange;
+pub mod learn;
 pub mod ledger;
 pub mod link;
 pub mod policy;

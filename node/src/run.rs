@@ -5,7 +5,7 @@
 //! [`Receipt`](crate::ledger::Receipt). A question that ends early, wherever it does, is recorded by the
 //! wrapper around the walk.
 
-mod ending;
+pub(crate) mod ending;
 mod explain;
 mod figures;
 mod last;
@@ -14,13 +14,15 @@ mod overlap;
 mod price;
 mod price_join;
 mod shape;
-mod steps;
-mod till;
+pub(crate) mod steps;
+pub(crate) mod till;
+mod vertical;
 
 use jiff::Timestamp;
 use tacit_protocol::ids::{PartnerId, QueryId};
 
 pub use explain::explain;
+pub(crate) use price::budget;
 pub use steps::Events;
 pub use till::quoted;
 
@@ -30,7 +32,8 @@ use crate::{
     ledger::Reserved,
     link::Incoming,
     policy::Role,
-    query::QueryRequest,
+    learn,
+    query::{JobShape, QueryRequest},
     release,
     report::Report,
     rooms::Rooms,
@@ -82,20 +85,35 @@ async fn walk_as_asker(
         // People take their time; what holds is what holds now.
         permitted = steps::permit(rooms, parsed, Role::Asker, request, None).await?;
     }
-    let mut brought = None;
+    let (mut brought, mut own) = (None, None);
+    if permitted.train().is_some() {
+        stages.begin("read own data");
+        let read = learn::Own::read(rooms, &permitted).await?;
+        if let Some(reply) = learn::again(rooms, &till::same_job(rooms, &permitted, read.snapshot()).await)? {
+            return Ok(reply);
+        }
+        own = Some(read);
+    }
     if permitted.join().is_some() {
         stages.begin("read own data");
         brought = Some(overlap::Brought::before(rooms, &permitted).await?);
     }
     // The partner has seen our log up to here before anything is set aside, and holds us to it.
     witness::present(rooms, permitted.partner().id()).await?;
-    let content = brought.as_ref().map(overlap::Brought::snapshot);
-    let (reserved, paid, question) = till::ask(rooms, permitted, query, request.wait, content).await?;
+    let content = brought.as_ref().map(overlap::Brought::snapshot).or(own.as_ref().map(learn::Own::snapshot));
+    let (reserved, paid, mut question) = till::ask(rooms, permitted, query, request.wait, content).await?;
     let reserved = kept.insert(reserved);
+    if let Some(own) = &own {
+        let job = till::same_job(rooms, reserved.permitted(), own.snapshot()).await;
+        question.run = Some(learn::begin(rooms, &job, paid.resumes, query)?);
+    }
     // The partner walks its own rooms while we read our data.
     let asking = channel.insert(Asking::open(&rooms.link, reserved, &question).await?);
     if reserved.permitted().plan().is_some() {
         return figures::take(rooms, reserved, asking, request.wait, events).await;
+    }
+    if let (Some(own), Some(run)) = (own, question.run) {
+        return vertical::take(rooms, reserved, (run, own), asking, request.wait, (stages, events)).await;
     }
     if let Some(brought) = brought {
         return overlap::take(rooms, reserved, (paid, brought), asking, request.wait, (stages, events)).await;
@@ -198,6 +216,13 @@ async fn walk_as_answerer(
     }
     if reserved.permitted().join().is_some() {
         return overlap::tell(rooms, reserved, paid, answering).await;
+    }
+    if let Some(plan) = reserved.permitted().train() {
+        let run = learn::run_of(rooms, question, paid.resumes, partner)?;
+        return match plan.job().shape {
+            JobShape::Horizontal => learn::tell(rooms, reserved, run, answering).await,
+            JobShape::Vertical => vertical::tell(rooms, reserved, run, answering).await,
+        };
     }
     answering.say(Aside::Preparing).await?;
     // From here on the time we take, and whether we fail, depends on data.

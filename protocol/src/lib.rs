@@ -5,7 +5,7 @@
 //! exactly from its seed, has test vectors and can be fuzzed.
 //!
 //! ```text
-//!   ids, secret ──► wire ──► session ──► psi, aggregate (join, learn have their place beside them)
+//!   ids, secret ──► wire ──► session ──► psi, aggregate, join, learn
 //!                    ▲                    │
 //!   identity ── items for psi             ├──► ristretto   many points, one scalar
 //!   noise ───── dummies that pad sizes    └──► transcript  what was said, hashed
@@ -15,6 +15,7 @@ pub mod aggregate;
 pub mod identity;
 pub mod ids;
 pub mod join;
+pub mod learn;
 pub mod log;
 pub mod noise;
 pub mod okvs;

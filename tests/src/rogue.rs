@@ -290,5 +290,6 @@ pub fn honest(contract: ContractId, sql: &str, purpose: &str, profile: &str) -> 
         wait: Duration::from_secs(5),
         earlier: tacit_node::exchange::Earlier::default(),
         content: None,
+        run: None,
     }
 }

@@ -108,6 +108,7 @@ const CODES: &[(&str, &str)] = &[
     ("key", "密钥"),
     ("config", "配置"),
     ("export", "导出"),
+    ("model", "模型"),
     ("recovery", "恢复"),
     ("dropped", "限流丢弃"),
     ("dataset", "数据集"),

@@ -3,6 +3,8 @@
 //! Nothing is played: every line that begins with `brand$` or `bank$` is a command that is then run, by this
 //! very program, in that organisation's home. What follows the line is what it printed.
 
+mod learning;
+
 use std::{
     io::{self, Write},
     path::Path,
@@ -193,6 +195,8 @@ pub fn run(keep: bool) -> Result<(), Report> {
     );
     show.spend_the_rest()?;
     show.act("brand", &["budget"])?;
+
+    show.learn()?;
 
     show.heading(
         "Both sides have it on record, each in its own log. Anybody can check one, with no node at all.",
@@ -459,6 +463,10 @@ impl Show {
         self.say(
             "  spent      the contract's whole budget for noisy answers, in both ledgers; the same question again was\n\
              \x20            free. A revelation has no ε to count; it stands in both ledgers by name.",
+        );
+        self.say(
+            "  trained    one model over both tables. Both have its weights and know which of their own customers the\n\
+             \x20            other has too; the bank alone has scores, of its own customers.",
         );
         Ok(())
     }

@@ -20,8 +20,3 @@ pub struct Rest {
 pub fn refuse(command: &'static str, instead: &'static str) -> Result<(), Failure> {
     Err(CliError::NotInThisVersion { command, instead }.into())
 }
-
-/// `tacit train`, `tacit predict`, `tacit model`
-pub fn learning() -> Result<(), Failure> {
-    refuse("train", "`tacit query` finds the overlap that a model would be trained on")
-}

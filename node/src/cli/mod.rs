@@ -26,8 +26,10 @@ pub mod interrupt;
 mod keys;
 mod later;
 mod memory;
+mod model;
 mod parse;
 mod partner;
+mod predict;
 mod printer;
 mod progress;
 mod query;
@@ -35,6 +37,7 @@ mod recover;
 mod serve;
 mod sizing;
 mod stage;
+mod train;
 mod what_if;
 
 use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
@@ -137,12 +140,13 @@ enum Command {
     Budget(budget::Budget),
     /// Go on after the log was lost, changed or rolled back: what is missing counts as spent
     Recover(recover::Recover),
-    /// Train a model together (not in this version)
-    Train(later::Rest),
-    /// Apply a model that was trained together (not in this version)
-    Predict(later::Rest),
-    /// Look at models (not in this version)
-    Model(later::Rest),
+    /// Train a model together, or see what that would cost; one that was cut goes on where it stopped
+    Train(train::Train),
+    /// Apply a model that was trained together to your own customers
+    Predict(predict::Predict),
+    /// Look at models that were trained here, take them out, remove them
+    #[command(subcommand)]
+    Model(model::Model),
     /// Check everything that can be wrong here, or between here and a partner
     Doctor(doctor::Doctor),
     /// Renew this node's TLS key and certificate
@@ -195,6 +199,12 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
     interrupt::watch();
     console.log()?;
     console.printer.check()?;
+    let has_page = match &command {
+        Command::Model(model) => model.has_page(),
+        Command::Audit(audit) => audit.has_page(),
+        _ => false,
+    };
+    console.printer.check_page(has_page)?;
     perform(command, console)
 }
 
@@ -217,7 +227,9 @@ fn perform(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Audit(audit) => audit.run(console),
         Command::Budget(budget) => budget.run(console),
         Command::Recover(recover) => recover.run(console),
-        Command::Train(_) | Command::Predict(_) | Command::Model(_) => later::learning(),
+        Command::Train(train) => train.run(console),
+        Command::Predict(predict) => predict.run(console),
+        Command::Model(model) => model.run(console),
         Command::Doctor(doctor) => doctor.run(console),
         Command::Certificate(certificate) => certificate.run(console),
         Command::Keys(keys) => keys.run(console),

@@ -40,6 +40,8 @@ pub enum Output {
     Arrow,
     /// A Parquet file
     Parquet,
+    /// One page, where there is one: `model show`, `audit report`
+    Html,
 }
 
 impl Output {
@@ -56,7 +58,7 @@ impl Output {
 
     fn format(self) -> Option<Format> {
         match self {
-            Self::Table => None,
+            Self::Table | Self::Html => None,
             Self::Json => Some(Format::Json),
             Self::Csv => Some(Format::Csv),
             Self::Arrow => Some(Format::Arrow),
@@ -86,6 +88,19 @@ impl Printer {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a page of what has none, before anything is done for it.
+    pub fn check_page(&self, has_page: bool) -> Result<(), CliError> {
+        if self.output != Output::Html || has_page {
+            return Ok(());
+        }
+        Err(CliError::Usage {
+            problem: "this command has no page to print".into(),
+            mend:
+                "-o table, json, csv, arrow or parquet; `tacit model show` and `tacit audit report` have one"
+                    .into(),
+        })
     }
 
     /// Prints a reply: its data to stdout, its notes to stderr.
@@ -155,6 +170,9 @@ impl Printer {
     fn show(&self, reply: &Reply, out: &mut (dyn Write + Send)) -> Result<(), AnswerError> {
         let mut put =
             |text: &str| out.write_all(text.as_bytes()).map_err(|error| AnswerError::Write(error.into()));
+        if let (Output::Html, Some(page)) = (self.output, &reply.page) {
+            return put(page);
+        }
         // A table is for programs where there are words for people.
         match (&reply.text, &reply.table) {
             (Some(text), _) if text.is_empty() || text.ends_with('\n') => put(&draw::plain(text))?,

@@ -150,6 +150,16 @@ impl Home {
         self.root.join("answers")
     }
 
+    /// Models that were trained together; made with the first.
+    pub fn models_dir(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
+    /// What is needed to go on with trainings that were cut.
+    pub fn jobs_dir(&self) -> PathBuf {
+        self.root.join("jobs")
+    }
+
     /// Budget and records.
     pub fn ledger_dir(&self) -> PathBuf {
         self.root.join("ledger")

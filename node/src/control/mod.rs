@@ -13,6 +13,6 @@ mod request;
 mod serve;
 mod socket;
 
-pub use request::{Answer, DatasetAdd, Event, Line, Reply, Request};
+pub use request::{Answer, DatasetAdd, Event, Line, Prediction, Reply, Request};
 pub use serve::serve;
 pub use socket::perform;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{data::Table, query::QueryRequest, report::Report};
+use crate::{data::Table, learn::TrainRequest, query::QueryRequest, report::Report};
 
 /// A command, after the command line has been read: paths are absolute, files that belong to the caller
 /// (cards, contracts) have been read by the caller.
@@ -71,6 +71,20 @@ pub enum Request {
     Explain(QueryRequest),
     /// Asks.
     Query(QueryRequest),
+    /// The models of this node.
+    ModelList,
+    /// One model's card.
+    ModelShow { model: String },
+    /// The file of a model, to be carried elsewhere; recorded.
+    ModelExport { model: String, by: Option<String> },
+    /// Removes a model; recorded.
+    ModelDelete { model: String, by: Option<String> },
+    /// Applies a model to an own dataset.
+    Predict(Prediction),
+    /// Trains a model together; one that was cut goes on.
+    Train(TrainRequest),
+    /// What a training would cost and reveal; nobody is asked.
+    TrainExplain(TrainRequest),
     /// Records that somebody takes the log out of the node.
     AuditExported { records: u64, by: Option<String> },
     /// Shows the log's newest head to the auditor's witness.
@@ -109,6 +123,17 @@ pub struct DatasetAdd {
     pub max_age_hours: Option<u64>,
 }
 
+/// See `tacit predict`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The model's name, or the start of its id.
+    pub model: String,
+    /// The dataset.
+    pub dataset: String,
+    /// The share of customers that is listed, the highest scores first (0..=1); all when left out.
+    pub top: Option<f64>,
+}
+
 /// What comes back in the end.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Reply {
@@ -121,6 +146,9 @@ pub struct Reply {
     /// What people read instead of the table or the document (a card, a plan, a contract).
     #[serde(default)]
     pub text: Option<String>,
+    /// The same as one page of HTML, with `-o html`.
+    #[serde(default)]
+    pub page: Option<String>,
     /// An answer that was written to a file in the home (Parquet).
     #[serde(default)]
     pub answer: Option<Answer>,

@@ -46,6 +46,9 @@ pub enum ExchangeError {
         #[source]
         source: Abort,
     },
+    /// Our own part of a training cannot be computed.
+    #[error("our own part of the training cannot be computed: {0}")]
+    Learn(String),
     /// A message outside the protocol's grammar.
     #[error("{partner} sent a message that does not belong here ({expected} was due)")]
     OutOfPlace {
@@ -157,6 +160,7 @@ impl Refusal for ExchangeError {
             Self::NotAQuestion { .. } => "E-PEER-OUT-OF-PLACE",
             Self::TookTooLong { .. } => "E-LIMIT-TIME",
             Self::TooManySessions { .. } => "E-LIMIT-SESSIONS",
+            Self::Learn(_) => "E-TRAIN-OWN-PART",
             Self::Silent { .. } => "E-PEER-SILENT",
             Self::NothingToRepeat { .. } | Self::ContentChanged => "E-ANSWER-CHANGED",
             Self::Unnoted(_) => "E-ANSWER-UNWRITTEN",
@@ -176,6 +180,7 @@ impl Refusal for ExchangeError {
             Self::Refused { code, .. } if code.starts_with("E-QUERY-") => Class::Usage,
             Self::Link { source, .. } => source.class(),
             Self::NoRandomness
+            | Self::Learn(_)
             | Self::TooManyItems { .. }
             | Self::ConsentChanged { .. }
             | Self::Unnoted(_)
@@ -188,6 +193,7 @@ impl Refusal for ExchangeError {
     fn details(&self) -> Vec<Detail> {
         match self {
             Self::Link { source, .. } => source.details(),
+            Self::Learn(_) => vec![Detail::new("would do", "more l2, fewer columns, or a smaller clip")],
             Self::Refused { partner, code, reason } => {
                 if code.starts_with("E-QUERY-") {
                     let mend =

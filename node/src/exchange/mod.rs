@@ -8,6 +8,8 @@
 //! - `reveal`: which of the asker's own customers match
 //! - `aggregate`: noisy figures over one partner's table
 //! - `join`: noisy figures over an overlap that neither side sees
+//! - `learn`: training between two nodes, part by part
+//! - `star`: training among several nodes, over one channel for each trainer
 //! - `papers`: contracts carried between partners
 //! - `witness`: the partners' logs, cosigned by each other
 //! - `auditor`: our log, cosigned by somebody who is no partner
@@ -19,9 +21,11 @@ mod drive;
 mod error;
 mod http;
 mod join;
+mod learn;
 pub mod papers;
 mod question;
 mod reveal;
+mod star;
 pub mod witness;
 
 pub use calibration::Calibration;
@@ -30,3 +34,4 @@ pub use error::ExchangeError;
 pub use join::{Opening, Overlapped, Sides, padded};
 pub use question::{Aside, Earlier, Question};
 pub use reveal::{Answering, Asking, Joint, Rules, Served};
+pub use star::{Hub, SeatSaid, Spoke, Star};

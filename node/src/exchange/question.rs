@@ -38,6 +38,9 @@ pub struct Question {
     /// if that is the same, and says nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// Of a training job: its run, which goes on after a cut under this id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<QueryId>,
 }
 
 /// What an earlier question, the same as this one and over the same content, has left. At most one of the two.
@@ -183,7 +186,13 @@ impl Question {
             wait,
             earlier: Earlier::default(),
             content: None,
+            run: None,
         }
+    }
+
+    /// The question of a run.
+    pub fn of_run(self, run: QueryId) -> Self {
+        Self { run: Some(run), ..self }
     }
 
     /// As if it had been typed here.

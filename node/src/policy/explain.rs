@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AggregatePlan, JoinPlan, Measure, Party, Permitted, Role, contract::list};
-use crate::query::Ask;
+use super::{AggregatePlan, JoinPlan, Measure, Party, Permitted, Role, TrainPlan, Weights, contract::list};
+use crate::query::{Ask, JobShape};
 
 /// The plan of a question, for people and programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ impl Plan {
     /// at, and nothing is sent.
     pub fn of(permitted: &Permitted) -> Self {
         let (me, partner) = (permitted.me(), permitted.partner().name.as_str());
+        // Of several trainers, each reads its own rows; there is no telling them all.
+        let several = permitted.train().is_some_and(|plan| plan.job().shape == JobShape::Horizontal);
         let (asker, owner) = match permitted.role() {
             Role::Asker => (me, partner),
             Role::Answerer { .. } => (partner, me),
@@ -38,6 +40,9 @@ impl Plan {
         let mut stage = |place: &str, what: String| stages.push((place.to_owned(), what));
         for name in [asker, owner] {
             let Some(table) = permitted.parsed().table_of(name) else { continue };
+            if several && name != me {
+                continue;
+            }
             let filter = permitted.parsed().filter_of(name);
             // At the answerer, the asker's condition is not known: it was never sent.
             let filter = match filter {
@@ -83,6 +88,11 @@ impl Plan {
             Ask::Join(_) => {
                 if let Some(plan) = permitted.join() {
                     overlap(plan, (asker, owner), &mut stage, &mut learn);
+                }
+            }
+            Ask::Train(_) => {
+                if let Some(plan) = permitted.train() {
+                    training(plan, permitted.approvals(), &mut stage, &mut learn);
                 }
             }
         }
@@ -195,6 +205,63 @@ fn overlap(
         learn(
             who,
             format!("the padded number of {other}'s customers; not who is in the overlap, nor how many"),
+        );
+    }
+}
+
+/// What happens in a training job, and who learns what.
+fn training(
+    plan: &TrainPlan,
+    approvals: &[String],
+    stage: &mut dyn FnMut(&str, String),
+    learn: &mut dyn FnMut(&str, String),
+) {
+    let job = plan.job();
+    let names: Vec<&str> = plan.sides().iter().map(|side| side.table.owner.as_str()).collect();
+    if !approvals.is_empty() {
+        stage(&list(approvals), "a person approves this job".to_owned());
+    }
+    if plan.price().is_some() {
+        stage("all", "set the price aside in every ledger".to_owned());
+    }
+    match job.shape {
+        JobShape::Vertical => {
+            stage("both", "find the customers that both have, and put them into one order".to_owned());
+            stage(
+                "both",
+                format!(
+                    "{} rounds over weights and residuals in shares that neither can read, by homomorphic products and \
+                     oblivious look-ups",
+                    job.rounds
+                ),
+            );
+        }
+        JobShape::Horizontal => stage(
+            "all",
+            format!(
+                "up to {} rounds: each adds up its own rows, masks the sums, and only the sum of all is opened",
+                job.rounds
+            ),
+        ),
+    }
+    if plan.price().is_some() {
+        stage("all", "add discrete Gaussian noise to what is opened, each for its own customers".to_owned());
+    }
+    stage("all", "record the run; those who get the weights keep the model".to_owned());
+    for name in &names {
+        if job.shape == JobShape::Vertical {
+            learn(name, "which of its own customers the other has too; no noise hides this".to_owned());
+        }
+        let hidden = if plan.price().is_some() { "with noise" } else { "without noise: they can tell of single customers" };
+        learn(
+            name,
+            match (plan.receives(name), &plan.terms().weights) {
+                (_, Weights::Shared) if job.shape == JobShape::Vertical => {
+                    "a share of the weights, which tells nothing by itself".to_owned()
+                }
+                (true, _) => format!("the weights, {hidden}"),
+                (false, _) => "nothing of the weights".to_owned(),
+            },
         );
     }
 }

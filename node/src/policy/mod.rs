@@ -12,6 +12,7 @@
 //!                                                                │
 //!                                                                ├─► aggregate  groups, integers, noise, price
 //!                                                                ├─► join       the same over an overlap; who brings what
+//!                                                                ├─► train    how columns become numbers, who gets weights, price
 //!                                                                ├─► explain    what it will do and tell
 //!                                                                └─► approvals  a person says yes, for one run
 //!
@@ -33,6 +34,7 @@ mod permit;
 mod signer;
 #[cfg(test)]
 pub(crate) mod tests;
+mod train;
 
 pub use aggregate::{
     AggregateError, AggregatePlan, Axis, FixedPoint, Measure, Moment, NoisyColumn, Price, Quantity, ceiling,
@@ -40,10 +42,11 @@ pub use aggregate::{
 };
 pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
 pub use contract::{
-    Allow, ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, ContractError, DatasetTerms,
+    Align, Allow, ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, ContractError, DatasetTerms,
     IdentityTerms, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms,
-    Values, what_you_agree_to,
+    Values, Weights, what_you_agree_to,
 };
+pub(crate) use contract::list;
 pub use contracts::{Contracts, day};
 pub use decimal::Decimal;
 pub use document::{Document, No, Says, State, Statement};
@@ -54,5 +57,8 @@ pub use join::{
     Sizes, Term, TermKind, padding, pair_steps, product_steps,
 };
 pub use own::{DatasetFacts, Datasets, KnownColumns, before_signing};
-pub use permit::{Circumstances, OwnSide, Permitted, Role, Would, permit, would_permit};
+pub use permit::{
+    Circumstances, OwnSide, Permitted, Role, Would, permit, permit_training, role_between, would_permit,
+};
 pub use signer::{Directory, Signer};
+pub use train::{Encoding, Feature, TrainError, TrainPlan, TrainSide};

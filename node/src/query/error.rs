@@ -2,7 +2,7 @@
 
 use crate::report::{Class, Detail, Refusal};
 
-use super::{ColumnName, TableName};
+use super::{ColumnName, JobError, TableName};
 
 /// A question that is not understood, not offered, or not safe to run.
 ///
@@ -10,6 +10,9 @@ use super::{ColumnName, TableName};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
+    /// A training job that is not understood.
+    #[error(transparent)]
+    Job(JobError),
     /// The text does not follow the grammar.
     #[error("this is not a question in SQL: {expected} {}", place(*line, *column))]
     Syntax {
@@ -157,6 +160,7 @@ fn list(tables: &[TableName]) -> String {
 impl Refusal for QueryError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Job(error) => error.code(),
             Self::Syntax { .. } => "E-QUERY-SYNTAX",
             Self::TooLong { .. } => "E-QUERY-TOO-LONG",
             Self::TooDeep { .. } => "E-QUERY-TOO-DEEP",
@@ -188,6 +192,7 @@ impl Refusal for QueryError {
     fn details(&self) -> Vec<Detail> {
         let would_do = |text: &str| vec![Detail::new("would do", text)];
         match self {
+            Self::Job(error) => error.details(),
             Self::Syntax { .. } => would_do(
                 "SELECT customer FROM us.ours JOIN them.theirs USING (customer) WHERE them.theirs.column = 'value'",
             ),

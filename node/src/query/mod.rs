@@ -13,6 +13,8 @@
 //!                                                                               ├─► scope    whose column is it
 //!                                                                               └─► convert ─► expr, filter, kind
 //! ```
+//!
+//! A training job is a question too, in a form of its own ([`Job`]): it names columns, and no rows at all.
 
 mod after;
 mod convert;
@@ -22,6 +24,7 @@ mod figure;
 #[cfg(test)]
 mod figures_tests;
 mod filter;
+mod job;
 mod kind;
 mod lex;
 mod name;
@@ -40,6 +43,7 @@ pub use error::QueryError;
 pub use expr::{Comparison, Expr, Function, Literal};
 pub use figure::Aggregate;
 pub use filter::{Filter, Tests};
+pub use job::{Evaluate, Job, JobError, JobNoise, JobShape, LARGEST_JOB, ModelKind};
 pub use kind::Kind;
 pub use name::{ColumnName, TableName};
 pub use parse::{Parsed, parse};

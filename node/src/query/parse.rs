@@ -7,7 +7,8 @@ use tacit_protocol::transcript::Transcript;
 use crate::policy::Decimal;
 
 use super::{
-    Aggregates, Ask, ColumnName, Columns, Filter, QueryError, TableName, Usage, Wish, convert,
+    Aggregates, Ask, ColumnName, Columns, Filter, Job, QueryError, TableName, Usage, Wish, convert,
+    job::{TRAIN, of_text},
     lex::{Options, Tokens, lex},
     scope::Scope,
     select, statement,
@@ -31,6 +32,9 @@ pub struct Parsed {
 ///
 /// Everything that [`QueryError`] names. The text can be hostile: it is bounded before it is parsed.
 pub fn parse(sql: &str, known: &(dyn Columns + Sync)) -> Result<Parsed, QueryError> {
+    if let Some(job) = sql.trim_start().strip_prefix(TRAIN) {
+        return Ok(Parsed::of_job(of_text(job).map_err(QueryError::Job)?));
+    }
     let tokens = lex(sql)?;
     // The parser has corners that recurse once per word, past its own limit. `lex` closes those we know; this
     // stack has room for the others: 16 KiB for each word that `lex` lets through. Untouched, it costs nothing.
@@ -68,12 +72,22 @@ fn read(tokens: Tokens, known: &dyn Columns) -> Result<Parsed, QueryError> {
 }
 
 impl Parsed {
+    /// The question that a training job is.
+    pub fn of_job(job: Job) -> Self {
+        let tables = job.tables().into_iter().map(|table| (table.clone(), None)).collect();
+        let options = Options {
+            epsilon: job.noise.map(|noise| noise.epsilon_micro),
+            delta: job.noise.map(|noise| noise.delta_femto),
+        };
+        Self { ask: Ask::Train(Box::new(job)), tables, options, wish: Wish::default() }
+    }
+
     /// What is asked for.
     pub const fn ask(&self) -> &Ask {
         &self.ask
     }
 
-    /// The one or two tables.
+    /// The one or two tables; of a training job more.
     pub fn tables(&self) -> impl Iterator<Item = &TableName> {
         self.tables.iter().map(|(table, _)| table)
     }
@@ -192,6 +206,9 @@ impl Parsed {
     }
 
     fn print(&self, reader: Reader<'_>) -> String {
+        if let Ask::Train(job) = &self.ask {
+            return job.text();
+        }
         let shown = |table: &TableName| match reader {
             Reader::Partner(owner) => table.owner == owner,
             Reader::Asker | Reader::Receivers => true,
@@ -243,7 +260,7 @@ impl Parsed {
     pub const fn aggregates(&self) -> Option<&Aggregates> {
         match &self.ask {
             Ask::Aggregate(aggregates) => Some(aggregates),
-            Ask::Reveal(_) | Ask::Join(_) => None,
+            Ask::Reveal(_) | Ask::Join(_) | Ask::Train(_) => None,
         }
     }
 
@@ -251,7 +268,15 @@ impl Parsed {
     pub const fn joined(&self) -> Option<&Aggregates> {
         match &self.ask {
             Ask::Join(aggregates) => Some(aggregates),
-            Ask::Reveal(_) | Ask::Aggregate(_) => None,
+            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Train(_) => None,
+        }
+    }
+
+    /// The training job, if that is what is asked for.
+    pub fn training(&self) -> Option<&Job> {
+        match &self.ask {
+            Ask::Train(job) => Some(job),
+            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Join(_) => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::engine::sqlparser::ast::{self, SelectItem};
 
 use super::{
-    After, Aggregate, ColumnName, QueryError,
+    After, Aggregate, ColumnName, Job, QueryError,
     after::Clauses,
     figure::aggregate,
     name::quoted,
@@ -21,6 +21,8 @@ pub enum Ask {
     Aggregate(Aggregates),
     /// Noisy figures over the overlap.
     Join(Aggregates),
+    /// A model.
+    Train(Box<Job>),
 }
 
 /// The columns of a reveal's answer.
@@ -64,6 +66,10 @@ pub enum Usage {
     Measure,
     /// Its values stand in the answer of a reveal.
     Show,
+    /// A model learns from it.
+    Feature,
+    /// A model learns to predict it.
+    Target,
 }
 
 impl Aggregates {
@@ -107,6 +113,7 @@ impl Ask {
                         .map(|column| (column.clone(), Usage::Measure)),
                 )
                 .collect(),
+            Self::Train(job) => job.uses(),
         }
     }
 
@@ -134,6 +141,8 @@ impl Ask {
             (Self::Aggregate(aggregates) | Self::Join(aggregates), None) => {
                 aggregates.figures.iter().map(|(figure, label)| labelled(figure.sql(), label)).collect()
             }
+            // A job is printed as a whole.
+            (Self::Train(_), _) => Vec::new(),
         };
         items.join(", ")
     }

@@ -8,18 +8,18 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Ask, ColumnName, Parsed, TableName, Usage, name::quoted, scope::CUSTOMER};
+use super::{Aggregate, Ask, ColumnName, Job, Parsed, TableName, Usage, name::quoted, scope::CUSTOMER};
 use crate::policy::Decimal;
 
 /// The shape of a question, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// `reveal`, `aggregate` or `join`.
+    /// `reveal`, `aggregate`, `join` or `train`.
     pub kind: String,
     /// Owner and dataset of each table.
     pub tables: Vec<[String; 2]>,
-    /// Owner, dataset, column, and `filter`, `group`, `measure` or `show`.
+    /// Owner, dataset, column, and `filter`, `group`, `measure`, `show`, `feature` or `target`.
     pub uses: Vec<[String; 4]>,
     /// The figures as SQL, without the names that the asker gives them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -30,6 +30,9 @@ pub struct Shape {
     /// δ, if the question sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<String>,
+    /// A training job as it was sent: it holds names of columns and no values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 impl Usage {
@@ -40,6 +43,8 @@ impl Usage {
             Self::Group => "group",
             Self::Measure => "measure",
             Self::Show => "show",
+            Self::Feature => "feature",
+            Self::Target => "target",
         }
     }
 }
@@ -51,9 +56,10 @@ impl Parsed {
             Ask::Reveal(_) => "reveal",
             Ask::Aggregate(_) => "aggregate",
             Ask::Join(_) => "join",
+            Ask::Train(_) => "train",
         };
         let figures: BTreeSet<String> = match self.ask() {
-            Ask::Reveal(_) => BTreeSet::new(),
+            Ask::Reveal(_) | Ask::Train(_) => BTreeSet::new(),
             Ask::Aggregate(aggregates) | Ask::Join(aggregates) => aggregates
                 .figures
                 .iter()
@@ -71,6 +77,7 @@ impl Parsed {
             figures: figures.into_iter().collect(),
             epsilon: self.epsilon().map(|micro| Decimal::of_micro(micro).to_string()),
             delta: self.delta().map(|femto| Decimal::of_femto(femto).to_string()),
+            job: self.training().map(Job::text),
         }
     }
 }
@@ -79,6 +86,9 @@ impl Shape {
     /// A question of this shape: it filters by nothing but that a value is there, which is as little as a
     /// condition can ask. To be read again, and held against a contract.
     pub fn sql(&self) -> String {
+        if let Some(job) = &self.job {
+            return job.clone();
+        }
         let uses = |wanted: &str| -> Vec<String> {
             let fitting = self.uses.iter().filter(|[.., usage]| usage == wanted);
             fitting.map(|[owner, dataset, column, _]| column_sql(owner, dataset, column)).collect()

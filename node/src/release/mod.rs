@@ -8,6 +8,7 @@ mod figures;
 #[cfg(test)]
 mod join_tests;
 mod joined;
+mod scores;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use tacit_protocol::{aggregate::Figures, ids::SnapshotHash, noise::NoiseError};
 
 pub use figures::noisy;
 pub use joined::{join_noise, most_noise, opened};
+pub use scores::write_scores;
 pub use table::{Answered, Expected, count_half_width, expected, expected_of_join, labels};
 
 use crate::{

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, RwLock, watch};
 use crate::{
     config::{Config, Home, HomeLock, Identity, NextKey, TlsIdentity, Unlock},
     exchange::Rules,
+    learn::Registry,
     ledger::{Heads, Kept, Ledger, LedgerError, Rotation},
     link::{Card, Link, Partners, Settings},
     policy::{
@@ -52,6 +53,8 @@ pub struct Rooms {
     pub heads: Arc<Heads>,
     /// Noisy answers that were paid for.
     pub kept: Kept,
+    /// Models that were trained here.
+    pub models: Registry,
     /// The way to the partners.
     pub link: Link,
     /// Who takes no part any more.
@@ -111,6 +114,7 @@ impl Rooms {
             ledger: open_ledger(&home, &identity).await?,
             heads: Arc::new(Heads::at(&home.ledger_dir())),
             kept: Kept::at(&home.ledger_dir()),
+            models: Registry::at(home.models_dir()),
             link: Link::bind(settings, Arc::clone(&identity), Arc::clone(&partners))?,
             withdrawn: Arc::new(RwLock::new(Withdrawn::open(&home.consent_dir())?)),
             papers: Arc::default(),

@@ -87,7 +87,7 @@ pub(super) fn cost(
 }
 
 /// What the account has before and after.
-pub(super) fn budget(permitted: &Permitted, price: Amount, used: Option<Amount>) -> (String, Value) {
+pub(crate) fn budget(permitted: &Permitted, price: Amount, used: Option<Amount>) -> (String, Value) {
     let privacy = &permitted.terms().privacy;
     let limit = lifetime(privacy);
     let Some(used) = used else {

@@ -125,6 +125,9 @@ pub async fn approve(
         Role::Asker => permitted.me(),
         Role::Answerer { .. } => &partner.name,
     };
+    if permitted.train().is_some() {
+        return approve_job(rooms, permitted, own, wait, events).await;
+    }
     let matches = format!("{asker} learns which of its own customers match; no noise hides this.");
     let request = ApprovalRequest {
         query: hex(permitted.parsed().hash()),
@@ -139,6 +142,37 @@ pub async fn approve(
         purpose: permitted.purpose().to_owned(),
     };
     let approval = rooms.approvals.request(request, now)?;
+    note(events, format!("waiting for a person here: tacit approvals approve {}", approval.id));
+    rooms.approvals.wait(&approval.id, wait).await?;
+    rooms.approvals.take(&approval.id, Timestamp::now())?;
+    Ok(())
+}
+
+/// Waits for a person at this node who lets a training job go on, or not.
+async fn approve_job(
+    rooms: &Rooms,
+    permitted: &Permitted,
+    own: &OwnSide,
+    wait: Duration,
+    events: &Events,
+) -> Result<(), Report> {
+    let partner = permitted.partner();
+    let job = permitted.parsed().training();
+    let (name, kind) = job.map_or(("", ""), |job| (job.name.as_str(), job.kind.name()));
+    let trains = format!("{} trains the {kind} model {name} with you.", permitted.asker());
+    let request = ApprovalRequest {
+        query: hex(permitted.parsed().hash()),
+        contract: permitted.contract_id(),
+        contract_name: permitted.terms().name.clone(),
+        partner: partner.id(),
+        partner_name: partner.name.clone(),
+        asker: permitted.asker().to_owned(),
+        dataset: own.table.dataset.clone(),
+        filter: None,
+        tells: std::iter::once(trains).chain(permitted.tells().iter().cloned()).collect(),
+        purpose: permitted.purpose().to_owned(),
+    };
+    let approval = rooms.approvals.request(request, Timestamp::now())?;
     note(events, format!("waiting for a person here: tacit approvals approve {}", approval.id));
     rooms.approvals.wait(&approval.id, wait).await?;
     rooms.approvals.take(&approval.id, Timestamp::now())?;

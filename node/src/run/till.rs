@@ -20,8 +20,9 @@ use super::{noises, steps};
 use crate::{
     data::hex,
     exchange::{Earlier, ExchangeError, Question, papers},
+    learn::state,
     ledger::{Cost, KeptAnswer, Reserved, Sameness},
-    policy::{JoinPlan, Permitted, Role, ceiling},
+    policy::{Decimal, JoinPlan, Permitted, Role, TrainPlan, ceiling},
     release,
     report::Report,
     rooms::{Rooms, blocking},
@@ -40,13 +41,25 @@ pub(super) async fn ask(
     wait: Duration,
     content: Option<SnapshotHash>,
 ) -> Result<(Reserved, Paid, Question), Report> {
+    ask_anew(rooms, permitted, query, wait, content, false).await
+}
+
+/// As [`ask`]; `anew` charges it whatever an earlier one has paid.
+pub(crate) async fn ask_anew(
+    rooms: &Rooms,
+    permitted: Permitted,
+    query: QueryId,
+    wait: Duration,
+    content: Option<SnapshotHash>,
+    anew: bool,
+) -> Result<(Reserved, Paid, Question), Report> {
     let (mut cost, mut earlier) = (cost(rooms, &permitted), Earlier::default());
     let mut paid = Paid::default();
-    if let Some(snapshot) = content.filter(|_| permitted.join().is_some()) {
+    if let Some(snapshot) = content.filter(|_| brings(&permitted)) {
         paid.same = Some(brought(rooms, &permitted, snapshot).await);
     }
     let content = paid.same.map(|same| named(rooms, &same));
-    let left = paid.same.and_then(|same| left(rooms, &same));
+    let left = paid.same.filter(|_| !anew).and_then(|same| left(rooms, &same, is_free(&permitted)));
     // Figures over an overlap are nowhere but here. Where nothing is left of them, nothing is asked, and the partner does
     // not see the content pseudonym before the price is set aside.
     if permitted.plan().is_some() || left.is_some() {
@@ -74,9 +87,47 @@ pub(super) async fn ask(
     Ok((reserved, paid, question))
 }
 
+/// Whether an earlier question with this partner, the same over the same content, broke off and can be taken up again.
+pub(crate) async fn goes_on(
+    rooms: &Rooms,
+    permitted: &Permitted,
+    wait: Duration,
+    content: SnapshotHash,
+) -> Result<bool, Report> {
+    let same = brought(rooms, permitted, content).await;
+    let Some(Left { query: earlier, answer: None, .. }) = left(rooms, &same, is_free(permitted)) else {
+        return Ok(false);
+    };
+    let content = Some(named(rooms, &same));
+    let question = Question { content, ..Question::of(permitted, steps::fresh_query_id()?, wait) };
+    let quoted = papers::quote(rooms, permitted.partner().id(), question).await;
+    Ok(quoted.resumes == Some(earlier))
+}
+
+/// By what a partner knows what we bring to a question: the same for the same, and nothing that could be guessed back.
+pub(crate) async fn pseudonym(rooms: &Rooms, permitted: &Permitted, content: SnapshotHash) -> String {
+    named(rooms, &brought(rooms, permitted, content).await)
+}
+
+/// By what this node knows a training job again.
+pub(crate) async fn same_job(rooms: &Rooms, permitted: &Permitted, content: SnapshotHash) -> String {
+    let content = pseudonym(rooms, permitted, content).await;
+    state::same_job(&permitted.contract_id(), &permitted.question_for_partner(), Some(&content))
+}
+
+/// Whether what the asker brings makes it another question.
+fn brings(permitted: &Permitted) -> bool {
+    permitted.join().is_some() || permitted.train().is_some()
+}
+
+/// Whether there is nothing to charge: a question that broke off has then paid for nothing, and costs nothing again.
+fn is_free(permitted: &Permitted) -> bool {
+    permitted.charges().is_empty()
+}
+
 /// What has been paid for: the answer to give again, or where to keep a fresh one.
 #[derive(Default)]
-pub(super) struct Paid {
+pub(crate) struct Paid {
     /// Kept from the question that paid for it.
     pub answer: Option<KeptAnswer>,
     /// Under what a fresh one is kept.
@@ -92,7 +143,7 @@ pub(super) async fn answer(
     question: &Question,
 ) -> Result<(Reserved, Paid), Report> {
     let same = sameness(rooms, &permitted, question).await;
-    let left = same.and_then(|same| left(rooms, &same));
+    let left = same.and_then(|same| left(rooms, &same, is_free(&permitted)));
     let partner = || permitted.partner().name.clone();
     let left = match (left, question.earlier) {
         (Some(left), Earlier { repeats: Some(query), resumes: None })
@@ -106,7 +157,7 @@ pub(super) async fn answer(
             Some(left)
         }
         // The owner of a table gives its figures again whether the asker knows them or not.
-        (Some(left), Earlier { repeats: None, resumes: None }) if permitted.join().is_none() => {
+        (Some(left), Earlier { repeats: None, resumes: None }) if !brings(&permitted) => {
             Some(left).filter(|left| matches!(left.cost, Cost::Repeats { .. }))
         }
         // The figures over an overlap are at the asker: one that has them no more asks anew, and pays anew.
@@ -134,15 +185,15 @@ pub async fn quoted(rooms: &Rooms, partner: PartnerId, question: &Question) -> E
         let role = Role::Answerer { from: partner };
         let parsed = steps::parse_partners(question.sql.clone()).await.ok()?;
         let permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile)).await.ok()?;
-        sameness(rooms, &permitted, question).await
+        Some((sameness(rooms, &permitted, question).await?, is_free(&permitted)))
     };
-    let Some(same) = sameness().await else { return Earlier::default() };
+    let Some((same, free)) = sameness().await else { return Earlier::default() };
     // A partner that was killed asks again at once; our end of the run that it was in ends when we see that.
     let until = Instant::now() + ENDING;
     while rooms.kept.begun(&same).is_some_and(|query| is_open(rooms, &query)) && Instant::now() < until {
         tokio::time::sleep(LOOK).await;
     }
-    match left(rooms, &same) {
+    match left(rooms, &same, free) {
         Some(Left { query, answer: Some(_), .. }) => Earlier { repeats: Some(query), resumes: None },
         Some(Left { query, answer: None, .. }) => Earlier { repeats: None, resumes: Some(query) },
         None => Earlier::default(),
@@ -157,13 +208,17 @@ struct Left {
     answer: Option<KeptAnswer>,
 }
 
-fn left(rooms: &Rooms, same: &Sameness) -> Option<Left> {
+fn left(rooms: &Rooms, same: &Sameness, free: bool) -> Option<Left> {
     let answered = rooms.kept.find(same).and_then(|answer| {
         Some(Left { query: answer.query, cost: paid_for(rooms, &answer.query)?, answer: Some(answer) })
     });
     let begun = || {
         let query = rooms.kept.begun(same)?;
-        let cost = paid_for(rooms, &query).filter(|cost| matches!(cost, Cost::Resumes { .. }))?;
+        let cost = match paid_for(rooms, &query) {
+            Some(cost @ Cost::Resumes { .. }) => cost,
+            None if free && matches!(rooms.ledger.past(&query), Some(Past::Aborted { .. })) => Cost::Nothing,
+            _ => return None,
+        };
         Some(Left { query, cost, answer: None })
     };
     answered.or_else(begun)
@@ -172,7 +227,7 @@ fn left(rooms: &Rooms, same: &Sameness) -> Option<Left> {
 /// Notes that a question over an overlap was begun, which a retry of it can go by. One that is taken up again has its
 /// note.
 async fn begin(rooms: &Rooms, reserved: &Reserved, paid: &Paid) -> Result<(), Report> {
-    let fresh = reserved.permitted().join().is_some() && paid.answer.is_none() && !paid.resumes;
+    let fresh = brings(reserved.permitted()) && paid.answer.is_none() && !paid.resumes;
     let Some(same) = paid.same.filter(|_| fresh) else { return Ok(()) };
     let (kept, query) = (rooms.kept.clone(), reserved.query());
     // Without the note a retry is charged, and nothing else is lost.
@@ -183,7 +238,7 @@ async fn begin(rooms: &Rooms, reserved: &Reserved, paid: &Paid) -> Result<(), Re
 }
 
 /// The price of a question (a revelation has none in ε), and that of the answerer where both learn.
-fn cost(rooms: &Rooms, permitted: &Permitted) -> (Cost, Option<Wish>) {
+pub(crate) fn cost(rooms: &Rooms, permitted: &Permitted) -> (Cost, Option<Wish>) {
     let budget = rooms.config.budget;
     // Only the owner knows how much all askers together may learn.
     let most = ceiling(budget.ceiling_epsilon_micro, budget.ceiling_delta_femto);
@@ -194,9 +249,10 @@ fn cost(rooms: &Rooms, permitted: &Permitted) -> (Cost, Option<Wish>) {
 
 /// What the record says of the question besides the charge: what it looks at, never what it looks for; and how
 /// many batches of withdrawals there were, which the data that is read for it honours, and later ones too.
-async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
+pub(crate) async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
     let price = match permitted.plan().or_else(|| permitted.join().map(JoinPlan::figures)) {
         Some(plan) => release::priced(plan),
+        None if permitted.train().is_some() => trained(permitted),
         None => json!({ "epsilon": 0, "reveals": "which of the asker's own customers match" }),
     };
     let mut told = json!({
@@ -215,9 +271,22 @@ async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
     told
 }
 
+/// The price of a training job, for the record.
+fn trained(permitted: &Permitted) -> Value {
+    match permitted.train().and_then(TrainPlan::price) {
+        Some(price) => json!({
+            "epsilon": Decimal::of_micro(price.epsilon_micro()).to_string(),
+            "delta": Decimal::of_femto(price.delta_femto()).to_string(),
+            "nano_rho": price.amount().nano_rho,
+        }),
+        None => json!({ "epsilon": 0, "reveals": "a model without noise" }),
+    }
+}
+
 /// What a partner's question for figures is the same by; `None` for others.
 async fn sameness(rooms: &Rooms, permitted: &Permitted, question: &Question) -> Option<Sameness> {
-    let mut hash = match (permitted.figures_hash(), permitted.join_hash(), &question.content) {
+    let trained = permitted.train().map(|_| permitted.parsed().hash());
+    let mut hash = match (permitted.figures_hash(), permitted.join_hash().or(trained), &question.content) {
         (Some(figures), ..) => Sha256::new_with_prefix(figures),
         // What the asker brings makes it another question as well.
         (None, Some(join), Some(content)) => Sha256::new_with_prefix(join).chain_update(content),

@@ -248,7 +248,7 @@ fn days(day: jiff::civil::Date) -> Option<i32> {
 }
 
 /// A column of numbers as doubles: what is beyond 2⁵³ is clamped anyway.
-fn numbers(cells: &ArrayRef) -> Option<Vec<Option<f64>>> {
+pub(super) fn numbers(cells: &ArrayRef) -> Option<Vec<Option<f64>>> {
     if let Some(cells) = cells.as_primitive_opt::<Int64Type>() {
         return Some(cells.iter().map(|cell| cell.map(|cell| cell as f64)).collect());
     }

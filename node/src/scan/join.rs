@@ -116,7 +116,7 @@ pub fn collect_join(
 }
 
 /// The least item of each kind that a customer has.
-fn one_of_each<'a>(
+pub(super) fn one_of_each<'a>(
     items: &'a [[u8; 32]],
     customers: &'a Customers,
     number: usize,

@@ -39,6 +39,8 @@ pub enum Kind {
     Partner,
     /// A dataset was registered or forgotten.
     Dataset,
+    /// A jointly trained model was taken out of the node, or removed.
+    Model,
     /// A key or certificate changed.
     Key,
     /// A setting that matters for privacy changed, or the node started with other ones.
@@ -53,7 +55,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the list above.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Open,
         Self::Reserve,
         Self::Spend,
@@ -66,6 +68,7 @@ impl Kind {
         Self::Withdrawal,
         Self::Partner,
         Self::Dataset,
+        Self::Model,
         Self::Key,
         Self::Config,
         Self::Export,
@@ -88,6 +91,7 @@ impl Kind {
             Self::Withdrawal => "withdrawal",
             Self::Partner => "partner",
             Self::Dataset => "dataset",
+            Self::Model => "model",
             Self::Key => "key",
             Self::Config => "config",
             Self::Export => "export",

@@ -1,15 +1,16 @@
 //! Oblivious transfer: base transfers on Ristretto, extended by small-field VOLE.
 //!
-//! What it is for: one end, the *chooser*, holds a bit or a nibble, the other, the *keeper* of a secret Δ,
+//! What it is for: one end, the *chooser*, holds a bit, a nibble or a byte, the other, the *keeper* of a secret Δ,
 //! holds a table or words. The chooser gets the entry it chose, or both get shares of bit × words. The attack
 //! it stops is the obvious one: the keeper learns nothing of the choice, the chooser nothing of what it did
 //! not choose.
 //!
 //! ```text
 //!   base ──► pprf ──► vole ──► lookup       1 of 16 entries of up to 16 bits
-//!   128·G    32·G     rows  ├► correlated   bit × words, shares mod 2^64
-//!   transfers trees   q = v  └► pad          1 of 2 random bytes
-//!                       ⊕ code⊙Δ
+//!   128·G    32·G     rows  ├► wide         1 of 256 entries of some bytes
+//!   transfers trees   q = v ├► correlated   bit × words, shares mod 2^64
+//!                      ⊕    └► pad          1 of 2 random bytes
+//!                   code⊙Δ
 //! ```
 //!
 //! Papers: Masny and Rindal 2019 (`base`), Goldreich, Goldwasser and Micali 1986 with a puncture (`pprf`),
@@ -29,6 +30,7 @@ mod pprf;
 mod setup;
 mod transpose;
 mod vole;
+mod wide;
 
 #[cfg(test)]
 mod model;
@@ -42,3 +44,4 @@ pub use lookup::{LookupChooser, LookupSender, PendingLookup};
 pub use pad::{PadChooser, PadSender};
 pub use setup::{ChooserSetup, KeeperSetup};
 pub use vole::{Batch, Chooser, Keeper};
+pub use wide::{ENTRIES, PendingWide, Plane, WideChooser, WideSender};

@@ -3,7 +3,7 @@
 //! Each variant is named by the rule that was broken and has a stable code; the code is all that the peer is
 //! told. None carries an item, a point, a tag or a key.
 
-use crate::{ristretto::Refusal, wire::WireError};
+use crate::{learn::horizontal::Breach, ristretto::Refusal, wire::WireError};
 
 /// A run that ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,21 @@ pub enum Abort {
     /// The rows could not be put into bins: a chance of 2⁻⁴⁰ a run.
     #[error("the rows could not be put into bins")]
     BinsFull,
+    /// A sum over several nodes could not be opened, or must not be.
+    #[error("the sum over the trainers was not opened")]
+    Summation(#[source] Breach),
+    /// A job that cannot be learned as it is: no rows, columns or rounds, or too many.
+    #[error("the job's rows, columns and rounds do not fit together")]
+    LearnShape,
+    /// Our own columns or target are not of the agreed shape, or not finite.
+    #[error("our own columns are not of the agreed shape")]
+    OwnColumns,
+    /// What was kept of an earlier run is of another job, or damaged.
+    #[error("the state that was kept does not belong to this job")]
+    OwnState,
+    /// The state after a round could not be kept.
+    #[error("the state after a round could not be kept")]
+    NotKept,
 }
 
 impl Abort {
@@ -55,18 +70,26 @@ impl Abort {
             Self::JoinShape => "E-JOIN-SHAPE",
             Self::OwnRows => "E-OWN-ROWS",
             Self::BinsFull => "E-JOIN-BINS-FULL",
+            Self::Summation(rule) => rule.code(),
+            Self::LearnShape => "E-LEARN-SHAPE",
+            Self::OwnColumns => "E-OWN-COLUMNS",
+            Self::OwnState => "E-OWN-STATE",
+            Self::NotKept => "E-STATE-NOT-KEPT",
         }
     }
 
     /// Whether it is the peer that broke a rule, so that the audit can say so (A17). A peer that merely
     /// went away is not blamed.
     pub const fn blames_peer(&self) -> bool {
-        matches!(self, Self::Peer(_) | Self::Wire(_) | Self::OutOfTurn { .. })
+        match self {
+            Self::Summation(rule) => rule.blames_peer(),
+            _ => matches!(self, Self::Peer(_) | Self::Wire(_) | Self::OutOfTurn { .. }),
+        }
     }
 
     /// Whether the same request may succeed later without anybody changing anything.
     pub const fn retry_helps(&self) -> bool {
-        matches!(self, Self::PeerEnded { .. } | Self::BinsFull)
+        matches!(self, Self::PeerEnded { .. } | Self::BinsFull | Self::Summation(Breach::CohortTooSmall))
     }
 
     /// For a message that arrives after the run is over.
@@ -137,6 +160,21 @@ pub enum PeerMisbehaved {
     /// What was opened is not what was committed to.
     #[error("other figures were opened than were committed to")]
     OpeningDiffers,
+    /// A number that is not below the modulus it belongs to.
+    #[error("a coefficient is not below its modulus")]
+    CoefficientAboveModulus,
+    /// A ciphertext with more noise than an honest end can have put in: what it would decrypt to is no answer.
+    #[error("a ciphertext has more noise than it may have")]
+    NoiseAboveBound,
+    /// After a cut, the two ends have no round in common from which to go on.
+    #[error("the two ends have finished different rounds")]
+    RoundDiffers,
+    /// An item was named as common that is none of ours.
+    #[error("an item was named that is not in common")]
+    ItemNotInCommon,
+    /// An item came twice, or before one that is less.
+    #[error("an item came out of order")]
+    ItemOutOfOrder,
 }
 
 impl PeerMisbehaved {
@@ -144,6 +182,8 @@ impl PeerMisbehaved {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::RoleReflected => "E-PEER-ROLE-REFLECTED",
+            Self::ItemNotInCommon => "E-PEER-ITEM-NOT-IN-COMMON",
+            Self::ItemOutOfOrder => "E-PEER-ITEM-OUT-OF-ORDER",
             Self::CountAboveCap { .. } => "E-PEER-COUNT-ABOVE-CAP",
             Self::ChunkOutOfOrder { .. } => "E-PEER-CHUNK-OUT-OF-ORDER",
             Self::CountDiffers { .. } => "E-PEER-COUNT-DIFFERS",
@@ -156,6 +196,9 @@ impl PeerMisbehaved {
             Self::FigureOutOfBounds { .. } => "E-PEER-FIGURE-BOUNDS",
             Self::TranscriptDiffers => "E-PEER-TRANSCRIPT-DIFFERS",
             Self::OpeningDiffers => "E-PEER-OPENING-DIFFERS",
+            Self::CoefficientAboveModulus => "E-PEER-COEFFICIENT",
+            Self::NoiseAboveBound => "E-PEER-NOISE",
+            Self::RoundDiffers => "E-PEER-ROUND-DIFFERS",
         }
     }
 }

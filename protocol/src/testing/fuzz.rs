@@ -1,6 +1,8 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
 mod join;
+mod look_ups;
+mod learn;
 mod okvs;
 mod ot;
 
@@ -27,6 +29,8 @@ use crate::{
 };
 
 pub use join::join_operations;
+pub use look_ups::look_up_operations;
+pub use learn::learn_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
 
@@ -44,6 +48,10 @@ pub fn decode_everything(bytes: &[u8]) {
     one::<Message>(bytes, &limits);
     one::<aggregate::Message>(bytes, &limits);
     one::<crate::join::Message>(bytes, &limits);
+    one::<crate::learn::horizontal::Message>(bytes, &limits);
+    if let Ok(promises) = crate::learn::horizontal::Promises::decode(bytes) {
+        assert_eq!(promises.encode(), bytes, "a second encoding of promises");
+    }
     if let Ok(figures) = aggregate::Figures::decode(bytes) {
         assert_eq!(figures.encode(), bytes, "a second encoding of figures");
     }

@@ -4,6 +4,7 @@
 //! opened and decoded on the way. [`Meddler`] stands on the way: it drops, repeats, exchanges, cuts and
 //! alters, either as a network attacker (whole frames) or as a peer gone bad (messages, sealed afterwards).
 //! [`hockey`] holds a mechanism to the (ε, δ) it claims, from its outputs alone.
+//! [`star`] does the same for trainers around a coordinator.
 //! [`leakage`] tells conversations apart that should look alike.
 //! For tests of this package and of others, by the feature `testing`.
 
@@ -12,6 +13,7 @@ pub mod hockey;
 pub mod leakage;
 mod meddler;
 mod pair;
+pub mod star;
 
 pub use meddler::{Meddler, Tampering};
 pub use pair::{Ended, Pair, Said};

@@ -14,13 +14,16 @@ mod keys;
 mod machine;
 mod mending;
 mod million;
+mod models;
 mod plain;
 mod refusals;
 mod rogue_answers;
 mod sets;
 mod story;
 mod strangers;
+mod three;
 mod till;
+mod training;
 mod trust;
 
 /// The program under test.

@@ -31,6 +31,11 @@ pub enum Audit {
 }
 
 impl Audit {
+    /// Whether `-o html` says something here.
+    pub fn has_page(&self) -> bool {
+        matches!(self, Self::Report(_))
+    }
+
     /// Reads the log.
     pub fn run(self, console: &Console) -> Result<(), Failure> {
         match self {

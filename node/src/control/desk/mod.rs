@@ -10,11 +10,14 @@ mod datasets;
 mod doctor;
 mod keys;
 mod layout;
+mod models;
 mod partners;
+mod predict;
 mod recovery;
 
 use super::request::{Event, Reply, Request};
 use crate::{
+    learn,
     report::{Class, Report},
     rooms::{Rooms, joined},
     run,
@@ -73,11 +76,22 @@ pub async fn perform(rooms: &Rooms, request: Request, events: Events) -> Result<
             approvals::decide(rooms, &approval, approve, by, reason).await
         }
         Request::Explain(request) => run::explain(rooms, &request).await,
+        Request::TrainExplain(request) => learn::explain(rooms, &request).await,
+        Request::Train(request) => {
+            let rooms = rooms.clone();
+            // As a question: a task of its own.
+            joined(tokio::spawn(async move { learn::train(&rooms, request, events).await }).await)
+        }
         Request::Query(request) => {
             let rooms = rooms.clone();
             // A task of its own: when the command goes away it is told so, and ends on record.
             joined(tokio::spawn(async move { run::ask(&rooms, request, events).await }).await)
         }
+        Request::ModelList => models::list(rooms).await,
+        Request::ModelShow { model } => models::show(rooms, &model).await,
+        Request::ModelExport { model, by } => models::export(rooms, &model, by).await,
+        Request::ModelDelete { model, by } => models::delete(rooms, &model, by).await,
+        Request::Predict(asked) => predict::predict(rooms, asked, &events).await,
         Request::AuditExported { records, by } => audit::exported(rooms, records, by).await,
         Request::AuditWitness => audit::witness(rooms).await,
         Request::Doctor { partner } => doctor::examine(rooms, partner).await,

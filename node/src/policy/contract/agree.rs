@@ -7,7 +7,7 @@ use tacit_protocol::ids::PartnerId;
 
 use crate::policy::{Decimal, PADDING_EPSILON_MICRO};
 
-use super::{ColumnUse, Consent, Contract, DatasetTerms, Receiver, Terms, list};
+use super::{Align, ColumnUse, Consent, Contract, DatasetTerms, Receiver, Terms, Weights, list};
 
 /// The sentence that goes with every filter on a partner's column in a reveal.
 pub(in crate::policy) fn filter_tells(column: &str, receiver: &str) -> String {
@@ -30,7 +30,7 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
         own_dataset(&mut sentences, dataset, terms, &others);
     }
     reveal(&mut sentences, terms, me);
-    if terms.allow.aggregate || terms.allow.join {
+    if terms.allow.aggregate || terms.allow.join || terms.allow.train.is_some() {
         sentences.push(format!(
             "Noisy figures cost privacy budget: each partner that asks may spend ε {} in all and ε {} for one \
              question (δ {}), and groups below {} are suppressed.",
@@ -50,10 +50,7 @@ pub fn what_you_agree_to(contract: &Contract, me: &PartnerId) -> Vec<String> {
     if terms.allow.join {
         overlap(&mut sentences, terms, &others);
     }
-    if let Some(train) = &terms.allow.train {
-        let models: Vec<&String> = train.models.iter().collect();
-        sentences.push(format!("Models may be trained on the joined data: {}.", list(&models)));
-    }
+    train(&mut sentences, terms, me);
     if terms.allow.quality {
         sentences.push(format!("{others} may see figures about the quality of your data."));
     }
@@ -110,6 +107,8 @@ fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Term
                 }
                 ColumnUse::Match => "match customers by it".to_owned(),
                 ColumnUse::RevealFilter => "set conditions on it in a reveal".to_owned(),
+                ColumnUse::Feature => "let models learn from it".to_owned(),
+                ColumnUse::Target => "let models learn to predict it".to_owned(),
             });
         }
         sentences.push(format!("{name}.{column}: {others} may {}.", list(&may)));
@@ -122,6 +121,42 @@ fn own_dataset(sentences: &mut Vec<String>, dataset: &DatasetTerms, terms: &Term
             dataset.columns.iter().filter(|(_, terms)| terms.uses.contains(&ColumnUse::RevealFilter));
         sentences.extend(revealing.map(|(column, _)| filter_tells(column, &reveal.to)));
     }
+}
+
+fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
+    let Some(train) = &terms.allow.train else { return };
+    let models: Vec<&String> = train.models.iter().collect();
+    sentences.push(format!("Models may be trained on the joined data: {}.", list(&models)));
+    sentences.push(match &train.weights {
+        Weights::Both => "Everybody who trains gets a model's weights.".to_owned(),
+        Weights::Shared => "Nobody gets a model's weights: they stay in shares.".to_owned(),
+        Weights::To(partner) if partner == me => "You get a model's weights.".to_owned(),
+        Weights::To(partner) => format!("{partner} gets a model's weights, and nobody else does."),
+    });
+    sentences.push(if train.without_noise {
+        "A job may add no noise: a model's weights can then tell of single customers.".to_owned()
+    } else {
+        "Noise hides single customers in everything that a job opens, and costs privacy budget.".to_owned()
+    });
+    if train.align == Align::Revealed {
+        sentences.push(
+            "Two partners that train on different columns learn which of their own customers the other has. No noise \
+             hides this."
+                .to_owned(),
+        );
+    }
+    if let Some(partner) = &train.score {
+        sentences.push(format!("{partner} may get a model's scores of single customers."));
+    }
+    sentences.push(format!(
+        "A job has at most {} rounds, and adds up the rows of at least {} partners with the same columns.",
+        train.rounds, train.cohort
+    ));
+    sentences.push(if train.approval.contains(me) {
+        "Somebody at your side approves each job, or it does not happen.".to_owned()
+    } else {
+        "Nobody at your side is asked before a job.".to_owned()
+    });
 }
 
 fn reveal(sentences: &mut Vec<String>, terms: &Terms, me: &str) {

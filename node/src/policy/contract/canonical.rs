@@ -6,7 +6,9 @@ use tacit_protocol::ids::ContractId;
 
 use crate::{data::hex, policy::Decimal};
 
-use super::{Allow, ColumnTerms, Consent, DatasetTerms, Partner, Terms, Values};
+use super::{
+    Align, Allow, ColumnTerms, Consent, DatasetTerms, Partner, Terms, TrainTerms, Values, Weights,
+};
 
 /// The contract as JSON values, ready to be written by [`text`].
 pub(super) fn json(terms: &Terms, partners: &[Partner]) -> Value {
@@ -96,7 +98,23 @@ fn allow(allow: &Allow) -> Value {
         object["reveal"] = json!({ "to": reveal.to, "columns": [], "approval": reveal.approval });
     }
     if let Some(train) = &allow.train {
-        object["train"] = json!({ "models": train.models, "approval": train.approval });
+        object["train"] = self::train(train);
+    }
+    object
+}
+
+/// What later versions added is written where it is not the default, so that older contracts keep their ids.
+fn train(train: &TrainTerms) -> Value {
+    let mut object = json!({ "models": train.models, "approval": train.approval });
+    let beside = |is_default: bool, text: &str| (!is_default).then(|| text.to_owned());
+    set(&mut object, "align", beside(train.align == Align::default(), train.align.name()));
+    set(&mut object, "weights", beside(train.weights == Weights::default(), train.weights.name()));
+    set(&mut object, "score", train.score.clone());
+    let number = |number: u32, usual: u32| beside(number == usual, &number.to_string());
+    set(&mut object, "cohort", number(train.cohort, TrainTerms::COHORT));
+    set(&mut object, "rounds", number(train.rounds, TrainTerms::ROUNDS));
+    if train.without_noise {
+        object["without_noise"] = json!(true);
     }
     object
 }

@@ -7,7 +7,7 @@ use crate::{
     policy::{Decimal, aggregate::FixedPoint},
 };
 
-use super::{ColumnTerms, ColumnUse, ContractError, DatasetTerms, Terms, fields::shown};
+use super::{ColumnTerms, ColumnUse, ContractError, DatasetTerms, Terms, Values, Weights, fields::shown};
 
 /// The most edges of a grid: 256 buckets.
 const EDGES: usize = 257;
@@ -109,6 +109,18 @@ fn column(dataset: &DatasetTerms, name: &str, terms: &ColumnTerms) -> Result<(),
             "bounds = [0, 50000]; values beyond them are clamped, so that no single customer shows",
         ));
     }
+    let learned =
+        [ColumnUse::Feature, ColumnUse::Target].into_iter().find(|usage| terms.uses.contains(usage));
+    if let Some(usage) = learned
+        && terms.bounds.is_none()
+        && !matches!(terms.values, Values::Listed(_))
+    {
+        return Err(needs(
+            usage,
+            "bounds or values",
+            "bounds = [0, 100] for a number, values = [\"A\", \"B\"] for the rest (values = [false, true] for yes and no)",
+        ));
+    }
     if let Some((low, high)) = terms.bounds {
         measure(&column, low, high, terms)?;
     }
@@ -151,6 +163,12 @@ fn allow(terms: &Terms) -> Result<(), ContractError> {
     if let Some(train) = &allow.train {
         for name in &train.approval {
             is_partner(terms, "allow.train.approval".to_owned(), name)?;
+        }
+        if let Weights::To(name) = &train.weights {
+            is_partner(terms, "allow.train.weights".to_owned(), name)?;
+        }
+        if let Some(name) = &train.score {
+            is_partner(terms, "allow.train.score".to_owned(), name)?;
         }
     }
     let meet = allow.join || allow.reveal.is_some() || allow.train.is_some();

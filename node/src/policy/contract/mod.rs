@@ -11,7 +11,8 @@
 //! It has the fields of the TOML with these differences: `partners` lists `{"key": hex of the Ed25519 key,
 //! "name": …}`; `dataset` is sorted by owner and name; `use`, `values`, `approval` and `models` are sorted;
 //! every number is a string holding its shortest decimal form (no exponent, no trailing zeros); days are
-//! `YYYY-MM-DD`; fields with a default are written out, optional fields that are not set are left out.
+//! `YYYY-MM-DD`; fields with a default are written out, optional fields that are not set are left out, and so are those
+//! of `allow.train` but `models` and `approval` where they are at their default.
 //! The id is SHA-256 over `tacit contract/1`, a line feed, and those bytes.
 
 mod agree;
@@ -43,7 +44,7 @@ pub use agree::what_you_agree_to;
 pub(super) use canonical::unhex;
 pub use error::ContractError;
 pub(crate) use fields::LARGEST;
-pub use names::{ColumnClass, ColumnUse, Receiver};
+pub use names::{Align, ColumnClass, ColumnUse, Receiver, Weights};
 
 /// A contract that is sound in itself: every rule about its terms has been checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -244,6 +245,25 @@ pub struct TrainTerms {
     pub models: BTreeSet<String>,
     /// At whose side a person approves each job.
     pub approval: BTreeSet<String>,
+    /// How rows of different columns find each other.
+    pub align: Align,
+    /// Who gets the weights.
+    pub weights: Weights,
+    /// Who gets scores of single customers, if anybody does.
+    pub score: Option<String>,
+    /// The fewest partners whose rows may be added up.
+    pub cohort: u32,
+    /// Whether a job may add no noise: then weights can tell of single customers.
+    pub without_noise: bool,
+    /// The most rounds of one job.
+    pub rounds: u32,
+}
+
+impl TrainTerms {
+    /// The fewest partners whose rows may be added up: of two, each would see the other's by subtracting its own.
+    pub const COHORT: u32 = 3;
+    /// The most rounds, where a contract does not say.
+    pub const ROUNDS: u32 = 30;
 }
 
 impl Terms {

@@ -18,11 +18,23 @@ pub enum ColumnUse {
     Match,
     /// Set conditions on it in a reveal, which tells its value for every match.
     RevealFilter,
+    /// Let a model learn from it.
+    Feature,
+    /// Let a model learn to predict it.
+    Target,
 }
 
 impl ColumnUse {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Filter, Self::Group, Self::Measure, Self::Match, Self::RevealFilter];
+    pub const ALL: [Self; 7] = [
+        Self::Filter,
+        Self::Group,
+        Self::Measure,
+        Self::Match,
+        Self::RevealFilter,
+        Self::Feature,
+        Self::Target,
+    ];
 
     /// As the contract spells it.
     pub const fn name(self) -> &'static str {
@@ -32,6 +44,8 @@ impl ColumnUse {
             Self::Measure => "measure",
             Self::Match => "match",
             Self::RevealFilter => "reveal-filter",
+            Self::Feature => "feature",
+            Self::Target => "target",
         }
     }
 
@@ -43,6 +57,8 @@ impl ColumnUse {
             Self::Measure => "measured",
             Self::Match => "matched",
             Self::RevealFilter => "filtered in a reveal",
+            Self::Feature => "learned from",
+            Self::Target => "predicted",
         }
     }
 }
@@ -127,6 +143,51 @@ pub enum Receiver {
     Asker,
     /// Both.
     Both,
+}
+
+/// How the rows of two partners that train together are brought into one order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Align {
+    /// Nobody learns which customers both have.
+    #[default]
+    Hidden,
+    /// Both learn which of their own customers the other has too; no noise hides this.
+    Revealed,
+}
+
+impl Align {
+    /// As the contract spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Revealed => "revealed",
+        }
+    }
+}
+
+/// Who gets a model's weights.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weights {
+    /// Everybody who trains.
+    #[default]
+    Both,
+    /// Nobody: each keeps a share, and scores are computed together.
+    Shared,
+    /// One partner.
+    To(String),
+}
+
+impl Weights {
+    /// As the contract spells it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Both => "both",
+            Self::Shared => "shared",
+            Self::To(partner) => partner,
+        }
+    }
 }
 
 impl Receiver {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{policy::Decimal, scan::Registration};
+use crate::{policy::Decimal, query::ModelKind, scan::Registration};
 
 use super::{
-    Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner, PeriodTerms,
-    PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values,
+    Align, Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner, PeriodTerms,
+    PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values, Weights,
     fields::{Fields, Node, number, shown, wrong_kind},
 };
 
@@ -425,12 +425,42 @@ fn train(mut fields: Fields) -> Result<TrainTerms, ContractError> {
             example: "models = [\"logistic\"]",
         });
     }
-    if let Some(unknown) = models.iter().find(|model| *model != "logistic") {
-        return Err(choice(&fields, "models", unknown, "\"logistic\""));
+    let kinds = ModelKind::ALL.map(ModelKind::name);
+    if let Some(unknown) = models.iter().find(|model| !kinds.contains(&model.as_str())) {
+        return Err(choice(&fields, "models", unknown, "\"logistic\", \"linear\" or \"poisson\""));
     }
     let approval = people(&mut fields)?;
+    let align = match fields.text("align")?.as_deref() {
+        None | Some("hidden") => Align::Hidden,
+        Some("revealed") => Align::Revealed,
+        Some(other) => return Err(choice(&fields, "align", other, "\"hidden\" or \"revealed\"")),
+    };
+    let weights = match fields.text("weights")? {
+        None => Weights::Both,
+        Some(text) if text == "both" => Weights::Both,
+        Some(text) if text == "shared" => Weights::Shared,
+        Some(partner) => Weights::To(partner),
+    };
+    let score = fields.text("score")?;
+    let cohort = whole(&mut fields, "cohort", TrainTerms::COHORT, 3..=16, "a whole number from 3 to 16")?;
+    let rounds =
+        whole(&mut fields, "rounds", TrainTerms::ROUNDS, 1..=1000, "a whole number from 1 to 1000")?;
+    let without_noise = fields.truth("without_noise", false)?;
     fields.finish()?;
-    Ok(TrainTerms { models, approval })
+    Ok(TrainTerms { models, approval, align, weights, score, cohort, without_noise, rounds })
+}
+
+fn whole(
+    fields: &mut Fields,
+    name: &'static str,
+    usual: u32,
+    range: std::ops::RangeInclusive<u32>,
+    allowed: &'static str,
+) -> Result<u32, ContractError> {
+    let Some(found) = fields.optional_number(name)? else { return Ok(usual) };
+    let outside = || ContractError::OutOfRange { field: fields.path(name), found: found.to_string(), allowed };
+    let whole = found.micro().filter(|micro| micro % 1_000_000 == 0).map(|micro| micro / 1_000_000);
+    whole.and_then(|whole| u32::try_from(whole).ok()).filter(|it| range.contains(it)).ok_or_else(outside)
 }
 
 fn people(fields: &mut Fields) -> Result<BTreeSet<String>, ContractError> {

@@ -134,6 +134,7 @@ pub(super) fn of(error: &PolicyError) -> Vec<Detail> {
             details.push(must_sign(format!("population = \"{registered}\""), &table.owner));
         }
         PolicyError::Aggregate(error) => details.extend(error.details()),
+        PolicyError::Train(error) => details.extend(error.details()),
         PolicyError::NoMatchKey { keys, registered, listed, .. } => {
             details.push(Detail::new("wanted", some(keys.iter().cloned())));
             details.push(Detail::new("registered", some(registered.iter().cloned())));

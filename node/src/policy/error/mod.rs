@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-use super::{AggregateError, ColumnClass, ColumnTerms, ColumnUse, Document, No, contract::list};
+use super::{AggregateError, TrainError, ColumnClass, ColumnTerms, ColumnUse, Document, No, contract::list};
 use crate::{
     query::{ColumnName, QueryError, TableName},
     report::{Class, Detail, Refusal},
@@ -278,6 +278,9 @@ pub enum PolicyError {
     /// Figures that cannot be computed, or not so.
     #[error(transparent)]
     Aggregate(#[from] AggregateError),
+    /// A training job that was not agreed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// Nothing to match by.
     #[error("{table} has none of the match keys of {}", contract.title())]
     NoMatchKey {
@@ -361,6 +364,7 @@ impl Refusal for PolicyError {
             Self::WrongRegion { .. } => "E-POLICY-REGION",
             Self::WrongPopulation { .. } => "E-POLICY-POPULATION",
             Self::Aggregate(error) => error.code(),
+            Self::Train(error) => error.code(),
             Self::NoMatchKey { .. } => "E-POLICY-MATCH-KEY",
             Self::NoOwnColumn { .. } => "E-POLICY-OWN-COLUMN",
             Self::ConsentNotBoolean { .. } => "E-POLICY-CONSENT-COLUMN",
@@ -372,6 +376,7 @@ impl Refusal for PolicyError {
         match self {
             Self::Question(error) => error.class(),
             Self::Aggregate(error) => error.class(),
+            Self::Train(error) => error.class(),
             _ => Class::Policy,
         }
     }
@@ -416,6 +421,7 @@ impl PolicyError {
             | Self::NoOwnColumn { .. }
             | Self::ConsentNotBoolean { .. }
             | Self::Aggregate(_)
+            | Self::Train(_)
             | Self::Question(_) => None,
         }
     }

@@ -6,6 +6,7 @@
 
 mod choose;
 mod rules;
+mod train;
 
 use jiff::{civil::Date, tz::TimeZone};
 use tacit_protocol::{
@@ -19,10 +20,11 @@ use tacit_protocol::{
 
 use choose::choose;
 use rules::Rules;
+pub use train::{permit_training, role_between};
 
 use super::{
     AggregatePlan, Consent, Contract, Datasets, Document, JoinPlan, Partner, Party, PolicyError, Receiver,
-    Terms, lifetime, within,
+    Terms, TrainPlan, lifetime, within,
 };
 use crate::query::{Filter, Parsed, TableName};
 
@@ -81,6 +83,7 @@ pub struct Permitted {
     theirs: Option<TableName>,
     plan: Option<AggregatePlan>,
     join: Option<JoinPlan>,
+    train: Option<TrainPlan>,
     approvals: Vec<String>,
     tells: Vec<String>,
 }
@@ -171,6 +174,11 @@ impl Permitted {
         self.join.as_ref()
     }
 
+    /// What a training job is made of, and its price; `None` for other questions.
+    pub const fn train(&self) -> Option<&TrainPlan> {
+        self.train.as_ref()
+    }
+
     /// A party's name in the contract.
     pub fn name_of(&self, party: Party) -> &str {
         match party {
@@ -224,16 +232,21 @@ impl Permitted {
     }
 
     /// What is charged to whom: for what the asker learns of the answerer's customers, and of a join for what the
-    /// answerer learns of the asker's: the padded number, and the figures if it gets them as well. None for a reveal.
+    /// answerer learns of the asker's: the padded number, and the figures if it gets them as well. Of a training job
+    /// likewise, for whoever gets weights. None for a reveal.
     pub fn charges(&self) -> Vec<(Account, Amount)> {
         let (asker, answerer) = (self.asker(), self.answerer());
+        let learned_by = |learner| self.train.as_ref().and_then(|train| train.charged(learner));
         let learned: Vec<(&str, &str, Amount)> = match (&self.plan, &self.join) {
             (Some(plan), _) => vec![(answerer, asker, plan.price().amount())],
             (None, Some(join)) => {
                 let to = |party| join.charged(party);
                 vec![(answerer, asker, to(Party::Asker)), (asker, answerer, to(Party::Answerer))]
             }
-            (None, None) => Vec::new(),
+            (None, None) => [(answerer, asker), (asker, answerer)]
+                .into_iter()
+                .filter_map(|(owner, learner)| Some((owner, learner, learned_by(learner)?)))
+                .collect(),
         };
         let charge = |(owner, learner, price): (&str, &str, Amount)| {
             let id = |name: &str| Some(self.contract().partners().iter().find(|p| p.name == name)?.id());
@@ -316,6 +329,15 @@ pub fn permit(
     contracts: &[Document],
     datasets: &dyn Datasets,
 ) -> Result<Permitted, PolicyError> {
+    if parsed.training().is_some() {
+        // Of several partners, which one is meant is not in the question.
+        let other = match at.role {
+            Role::Answerer { from } => Some(from),
+            Role::Asker => the_other(&parsed, at, contracts)?,
+        };
+        let not_ours = || PolicyError::NotOurs { me: String::new(), tables: named(&parsed) };
+        return permit_training(parsed.clone(), other.ok_or_else(not_ours)?, at, contracts, datasets);
+    }
     let document = choose(&parsed, at, contracts)?;
     let rules = Rules::new(document, &parsed, at)?;
     rules.in_force(at.today)?;
@@ -333,7 +355,19 @@ pub fn permit(
         Some(price) => parsed.settled(price.epsilon_micro()),
         None => parsed,
     };
-    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, plan, join, approvals, tells })
+    let train = None;
+    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, plan, join, train, approvals, tells })
+}
+
+/// The first partner of a training job that is not this node.
+fn the_other(
+    parsed: &Parsed,
+    at: &Circumstances,
+    contracts: &[Document],
+) -> Result<Option<PartnerId>, PolicyError> {
+    let contract = choose(parsed, at, contracts)?.contract();
+    let trains = |partner: &&Partner| partner.id() != at.me && parsed.table_of(&partner.name).is_some();
+    Ok(contract.partners().iter().find(trains).map(Partner::id))
 }
 
 /// What a contract would say to a question, if it were in force.
@@ -359,6 +393,12 @@ pub fn would_permit(parsed: &Parsed, at: &Circumstances, contract: &Contract) ->
         }
     }
     let document = Document::new(contract.clone());
+    if let Some(job) = parsed.training() {
+        let under = || super::error::Under::of(&document);
+        let plan = super::TrainPlan::of(job, contract.terms(), &under)?;
+        let price = plan.price().map(|price| price.amount());
+        return Ok(Would { price, approvals: plan.terms().approval.iter().cloned().collect() });
+    }
     let rules = Rules::new(&document, parsed, at)?;
     rules.purpose(at.purpose)?;
     rules.kind_of_question()?;

@@ -23,7 +23,7 @@ fn kind_told(terms: &ColumnTerms) -> Option<Kind> {
 /// One question under one contract.
 pub(super) struct Rules<'a> {
     pub document: &'a Document,
-    parsed: &'a Parsed,
+    pub(super) parsed: &'a Parsed,
     role: Role,
     pub me: &'a str,
     pub partner: &'a Partner,
@@ -70,6 +70,28 @@ impl<'a> Rules<'a> {
         }
         let ours = own.and_then(|table| terms.dataset(me, &table.dataset));
         Ok(Self { document, parsed, role: at.role, me, partner, ours, theirs })
+    }
+
+    /// The same for a training job, which can have more partners than the one it is about.
+    pub fn of_job(
+        document: &'a Document,
+        parsed: &'a Parsed,
+        role: Role,
+        me: &'a str,
+        partner: &'a Partner,
+    ) -> Result<Self, PolicyError> {
+        let terms = document.contract().terms();
+        for table in parsed.tables() {
+            if terms.dataset(&table.owner, &table.dataset).is_none() {
+                return Err(PolicyError::UnlistedDataset {
+                    contract: Under::of(document),
+                    table: table.clone(),
+                    listed: terms.datasets.iter().map(DatasetTerms::full_name).collect(),
+                });
+            }
+        }
+        let theirs = parsed.table_of(&partner.name);
+        Ok(Self { document, parsed, role, me, partner, ours: None, theirs })
     }
 
     fn terms(&self) -> &'a Terms {
@@ -129,6 +151,7 @@ impl<'a> Rules<'a> {
                 (allow.aggregate, "noisy figures over one table"),
                 (allow.join, "noisy figures over the overlap"),
                 (allow.reveal.is_some(), "reveals"),
+                (allow.train.is_some(), "training together"),
             ];
             Err(PolicyError::NotAllowed {
                 contract: self.under(),
@@ -195,7 +218,7 @@ impl<'a> Rules<'a> {
         Ok(filter.check_known(table, &kind_of)?)
     }
 
-    fn partners_column(
+    pub(super) fn partners_column(
         &self,
         column: &ColumnName,
         usage: Usage,
@@ -208,6 +231,8 @@ impl<'a> Rules<'a> {
             Usage::Filter => ColumnUse::Filter,
             Usage::Group => ColumnUse::Group,
             Usage::Measure => ColumnUse::Measure,
+            Usage::Feature => ColumnUse::Feature,
+            Usage::Target => ColumnUse::Target,
             Usage::Show => {
                 return Err(PolicyError::RevealColumns { contract: contract(), column: column.clone() });
             }
@@ -308,7 +333,7 @@ impl<'a> Rules<'a> {
                 _ if column.table != *table => continue,
                 Usage::Group => ("GROUP BY", None),
                 Usage::Measure => ("the measures", Some(Kind::Number)),
-                Usage::Filter | Usage::Show => continue,
+                Usage::Filter | Usage::Show | Usage::Feature | Usage::Target => continue,
             };
             let Some(&kind) = facts.columns.get(&column.column) else {
                 let (table, column) = (table.clone(), column.column);

@@ -63,6 +63,7 @@ impl Book {
             | Kind::Withdrawal
             | Kind::Partner
             | Kind::Dataset
+            | Kind::Model
             | Kind::Key
             | Kind::Config
             | Kind::Export

@@ -35,13 +35,13 @@ pub fn ot_operations(operations: &[u8]) {
 
 /// What has become of a message.
 #[derive(Clone, Copy, PartialEq)]
-enum Fate {
+pub(super) enum Fate {
     Kept,
     Changed,
     Resized,
 }
 
-fn alter(message: &mut Vec<u8>, operations: &mut impl Iterator<Item = u8>) -> Fate {
+pub(super) fn alter(message: &mut Vec<u8>, operations: &mut impl Iterator<Item = u8>) -> Fate {
     let length = message.len();
     let mut next = || operations.next().unwrap_or(0);
     match next() % 8 {
@@ -59,7 +59,7 @@ fn alter(message: &mut Vec<u8>, operations: &mut impl Iterator<Item = u8>) -> Fa
 }
 
 /// The result, unless it is a refusal that the message's fate explains.
-fn explained<T>(result: Result<T, PeerMisbehaved>, fate: Fate) -> Option<T> {
+pub(super) fn explained<T>(result: Result<T, PeerMisbehaved>, fate: Fate) -> Option<T> {
     match (result, fate) {
         (Ok(_), Fate::Resized) => panic!("a message of another length was taken"),
         (Ok(value), _) => Some(value),

@@ -1,0 +1,108 @@
+//! From a job file to a trained model: which walk it takes, and what is shown at its end.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tacit_protocol::ids::{PartnerId, QueryId};
+
+use super::{
+    Model, Registry, TrainFault, document, horizontal,
+    state::{self, RunFolder},
+    text,
+};
+use crate::{
+    control::Reply,
+    exchange::Question,
+    query::{Job, JobShape, QueryError, QueryRequest, Wish},
+    report::Report,
+    rooms::Rooms,
+    run::{self, Events},
+};
+
+/// A job, as it is handed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainRequest {
+    /// The job file's text.
+    pub toml: String,
+    /// How long to wait for people at the partners.
+    pub wait: Duration,
+}
+
+impl TrainRequest {
+    /// The question that this job is.
+    ///
+    /// # Errors
+    /// [`QueryError::Job`].
+    pub(super) fn question(&self) -> Result<(Job, QueryRequest), QueryError> {
+        let (job, contract) = Job::of_toml(&self.toml).map_err(QueryError::Job)?;
+        let request = QueryRequest {
+            sql: job.text(),
+            contract,
+            purpose: None,
+            wish: Wish::default(),
+            wait: self.wait,
+        };
+        Ok((job, request))
+    }
+}
+
+/// Trains a model with the partners that the job names. The model lies in the registry when this returns.
+///
+/// # Errors
+/// A [`Report`] of whichever room said no. It has been recorded by then, unless the job could not be read.
+pub async fn train(rooms: &Rooms, request: TrainRequest, events: Events) -> Result<Reply, Report> {
+    let (job, question) = request.question()?;
+    match job.shape {
+        JobShape::Vertical => run::ask(rooms, question, events).await,
+        JobShape::Horizontal => horizontal::coordinate(rooms, question, events).await,
+    }
+}
+
+/// The model of the same job over the same content, if it was trained: it is shown again, and nothing is asked or paid.
+pub(crate) fn again(rooms: &Rooms, job: &str) -> Result<Option<Reply>, Report> {
+    let Some(run) = state::last_run(&rooms.home, job)? else { return Ok(None) };
+    let Ok(model) = Registry::at(rooms.home.models_dir()).read(run) else { return Ok(None) };
+    let mut reply = shown(&model, Value::Null);
+    reply.notes.push("this job was trained over the same data before: here is its model, and nothing was paid".to_owned());
+    Ok(Some(reply))
+}
+
+/// A model for people and programs.
+pub(crate) fn shown(model: &Model, stages: Value) -> Reply {
+    let mut shown = document(model);
+    if !stages.is_null() {
+        shown["stages"] = stages;
+    }
+    let notes = vec![format!("tacit model show {} shows its card, tacit predict {} scores with it", model.name, model.name)];
+    Reply { document: Some(shown), text: Some(text(model)), notes, ..Reply::default() }
+}
+
+/// The id of the run that an asker begins or goes on with, noted.
+pub(crate) fn begin(rooms: &Rooms, job: &str, resumes: bool, query: QueryId) -> Result<QueryId, Report> {
+    let last = state::last_run(&rooms.home, job)?.filter(|_| resumes);
+    let run = last.unwrap_or(query);
+    state::begin_run(&rooms.home, job, &run)?;
+    Ok(run)
+}
+
+/// The run that a partner's question begins or goes on with. One that goes on has to be the one that was cut, and one that
+/// is paid for anew may not take up what another has left: noise drawn twice for one price would average away.
+pub(crate) fn run_of(
+    rooms: &Rooms,
+    question: &Question,
+    resumes: bool,
+    partner: PartnerId,
+) -> Result<QueryId, TrainFault> {
+    let out_of_step = || TrainFault::OutOfStep { partner: rooms.partner_name(partner).unwrap_or_default() };
+    let run = question.run.ok_or_else(out_of_step)?;
+    let job = state::same_job(&question.contract, &question.sql, question.content.as_deref());
+    let last = state::last_run(&rooms.home, &job)?;
+    let fits = if resumes { last == Some(run) } else { !RunFolder::of(&rooms.home, &run).exists() };
+    if !fits {
+        return Err(out_of_step());
+    }
+    state::begin_run(&rooms.home, &job, &run)?;
+    Ok(run)
+}

@@ -1,0 +1,285 @@
+//! What an end brings, and how it whitens its columns at home.
+//!
+//! The Hessian of either model is at most X'X/4 or X'X. Each end centres its own columns and turns them by the inverse of
+//! the Cholesky factor of their covariance, so that in the new coordinates the end's block of that bound is the
+//! identity and one public step fits all of them ("block Newton"). Nobody but the owner learns how; what is
+//! learned in the new coordinates is turned back at home.
+//!
+//! The penalty is data as well: for each column some pseudo-rows that have this column alone (LEARNV-04). So the
+//! protocol has no step of its own for it, and nothing is cut off split weights.
+
+use std::fmt;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::params::{Linkage, Params, Party};
+use crate::session::Abort;
+
+/// Bits after the point of a whitened number.
+pub(super) const UNIT_BITS: u32 = 12;
+/// LEARNV-05: whitened numbers are below 2⁸; only of a column that is 0 but for one row in 65,536 they would not be.
+const LARGEST: f64 = ((1 << (8 + UNIT_BITS)) - 1) as f64;
+/// What is added to the variances, so that a column that never changes, or that others make up, has a root.
+const RIDGE: f64 = 1e-6;
+
+/// One end's rows: column by column, encoded in [−1, 1] (`learn::encode` gives [−½, ½] and [0, 1]), in the order of customers that both ends agreed on.
+#[derive(Clone)]
+pub struct Input {
+    /// Each of `rows` numbers; the intercept is not among them.
+    pub columns: Vec<Vec<f64>>,
+    /// At the label end the target of each row: 0 or 1, or for the linear model anything from 0 to 1.
+    pub target: Option<Vec<f64>>,
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Input({} columns)", self.columns.len())
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.columns.zeroize();
+        self.target.zeroize();
+    }
+}
+
+impl Input {
+    /// # Errors
+    /// LEARNV-05: [`Abort::OwnColumns`] when they are not of the agreed shape, or a number is not finite or outside of
+    /// [−1, 1], a target outside of [0, 1].
+    fn check(&self, params: &Params, party: Party) -> Result<(), Abort> {
+        let rows = params.agreed().rows as usize;
+        let count = params.columns(party) as usize - usize::from(party == Party::Label);
+        let fits =
+            |numbers: &Vec<f64>| numbers.len() == rows && numbers.iter().all(|x| (-1.0..=1.0).contains(x));
+        let target = match (party, &self.target) {
+            (Party::Label, Some(target)) => {
+                let two = |y: &f64| params.linkage() == Linkage::Linear || *y == 0.0 || *y == 1.0;
+                fits(target) && target.iter().all(|y| *y >= 0.0 && two(y))
+            }
+            (Party::Features, None) => true,
+            _ => false,
+        };
+        let fits = self.columns.len() == count && self.columns.iter().all(fits) && target;
+        if fits { Ok(()) } else { Err(Abort::OwnColumns) }
+    }
+}
+
+/// How an end's columns are whitened. **Private**: means and covariances of the training rows.
+#[derive(Clone, PartialEq)]
+pub struct Basis {
+    means: Zeroizing<Vec<f64>>,
+    /// The lower triangle of the Cholesky factor, row by row.
+    factor: Zeroizing<Vec<f64>>,
+    intercept: bool,
+}
+
+/// Weights of one end's columns, for columns as they are encoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// One a column.
+    pub weights: Vec<f64>,
+    /// This end's part of the intercept; the two parts add up to it.
+    pub offset: f64,
+}
+
+/// What training computes with.
+pub(super) struct Whitened {
+    pub basis: Basis,
+    pub columns: Zeroizing<Vec<Vec<i32>>>,
+    /// At the label end, of all rows with the pseudo-rows.
+    pub target: Option<Zeroizing<Vec<f64>>>,
+}
+
+/// The pseudo-row's value for λ of λ/2·w².
+fn penalty(params: &Params) -> f64 {
+    let l2 = params.agreed().l2_micro as f64 / 1e6;
+    match params.linkage() {
+        Linkage::Logistic => (4.0 * l2 / f64::from(params.rows_of_a_penalty().max(1))).sqrt(),
+        Linkage::Linear => l2.sqrt(),
+    }
+}
+
+/// Whitens an end's rows.
+///
+/// # Errors
+/// As [`Input::check`].
+pub(super) fn whiten(params: &Params, party: Party, input: &Input) -> Result<Whitened, Abort> {
+    input.check(params, party)?;
+    let each = params.rows_of_a_penalty() as usize;
+    let real = params.agreed().rows as usize;
+    let intercept = party == Party::Label;
+    let basis = match &params.agreed().noise {
+        // LEARNV-40: with noise nothing of the model may hang on the rows but through it.
+        Some(_) => Basis::public(input.columns.len(), intercept),
+        None => Basis::fit(&input.columns, intercept, penalty(params), each, params.rows()),
+    };
+    let mut columns = basis.apply(&input.columns, real);
+    if let Some(noise) = &params.agreed().noise {
+        clip(&mut columns, noise.clip);
+    }
+    // The pseudo-rows of the label end's columns come first.
+    let before = match party {
+        Party::Label => 0,
+        Party::Features => params.agreed().label_columns as usize,
+    };
+    let rows = params.rows() as usize;
+    columns.iter_mut().for_each(|column| column.resize(rows, 0));
+    let mut alone = Zeroizing::new(vec![0.0; input.columns.len()]);
+    for own in 0..if each > 0 { input.columns.len() } else { 0 } {
+        alone.fill(0.0);
+        alone[own] = penalty(params);
+        basis.solve(&mut alone);
+        for copy in 0..each {
+            let row = real + (before + own) * each + copy;
+            for (column, value) in columns.iter_mut().skip(usize::from(basis.intercept)).zip(alone.iter()) {
+                column[row] = fixed(*value);
+            }
+        }
+    }
+    let target = input.target.as_ref().map(|target| {
+        let pseudo = (0..rows - real).map(|row| if each > 1 { (row % 2) as f64 } else { 0.0 });
+        Zeroizing::new(target.iter().copied().chain(pseudo).collect::<Vec<f64>>())
+    });
+    Ok(Whitened { basis, columns, target })
+}
+
+/// LEARNV-40: no row is longer than `most`.
+fn clip(columns: &mut [Vec<i32>], most: u32) {
+    let most = f64::from(most) * f64::from(1u32 << UNIT_BITS);
+    for row in 0..columns.first().map_or(0, Vec::len) {
+        let norm = columns.iter().map(|column| f64::from(column[row]).powi(2)).sum::<f64>().sqrt();
+        if norm > most {
+            // Towards 0, so that what is cut off makes no row longer.
+            let scale = most / norm * (1.0 - 1e-9);
+            columns.iter_mut().for_each(|column| column[row] = (f64::from(column[row]) * scale) as i32);
+        }
+    }
+}
+
+/// With 12 bits after the point, within what there may be.
+fn fixed(value: f64) -> i32 {
+    (value * f64::from(1u32 << UNIT_BITS)).round().clamp(-LARGEST, LARGEST) as i32
+}
+
+impl Basis {
+    /// Of these columns, with `each` pseudo-rows of `penalty` a column, over `rows` rows in all.
+    fn fit(columns: &[Vec<f64>], intercept: bool, penalty: f64, each: usize, rows: u32) -> Self {
+        let count = columns.len();
+        let rows = f64::from(rows);
+        let mean = |column: &Vec<f64>| column.iter().sum::<f64>() / column.len().max(1) as f64;
+        let means = Zeroizing::new(columns.iter().map(mean).collect::<Vec<f64>>());
+        let mut factor = Zeroizing::new(vec![0.0; count * count]);
+        for i in 0..count {
+            for j in 0..=i {
+                let terms = columns[i].iter().zip(&columns[j]);
+                let sum: f64 = terms.map(|(x, y)| (x - means[i]) * (y - means[j])).sum();
+                let pseudo = if i == j { each as f64 * penalty * penalty } else { 0.0 };
+                let variance = (sum + pseudo) / rows;
+                factor[i * count + j] = variance + if i == j { RIDGE * (1.0 + variance) } else { 0.0 };
+            }
+        }
+        // Cholesky's way, in place; the ridge keeps what is under the root positive.
+        for j in 0..count {
+            for k in 0..j {
+                let above = factor[j * count + k];
+                for i in j..count {
+                    factor[i * count + j] -= factor[i * count + k] * above;
+                }
+            }
+            let root = factor[j * count + j].max(RIDGE).sqrt();
+            for i in j..count {
+                factor[i * count + j] /= root;
+            }
+            factor[j * count + j] = root;
+        }
+        Self { means, factor, intercept }
+    }
+
+    /// One that depends on nothing: each column alone, twice as long.
+    fn public(count: usize, intercept: bool) -> Self {
+        let mut factor = Zeroizing::new(vec![0.0; count * count]);
+        factor.iter_mut().step_by(count + 1).for_each(|root| *root = 0.5);
+        Self { means: Zeroizing::new(vec![0.0; count]), factor, intercept }
+    }
+
+    /// How many columns there are, without the intercept.
+    pub fn columns(&self) -> usize {
+        self.means.len()
+    }
+
+    /// L⁻¹x in place.
+    fn solve(&self, x: &mut [f64]) {
+        let count = self.columns();
+        for i in 0..count {
+            let (done, rest) = x.split_at_mut(i);
+            let known: f64 = self.factor[i * count..][..i].iter().zip(done.iter()).map(|(l, u)| l * u).sum();
+            rest[0] = (rest[0] - known) / self.factor[i * count + i];
+        }
+    }
+
+    /// Rows in the new coordinates, the intercept first where there is one.
+    pub(super) fn apply(&self, columns: &[Vec<f64>], rows: usize) -> Zeroizing<Vec<Vec<i32>>> {
+        let mut whitened = Zeroizing::new(vec![Vec::with_capacity(rows); columns.len()]);
+        let mut row = Zeroizing::new(vec![0.0; columns.len()]);
+        for number in 0..rows {
+            for ((x, column), mean) in row.iter_mut().zip(columns).zip(self.means.iter()) {
+                *x = column[number] - mean;
+            }
+            self.solve(&mut row);
+            whitened.iter_mut().zip(row.iter()).for_each(|(column, x)| column.push(fixed(*x)));
+        }
+        if self.intercept {
+            whitened.insert(0, vec![1 << UNIT_BITS; rows]);
+        }
+        whitened
+    }
+
+    /// The weights of the columns as they are encoded.
+    pub(super) fn unwhiten(&self, weights: &[f64]) -> Block {
+        let (first, own) = weights.split_at(usize::from(self.intercept));
+        let count = self.columns();
+        let mut turned = own.to_vec();
+        for i in (0..count).rev() {
+            let known: f64 = (i + 1..count).map(|j| self.factor[j * count + i] * turned[j]).sum();
+            turned[i] = (turned[i] - known) / self.factor[i * count + i];
+        }
+        let shift: f64 = turned.iter().zip(self.means.iter()).map(|(weight, mean)| weight * mean).sum();
+        Block { weights: turned, offset: first.iter().sum::<f64>() - shift }
+    }
+
+    /// As bytes, to be kept as secretly as the rows.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(vec![u8::from(self.intercept)]);
+        let numbers = self.means.iter().chain(self.factor.iter());
+        numbers.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        bytes
+    }
+
+    /// Reads [`to_bytes`](Self::to_bytes) back, of `columns` columns.
+    ///
+    /// # Errors
+    /// [`Abort::OwnState`].
+    pub fn from_bytes(bytes: &[u8], columns: usize) -> Result<Self, Abort> {
+        let (first, rest) = bytes.split_first().ok_or(Abort::OwnState)?;
+        let (numbers, left) = rest.as_chunks::<8>();
+        let numbers: Vec<f64> = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+        let fits = *first < 2 && left.is_empty() && numbers.len() == columns * (columns + 1);
+        if !fits || !numbers.iter().all(|number| number.is_finite()) {
+            return Err(Abort::OwnState);
+        }
+        let (means, factor) = numbers.split_at(columns);
+        Ok(Self {
+            means: Zeroizing::new(means.to_vec()),
+            factor: Zeroizing::new(factor.to_vec()),
+            intercept: *first == 1,
+        })
+    }
+}
+
+impl fmt::Debug for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Basis({} columns)", self.columns())
+    }
+}

@@ -1,0 +1,132 @@
+//! What is refused before anything is said, and what of the terms shows in the outcome.
+
+use super::*;
+use crate::{noise::DiscreteGaussian, session::PeerMisbehaved};
+
+fn agreed(case: &Case) -> Agreed {
+    case.params().agreed().clone()
+}
+
+#[test]
+fn learnv_02_jobs_that_cannot_be_are_refused_when_planned() {
+    let good = agreed(&Case::new(Linkage::Linear, 10, (0, 1), 1));
+    assert!(Params::new(good.clone()).is_ok());
+    let bad = [
+        Agreed { rows: 0, ..good.clone() },
+        Agreed { rows: MOST_ROWS + 1, ..good.clone() },
+        Agreed { rows: u32::MAX, l2_micro: 1, ..good.clone() },
+        Agreed { feature_columns: 0, ..good.clone() },
+        Agreed { feature_columns: u32::MAX, ..good.clone() },
+        Agreed { label_columns: MOST_COLUMNS, ..good.clone() },
+        Agreed { rounds: 0, ..good.clone() },
+        Agreed { rounds: LARGEST_ROUNDS + 1, ..good.clone() },
+        Agreed { l2_micro: u64::MAX, ..good },
+    ];
+    assert!(bad.into_iter().all(|agreed| Params::new(agreed).err() == Some(Abort::LearnShape)));
+}
+
+#[test]
+fn learnv_01_ends_with_other_terms_do_not_begin() {
+    let case = Case::new(Linkage::Logistic, 40, (1, 1), 1);
+    let others = [
+        Case { rounds: 2, ..case.clone() },
+        Case { l2_micro: 1, ..case.clone() },
+        Case { opens: Opens::Own, ..case.clone() },
+    ];
+    let inputs = case.input();
+    for other in others {
+        let label = case.start(Party::Label, &inputs.0, &Kept::default()).unwrap();
+        let features = other.start(Party::Features, &inputs.1, &Kept::default()).unwrap();
+        let ended = Pair::new(label, features, case.params().limits()).run();
+        let refused = Some(Abort::Peer(PeerMisbehaved::TranscriptDiffers));
+        assert!(ended.initiator.err() == refused || ended.responder.err() == refused);
+        assert!(ended.said.iter().all(|said| said.kind == "Announce"));
+    }
+}
+
+#[test]
+fn learnv_05_columns_that_are_no_numbers_are_refused() {
+    let case = Case::new(Linkage::Logistic, 40, (2, 1), 1);
+    let (label, features) = case.input();
+    let start = |input: &Input| case.start(Party::Label, input, &Kept::default()).err();
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.5, -2.0, 1e300] {
+        let mut bad = label.clone();
+        bad.columns[1][7] = value;
+        assert_eq!(start(&bad), Some(Abort::OwnColumns));
+        let mut bad = label.clone();
+        bad.target.as_mut().unwrap()[3] = value;
+        assert_eq!(start(&bad), Some(Abort::OwnColumns));
+    }
+    let mut half = label.clone();
+    half.target.as_mut().unwrap()[3] = 0.5;
+    assert_eq!(start(&half), Some(Abort::OwnColumns));
+    let mut short = label.clone();
+    short.columns[0].pop();
+    assert_eq!(start(&short), Some(Abort::OwnColumns));
+    assert_eq!(start(&features), Some(Abort::OwnColumns));
+    assert_eq!(format!("{label:?}"), "Input(2 columns)");
+}
+
+#[test]
+fn learnv_04_the_penalty_is_that_of_the_central_fit() {
+    let case = Case { l2_micro: 20_000_000, ..Case::new(Linkage::Linear, 400, (2, 2), 16) };
+    let inputs = case.input();
+    let found = runs::joined(&case.run(&inputs).initiator.unwrap());
+    let fit = runs::central(&inputs, case.linkage, 20.0);
+    assert!(fit.iter().zip(&found).all(|(x, y)| (x - y).abs() < 0.01), "{fit:?} {found:?}");
+    let case = Case { l2_micro: 2_000_000, ..Case::new(Linkage::Logistic, 2000, (2, 2), 16) };
+    let inputs = case.input();
+    let found = runs::joined(&case.run(&inputs).initiator.unwrap());
+    let fit = runs::central(&inputs, case.linkage, 2.0);
+    assert!(fit.iter().zip(&found).all(|(x, y)| (x - y).abs() < 0.04), "{fit:?} {found:?}");
+}
+
+#[test]
+fn learnv_06_a_logistic_score_has_room_and_a_constant_column_no_weight() {
+    // A column that says everything: the fit runs away, ten rounds of it do not wrap.
+    let case = Case::new(Linkage::Logistic, 300, (1, 2), 10);
+    let (mut label, mut features) = case.input();
+    features.columns[0] = label.target.clone().unwrap();
+    features.columns[1] = vec![0.25; 300];
+    label.columns[0].fill(0.0);
+    let inputs = (label, features);
+    let found = runs::joined(&case.run(&inputs).initiator.unwrap());
+    assert!(found[2] > 3.0 && found[1].abs() < 0.01 && found[3].abs() < 0.01, "{found:?}");
+    assert!(runs::scores(&inputs, &found).iter().all(|z| z.abs() < 32.0));
+}
+
+#[test]
+fn learnv_40_noise_is_in_the_weights_before_they_open() {
+    let width = DiscreteGaussian::of_price(1_000_000_000, Params::sensitivity(Linkage::Logistic, 4)).unwrap();
+    let case = Case::new(Linkage::Logistic, 200, (9, 9), 1);
+    let noise = Some(Noise { width: width.clone(), clip: 4 });
+    let noisy = Case { noise, ..case.clone() };
+    let inputs = case.input();
+    let ended = noisy.run(&inputs);
+    let (label, features) = (ended.initiator.unwrap(), ended.responder.unwrap());
+    // The same round again has the same noise.
+    assert_eq!(Case { session: 4, ..noisy.clone() }.run(&inputs).initiator.unwrap().own, label.own);
+    // Both ends' noise is in it: of variance 2σ², and no row is longer than the clip.
+    let step = noisy.params().step(0);
+    let sum = |x: &u64, y: &u64| share::centred(x.wrapping_add(*y) & share::MASK) as f64 / step as f64;
+    let own = label.state.own.iter().zip(features.state.theirs.iter());
+    let theirs = label.state.theirs.iter().zip(features.state.own.iter());
+    let entries: Vec<f64> = own.chain(theirs).map(|(x, y)| sum(x, y)).collect();
+    let whitened = |party, input: &Input| input::whiten(&noisy.params(), party, input).unwrap().columns;
+    let mut columns = whitened(Party::Label, &inputs.0).to_vec();
+    columns.extend_from_slice(&whitened(Party::Features, &inputs.1));
+    let target = inputs.0.target.as_ref().unwrap();
+    let plain = |column: &Vec<i32>| -> f64 {
+        column.iter().zip(target).map(|(x, y)| f64::from(*x) * 127.0 * (y - 0.5)).sum()
+    };
+    let rest: Vec<f64> = entries.iter().zip(&columns).map(|(entry, column)| entry - plain(column)).collect();
+    let variance = rest.iter().map(|x| x * x).sum::<f64>() / rest.len() as f64;
+    let sigma = width.half_width95() as f64 / 1.96;
+    let ratio = variance / (2.0 * sigma * sigma);
+    assert!((0.3..2.5).contains(&ratio), "{ratio}");
+    for row in 0..200 {
+        let norm =
+            |columns: &[Vec<i32>]| columns.iter().map(|c| f64::from(c[row]).powi(2)).sum::<f64>().sqrt();
+        assert!(norm(&columns[..10]) <= 4.0 * 4096.0 && norm(&columns[10..]) <= 4.0 * 4096.0);
+    }
+}
