@@ -3,6 +3,7 @@
 mod join;
 mod ledger;
 mod psi;
+mod train;
 
 use std::{
     io::{BufWriter, Write},
@@ -16,6 +17,7 @@ pub use self::{
     join::{JoinBench, join},
     ledger::ledger,
     psi::{PsiBench, psi},
+    train::{TrainBench, train},
 };
 use super::stage::{self, Node, Stage, StageError, failed};
 use crate::{
@@ -119,8 +121,6 @@ impl Nodes {
 
     /// Asks, and measures from the request to the answer.
     fn ask(&self, sql: &str, events: &mut dyn FnMut(Event)) -> Result<Measured, Report> {
-        let cpu_before: f64 = self.nodes.iter().map(|node| cpu_seconds(node.pid())).sum();
-        let wire_before = settled_bytes_on_the_wire(&self.asker)?;
         let request = QueryRequest {
             sql: sql.to_owned(),
             contract: None,
@@ -128,8 +128,15 @@ impl Nodes {
             wish: Wish::default(),
             wait: default_wait(),
         };
+        self.measure(Request::Query(request), events)
+    }
+
+    /// Has the asker do something, and measures from the request to what comes back.
+    fn measure(&self, request: Request, events: &mut dyn FnMut(Event)) -> Result<Measured, Report> {
+        let cpu_before: f64 = self.nodes.iter().map(|node| cpu_seconds(node.pid())).sum();
+        let wire_before = settled_bytes_on_the_wire(&self.asker)?;
         let started = Instant::now();
-        let reply = control::perform(&self.asker, Request::Query(request), events)?;
+        let reply = control::perform(&self.asker, request, events)?;
         let seconds = started.elapsed().as_secs_f64();
         let cpu_seconds = self.nodes.iter().map(|node| cpu_seconds(node.pid())).sum::<f64>() - cpu_before;
         let bytes_sent = bytes_on_the_wire(&self.asker)?.saturating_sub(wire_before);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{
-    bench::{self, JoinBench, PsiBench},
+    bench::{self, JoinBench, PsiBench, TrainBench},
     console::Console,
     demo,
     error::Failure,
@@ -20,8 +20,8 @@ pub enum Bench {
     Psi(Tables),
     /// A private join between two fresh nodes: a count and a sum in eight groups
     Join(Tables),
-    /// Joint training (not in this version)
-    Train(Rest),
+    /// A logistic model of customers whose columns lie on two fresh nodes
+    Train(Training),
     /// Durable reservations and commits on this machine's disk
     Ledger(Ledger),
     /// The link (not in this version)
@@ -40,6 +40,26 @@ pub struct Tables {
     /// The share of the smaller side that both have
     #[arg(long, value_name = "SHARE", default_value = "0.5", value_parser = parse::share)]
     overlap: f64,
+}
+
+/// A model over the columns of two nodes
+#[derive(Debug, Args)]
+pub struct Training {
+    /// Customers, all of them of both, such as 100000
+    #[arg(long, value_name = "NUMBER", default_value = "100000", value_parser = parse::rows)]
+    rows: u64,
+    /// Columns of the end with the target and of the other
+    #[arg(long, value_name = "OURS,THEIRS", default_value = "20,20", value_parser = widths)]
+    features: (u64, u64),
+    /// Rounds
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u64).range(1..=60))]
+    rounds: u64,
+}
+
+fn widths(text: &str) -> Result<(u64, u64), String> {
+    let widths = text.split_once(',').and_then(|(own, theirs)| Some((own.parse().ok()?, theirs.parse().ok()?)));
+    let widths = widths.filter(|(own, theirs)| (1..=200).contains(own) && (1..=200).contains(theirs));
+    widths.ok_or_else(|| "two numbers from 1 to 200, such as 20,20".to_owned())
 }
 
 /// Durable reservations and commits on this machine's disk
@@ -79,7 +99,11 @@ impl Bench {
                 let reply = console.watch(|events| bench::join(&bench, events))?;
                 Ok(console.printer.reply(&reply)?)
             }
-            Self::Train(_) => later::refuse("bench train", instead),
+            Self::Train(Training { rows, features, rounds }) => {
+                let bench = TrainBench { rows, features, rounds };
+                let reply = console.watch(|events| bench::train(&bench, events))?;
+                Ok(console.printer.reply(&reply)?)
+            }
             Self::Ledger(Ledger { askers, each, at }) => {
                 let at = at.unwrap_or_else(std::env::temp_dir);
                 let reply = bench::ledger(&at, askers, each)?;
