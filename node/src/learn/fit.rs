@@ -24,10 +24,13 @@ const ROWS: [u64; 4] = [1 << 24, 1 << 20, 1 << 16, 1 << 12];
 /// # Errors
 /// [`horizontal::Breach::Rules`], for a cohort that cannot be.
 pub fn rules(plan: &TrainPlan) -> Result<horizontal::Rules, horizontal::Breach> {
-    let (trainers, cohort, noisy) = (plan.sides().len(), plan.terms().cohort as usize, plan.price().is_some());
+    let (trainers, noisy) = (plan.sides().len(), plan.price().is_some());
+    // Two exact sums that differ by one trainer are this trainer's, also if they are of two runs.
+    let cohort = if noisy { plan.terms().cohort as usize } else { trainers };
     let least = cohort.max(3).max(2 * trainers / 3 + 1);
     // Without noise nobody may be missing whatever the job says; with it, no more than leave a cohort.
-    let dropouts = (plan.job().tolerated as usize).min(trainers.saturating_sub(least)).min(trainers.saturating_sub(2));
+    let dropouts =
+        (plan.job().tolerated as usize).min(trainers.saturating_sub(least)).min(trainers.saturating_sub(2));
     horizontal::Rules::new(trainers, cohort, dropouts, 1, noisy)
 }
 
@@ -40,7 +43,9 @@ pub fn plan(plan: &TrainPlan) -> Result<Plan, TrainFault> {
     let rules = rules(plan).map_err(|_| TrainFault::Model(LearnError::Trainers(plan.sides().len())))?;
     let target = plan.sides().first().and_then(|side| side.target.as_ref()).map(|target| &target.encoding);
     let family = match (job.kind, target) {
-        (ModelKind::Poisson, Some(Encoding::Scaled { high, .. })) => Family::Poisson { most: high.real() as u32 },
+        (ModelKind::Poisson, Some(Encoding::Scaled { high, .. })) => {
+            Family::Poisson { most: high.real() as u32 }
+        }
         (ModelKind::Linear, _) => Family::Linear,
         _ => Family::Logistic,
     };
@@ -89,10 +94,12 @@ impl Bench {
         let held = own.held_out(train, job);
         // A customer without a target is in neither part.
         let known = |row: usize| target.get(row).is_some_and(Option::is_some);
-        let part = |back: bool| -> Vec<bool> { (0..own.len()).map(|row| known(row) && held[row] == back).collect() };
+        let part =
+            |back: bool| -> Vec<bool> { (0..own.len()).map(|row| known(row) && held[row] == back).collect() };
         let targets = |keep: &[bool]| kept(&target, keep).into_iter().flatten().collect::<Vec<f32>>();
         let (learn, back) = (part(false), part(true));
-        let rows = Rows::new(&plan, &design.rows_where(&learn), &targets(&learn)).map_err(TrainFault::Model)?;
+        let rows =
+            Rows::new(&plan, &design.rows_where(&learn), &targets(&learn)).map_err(TrainFault::Model)?;
         Ok(Self { plan, rows, held: design.rows_where(&back), held_target: targets(&back) })
     }
 

@@ -56,6 +56,9 @@ struct Kept {
     closed: bool,
 }
 
+/// A round is not attempted more often.
+const ATTEMPTS: u32 = 1 << 16;
+
 /// Under which this is kept in the run's folder.
 const STATE: &str = "state";
 
@@ -68,6 +71,7 @@ struct Business {
     key: JobKey,
     noise: Secret<[u8; 32]>,
     folder: RunFolder,
+    _held: std::fs::File,
     roster: Option<Roster>,
     fit: Fit,
     promises: Promises,
@@ -87,6 +91,7 @@ impl Business {
             return Err(TrainFault::TooFew { found: bench.rows().len() as u64, least });
         }
         let folder = RunFolder::of(&rooms.home, &run);
+        let held = folder.hold()?;
         let mut kept: Kept = folder.kept_value(STATE)?.unwrap_or_default();
         let fit = match &kept.fit {
             Some(bytes) => Fit::decode(bench.plan(), bytes).map_err(|_| TrainFault::StateDamaged)?,
@@ -107,6 +112,7 @@ impl Business {
             noise: of("noise"),
             bench,
             folder,
+            _held: held,
             roster: None,
             fit,
             promises,
@@ -130,7 +136,12 @@ impl Business {
 
     /// LEARNH-05: takes the roster, if it is that of this job: every partner of it and nobody else, each seat signed by
     /// the key that this node knows its partner by, and the same seats as before if the run was cut.
-    fn take_roster(&mut self, rooms: &Rooms, permitted: &Permitted, said: &[SeatSaid]) -> Result<(), ExchangeError> {
+    fn take_roster(
+        &mut self,
+        rooms: &Rooms,
+        permitted: &Permitted,
+        said: &[SeatSaid],
+    ) -> Result<(), ExchangeError> {
         let breach = |rule: Breach| self.protocol(rule.into());
         let train = permitted.train().ok_or_else(|| breach(Breach::Roster))?;
         let contract = permitted.contract();
@@ -156,11 +167,11 @@ impl Business {
             key.is_some_and(|key| verify(&key, claim, signature))
         };
         let rules = fit::rules(train).map_err(breach)?;
-        let stored: Vec<_> = said
-            .iter()
-            .map(|seat| (*seat.partner.as_bytes(), seat.key, seat.signature.0.clone()))
-            .collect();
-        let same = |(a, b): (&([u8; 32], [u8; 32], Vec<u8>), &([u8; 32], [u8; 32], Vec<u8>))| (a.0, a.1) == (b.0, b.1);
+        let stored: Vec<_> =
+            said.iter().map(|seat| (*seat.partner.as_bytes(), seat.key, seat.signature.0.clone())).collect();
+        let same = |(a, b): (&([u8; 32], [u8; 32], Vec<u8>), &([u8; 32], [u8; 32], Vec<u8>))| {
+            (a.0, a.1) == (b.0, b.1)
+        };
         if !self.kept.seats.is_empty() && !self.kept.seats.iter().zip(&stored).all(same) {
             return Err(breach(Breach::Roster));
         }
@@ -207,6 +218,10 @@ impl Business {
 
     /// Begins an attempt: our sums, our noise, our masks.
     fn begin(&mut self, me: PartnerId, attempt: u32) -> Result<Trainer, ExchangeError> {
+        // What a partner says may be any number; the last one would leave no next.
+        if attempt >= ATTEMPTS {
+            return Err(self.protocol(Breach::AttemptRepeated.into()));
+        }
         let exact = match self.is_fitted() {
             true => Vec::new(),
             false => self
@@ -221,7 +236,7 @@ impl Business {
         let seat = roster.seat_of(&me).ok_or_else(|| self.protocol(Breach::NotSeated.into()))?;
         let trainer = Trainer::start(roster, seat, &self.key, round, &shape, &contribution, &self.promises)
             .map_err(|abort| self.protocol(abort))?;
-        self.kept.attempts = attempt + 1;
+        self.kept.attempts = attempt.saturating_add(1);
         Ok(trainer)
     }
 

@@ -97,10 +97,15 @@ impl Own {
     /// # Errors
     /// As [`read`](Self::read).
     pub async fn fresh(self, rooms: &Rooms, permitted: &Permitted) -> Result<Self, Report> {
-        if steps::withdrawals(rooms).await == self.withdrawals {
+        if self.is_fresh(rooms).await {
             return Ok(self);
         }
         Self::read(rooms, permitted).await
+    }
+
+    /// Whether nobody has withdrawn since this was read.
+    pub async fn is_fresh(&self, rooms: &Rooms) -> bool {
+        steps::withdrawals(rooms).await == self.withdrawals
     }
 
     /// How many customers.
@@ -150,7 +155,9 @@ impl Own {
     pub fn held_out(&self, plan: &TrainPlan, job: &[u8; 32]) -> Vec<bool> {
         let share = plan.job().evaluate.holdout_micro;
         let items = |row: usize| self.input.keys.iter().filter_map(move |kind| kind[row]);
-        (0..self.len()).map(|row| items(row).min().is_some_and(|item| is_held_out(job, &item, share))).collect()
+        (0..self.len())
+            .map(|row| items(row).min().is_some_and(|item| is_held_out(job, &item, share)))
+            .collect()
     }
 }
 
@@ -166,7 +173,9 @@ pub fn is_held_out(job: &[u8; 32], name: &[u8], share_micro: u32) -> bool {
 
 fn target_of(kind: ModelKind, encoding: &Encoding) -> Target {
     match (kind, encoding) {
-        (ModelKind::Linear, Encoding::Scaled { low, high }) => Target::Number { low: low.real(), high: high.real() },
+        (ModelKind::Linear, Encoding::Scaled { low, high }) => {
+            Target::Number { low: low.real(), high: high.real() }
+        }
         // The plan has checked that it begins at 0.
         (ModelKind::Poisson, Encoding::Scaled { high, .. }) => Target::Count { most: high.real() as u32 },
         _ => Target::Binary,

@@ -37,13 +37,8 @@ impl TrainRequest {
     /// [`QueryError::Job`].
     pub(super) fn question(&self) -> Result<(Job, QueryRequest), QueryError> {
         let (job, contract) = Job::of_toml(&self.toml).map_err(QueryError::Job)?;
-        let request = QueryRequest {
-            sql: job.text(),
-            contract,
-            purpose: None,
-            wish: Wish::default(),
-            wait: self.wait,
-        };
+        let request =
+            QueryRequest { sql: job.text(), contract, purpose: None, wish: Wish::default(), wait: self.wait };
         Ok((job, request))
     }
 }
@@ -65,7 +60,9 @@ pub(crate) fn again(rooms: &Rooms, job: &str) -> Result<Option<Reply>, Report> {
     let Some(run) = state::last_run(&rooms.home, job)? else { return Ok(None) };
     let Ok(model) = Registry::at(rooms.home.models_dir()).read(run) else { return Ok(None) };
     let mut reply = shown(&model, Value::Null);
-    reply.notes.push("this job was trained over the same data before: here is its model, and nothing was paid".to_owned());
+    reply.notes.push(
+        "this job was trained over the same data before: here is its model, and nothing was paid".to_owned(),
+    );
     Ok(Some(reply))
 }
 
@@ -75,7 +72,10 @@ pub(crate) fn shown(model: &Model, stages: Value) -> Reply {
     if !stages.is_null() {
         shown["stages"] = stages;
     }
-    let notes = vec![format!("tacit model show {} shows its card, tacit predict {} scores with it", model.name, model.name)];
+    let notes = vec![format!(
+        "tacit model show {} shows its card, tacit predict {} scores with it",
+        model.name, model.name
+    )];
     Reply { document: Some(shown), text: Some(text(model)), notes, ..Reply::default() }
 }
 
@@ -99,10 +99,29 @@ pub(crate) fn run_of(
     let run = question.run.ok_or_else(out_of_step)?;
     let job = state::same_job(&question.contract, &question.sql, question.content.as_deref());
     let last = state::last_run(&rooms.home, &job)?;
-    let fits = if resumes { last == Some(run) } else { !RunFolder::of(&rooms.home, &run).exists() };
-    if !fits {
+    let folder = RunFolder::of(&rooms.home, &run);
+    if !may_begin(folder.exists(), last == Some(run), resumes) {
         return Err(out_of_step());
     }
+    folder.make()?;
     state::begin_run(&rooms.home, &job, &run)?;
     Ok(run)
+}
+
+/// A run that goes on is the last of its job, and what it has promised is still there: without that, the same masks
+/// would be laid a second time, over another set of trainers. A run that begins was never here.
+const fn may_begin(exists: bool, is_last: bool, resumes: bool) -> bool {
+    if resumes { exists && is_last } else { !exists }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b10_a_run_whose_promises_are_lost_does_not_go_on() {
+        assert!(may_begin(false, false, false) && may_begin(true, true, true));
+        assert!(!may_begin(false, true, true), "its folder was removed");
+        assert!(!may_begin(true, false, true) && !may_begin(true, true, false));
+    }
 }

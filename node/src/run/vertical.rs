@@ -221,6 +221,7 @@ async fn train(
     let job = permitted.parsed().hash();
     let split = divide(permitted, &plan, &own, &aligned, &job)?;
     let folder = RunFolder::of(&rooms.home, &run);
+    let _held = folder.hold()?;
     let mut story: Story = folder.kept_value(STORY)?.unwrap_or_default();
     story.resumed += u32::from(story.begun);
     story.begun = true;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use tacit_protocol::{
-    ids::PartnerId,
+    ids::{PartnerId, QueryId},
     learn::horizontal::{Breach, Coordinator, Message, Routed, Sum, Trainer},
     session::{Produced, Session, Step},
     wire::{Wire, codec::Bulk},
@@ -14,7 +14,10 @@ use super::{Business, Own};
 use crate::{
     control::{Event, Reply},
     exchange::{Asking, ExchangeError, Hub, SeatSaid, Served, Star, witness},
-    learn::{self, Part, Registry, TrainFault, fit, state},
+    learn::{
+        self, Part, Registry, TrainFault, fit,
+        state::{self, RunFolder},
+    },
     ledger::Reserved,
     policy::{Circumstances, Permitted, day, permit_training},
     query::{Parsed, QueryRequest},
@@ -33,7 +36,11 @@ use crate::{
 ///
 /// # Errors
 /// A [`Report`] of whichever room said no. It has been recorded by then.
-pub(crate) async fn coordinate(rooms: &Rooms, request: QueryRequest, events: Events) -> Result<Reply, Report> {
+pub(crate) async fn coordinate(
+    rooms: &Rooms,
+    request: QueryRequest,
+    events: Events,
+) -> Result<Reply, Report> {
     let (mut reserved, mut hub) = (Vec::new(), None);
     let walked = tokio::select! {
         walked = walk(rooms, &request, &events, &mut reserved, &mut hub) => walked,
@@ -87,7 +94,9 @@ async fn walk(
         witness::present(rooms, pair.partner().id()).await?;
     }
     // Either every ledger goes on with what it has paid, or every ledger is charged.
-    let mut resumes = state::last_run(&rooms.home, &job)?;
+    let mut resumes = state::last_run(&rooms.home, &job)?
+        // What was promised in it has to be there still.
+        .filter(|run| RunFolder::of(&rooms.home, run).exists());
     for pair in &permitted {
         let goes_on = match resumes {
             Some(_) => till::goes_on(rooms, pair, request.wait, own.snapshot()).await?,
@@ -114,12 +123,7 @@ async fn walk(
         questions.push(question.of_run(run));
     }
     let permitted = reserved[0].permitted().clone();
-    let (rooms_, permitted_) = (rooms.clone(), permitted.clone());
-    let (own, mut business) = blocking(move || {
-        let business = Business::open(&rooms_, &permitted_, run, &own)?;
-        Ok::<_, TrainFault>((own, business))
-    })
-    .await?;
+    let (mut own, mut business) = opened(rooms, &permitted, run, own).await?;
     stages.begin("partners decide and read");
     let mut asked = Vec::new();
     for (paid, question) in reserved.iter().zip(&questions) {
@@ -127,6 +131,12 @@ async fn walk(
     }
     for (_, asking) in &mut asked {
         asking.granted(request.wait + steps::READING, |aside| steps::tell(events, aside)).await?;
+    }
+    if !own.is_fresh(rooms).await {
+        // Somebody withdrew while the partners made up their minds: from that moment on they take no part.
+        drop(business);
+        let read = Own::read(rooms, &permitted).await?;
+        (own, business) = opened(rooms, &permitted, run, read).await?;
     }
     for paid in reserved.iter() {
         rooms.ledger.spend(paid, Timestamp::now()).await?;
@@ -136,7 +146,9 @@ async fn walk(
     let running = train(rooms, &permitted, &mut business, hub, events);
     let limit = rooms.config.limits.max_session_time;
     let partner = "the trainers".to_owned();
-    tokio::time::timeout(limit, running).await.unwrap_or(Err(ExchangeError::TookTooLong { partner }.into()))?;
+    tokio::time::timeout(limit, running)
+        .await
+        .unwrap_or(Err(ExchangeError::TookTooLong { partner }.into()))?;
     let traffic = hub.traffic();
     stages.moved(traffic.sent + traffic.received);
     stages.begin("write model");
@@ -144,11 +156,29 @@ async fn walk(
     let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
     blocking(move || registry.keep(&kept, None)).await?;
     let transcript = business.kept.history.unwrap_or_default();
-    let outcome = release::told_outcome(&Served { own_size: 0, partner_size: 0, transcript, traffic }, Some(own.snapshot()));
+    let outcome = release::told_outcome(
+        &Served { own_size: 0, partner_size: 0, transcript, traffic },
+        Some(own.snapshot()),
+    );
     for paid in reserved.iter() {
         rooms.ledger.record(paid, &outcome, Timestamp::now()).await.map(drop)?;
     }
     Ok(learn::shown(&model, stages.end()))
+}
+
+/// Takes up our part of the run, with the rows that were read for it.
+async fn opened(
+    rooms: &Rooms,
+    permitted: &Permitted,
+    run: QueryId,
+    own: Own,
+) -> Result<(Own, Business), Report> {
+    let (rooms, permitted) = (rooms.clone(), permitted.clone());
+    let opening = blocking(move || {
+        let business = Business::open(&rooms, &permitted, run, &own)?;
+        Ok::<_, TrainFault>((own, business))
+    });
+    Ok(opening.await?)
 }
 
 /// The same job with each other partner of it.
@@ -168,7 +198,9 @@ fn permit_all(rooms: &Rooms, parsed: &Parsed, request: &QueryRequest) -> Result<
     let others = contract.partners().iter().filter(|partner| partner.id() != at.me);
     let trains = others.filter(|partner| parsed.table_of(&partner.name).is_some());
     trains
-        .map(|partner| permit_training(parsed.clone(), partner.id(), &at, &contracts, rooms).map_err(Report::from))
+        .map(|partner| {
+            permit_training(parsed.clone(), partner.id(), &at, &contracts, rooms).map_err(Report::from)
+        })
         .collect()
 }
 
@@ -233,7 +265,8 @@ async fn seats(
     let mut here = BTreeSet::new();
     for (seat, next) in seats.iter().filter(|(seat, _)| seat.partner != me) {
         hub.say(seat.partner, &Star::Roster { seats: said.clone() }).await?;
-        let behind = || TrainFault::OutOfStep { partner: rooms.partner_name(seat.partner).unwrap_or_default() };
+        let behind =
+            || TrainFault::OutOfStep { partner: rooms.partner_name(seat.partner).unwrap_or_default() };
         match business.due().checked_sub(*next) {
             Some(0) => {}
             Some(1) => {
@@ -267,7 +300,8 @@ async fn round(
     // What goes to a seat, our own among them, and what has come from one.
     let mut inward: VecDeque<(usize, Option<Message>)> = VecDeque::new();
     for (seat, partner) in partners.iter().enumerate().filter(|(seat, _)| *seat != own_seat) {
-        let told = here.contains(partner) && hub.say(*partner, &Star::Round { number, attempt }).await.is_ok();
+        let told =
+            here.contains(partner) && hub.say(*partner, &Star::Round { number, attempt }).await.is_ok();
         if !told {
             here.remove(partner);
             inward.push_back((seat, None));

@@ -7,8 +7,8 @@ use tacit_protocol::ids::PartnerId;
 
 use super::{Circumstances, OwnSide, Permitted, Role, choose::choose, named, rules::Rules};
 use crate::{
-    policy::{Datasets, Document, PolicyError, TrainPlan, error::Under, own},
-    query::{Kind, Parsed, TableName, Usage},
+    policy::{Datasets, Document, PolicyError, TrainError, TrainPlan, error::Under, own},
+    query::{JobShape, Kind, Parsed, TableName, Usage},
 };
 
 /// Holds a training job against the contracts and the own data, between this node and `other`.
@@ -40,12 +40,14 @@ pub fn permit_training(
     rules.profile(at.peer_profile)?;
     rules.learned_columns(datasets)?;
     let plan = TrainPlan::of(job, contract.terms(), &|| Under::of(document))?;
+    nobody_left_out(document, &plan)?;
     let own = own_side(&parsed, document, ours, datasets)?;
     let approvals: Vec<String> = {
         let here = |name: &&String| **name == me.name || **name == partner.name;
         plan.terms().approval.iter().filter(here).cloned().collect()
     };
-    let (me, partner, theirs, document) = (me.name.clone(), partner.clone(), theirs.clone(), document.clone());
+    let (me, partner, theirs, document) =
+        (me.name.clone(), partner.clone(), theirs.clone(), document.clone());
     let tells = tells(&plan);
     Ok(Permitted {
         document,
@@ -97,11 +99,25 @@ fn own_side(
     })
 }
 
+/// Without noise, jobs of some partners and of all of them would give those away that were left out of some.
+fn nobody_left_out(document: &Document, plan: &TrainPlan) -> Result<(), TrainError> {
+    let contract = document.contract();
+    let owns = |name: &str| contract.terms().datasets.iter().any(|dataset| dataset.owner == name);
+    let all = contract.partners().iter().filter(|partner| owns(&partner.name)).count();
+    let found = plan.sides().len();
+    if plan.job().shape == JobShape::Horizontal && plan.price().is_none() && found < all {
+        return Err(TrainError::LeavesOut { contract: Under::of(document), found, all });
+    }
+    Ok(())
+}
+
 /// What the run tells beside the model.
 fn tells(plan: &TrainPlan) -> Vec<String> {
     let mut tells = Vec::new();
     if plan.job().shape == crate::query::JobShape::Vertical {
-        tells.push("Both learn which of their own customers the other has too; no noise hides this.".to_owned());
+        tells.push(
+            "Both learn which of their own customers the other has too; no noise hides this.".to_owned(),
+        );
     }
     if plan.price().is_none() {
         tells.push("The weights have no noise in them, and can tell of single customers.".to_owned());
@@ -113,7 +129,8 @@ impl Rules<'_> {
     /// Every column of every partner is listed for what the job does with it: whoever trains learns of all of them.
     fn learned_columns(&self, datasets: &dyn Datasets) -> Result<(), PolicyError> {
         for (column, usage) in self.job_uses() {
-            let own = (column.table.owner == self.me).then(|| datasets.dataset(&column.table.dataset)).flatten();
+            let own =
+                (column.table.owner == self.me).then(|| datasets.dataset(&column.table.dataset)).flatten();
             self.partners_column(&column, usage, own.as_ref())?;
         }
         Ok(())

@@ -8,9 +8,7 @@ mod error;
 
 use tacit_protocol::{learn::encode, log::Amount};
 
-use super::{
-    Align, AggregateError, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under,
-};
+use super::{AggregateError, Align, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under};
 use crate::query::{ColumnName, Job, JobShape, ModelKind, TableName};
 
 pub use error::TrainError;
@@ -129,8 +127,12 @@ impl TrainPlan {
     /// What a partner is charged for what it learns of another's customers; nothing without noise.
     pub fn charged(&self, learner: &str) -> Option<Amount> {
         let price = self.price.as_ref().filter(|_| self.receives(learner))?;
-        // A sampler's error for each number that is opened with noise in it.
-        let opened = u64::from(self.job.rounds).saturating_mul(self.entries());
+        // A sampler's error for each number that is opened with noise in it, of each that adds noise to it.
+        let samplers = match self.job.shape {
+            JobShape::Horizontal => self.sides.len() as u64,
+            JobShape::Vertical => 1,
+        };
+        let opened = u64::from(self.job.rounds).saturating_mul(self.entries()).saturating_mul(samplers);
         Some(Amount { nano_rho: price.amount().nano_rho, atto_delta: opened })
     }
 
@@ -145,7 +147,9 @@ impl TrainPlan {
 
     /// Makes the plan, and says no where the contract does.
     pub(super) fn of(job: &Job, terms: &Terms, under: &dyn Fn() -> Under) -> Result<Self, TrainError> {
-        let Some(train) = &terms.allow.train else { return Err(TrainError::NotAllowed { contract: under() }) };
+        let Some(train) = &terms.allow.train else {
+            return Err(TrainError::NotAllowed { contract: under() });
+        };
         if !train.models.contains(job.kind.name()) {
             let (wanted, allowed) = (job.kind.name(), train.models.iter().cloned().collect());
             return Err(TrainError::Model { contract: under(), wanted, allowed });
@@ -251,7 +255,9 @@ fn side(
 fn fits(kind: ModelKind, target: &Feature, under: &dyn Fn() -> Under) -> Result<(), TrainError> {
     let wanted = match (kind, &target.encoding) {
         (ModelKind::Logistic, Encoding::Boolean) => return Ok(()),
-        (ModelKind::Logistic, Encoding::Scaled { low, high }) if (*low, *high) == (Decimal::ZERO, Decimal::ONE) => {
+        (ModelKind::Logistic, Encoding::Scaled { low, high })
+            if (*low, *high) == (Decimal::ZERO, Decimal::ONE) =>
+        {
             return Ok(());
         }
         (ModelKind::Linear, Encoding::Scaled { .. }) => return Ok(()),
@@ -275,7 +281,11 @@ fn alike(sides: &[TrainSide], under: &dyn Fn() -> Under) -> Result<(), TrainErro
         for (one, other) in first.iter().zip(columns(side)) {
             if one.encoding != other.encoding {
                 let (one, other) = (one.name.clone(), other.name);
-                return Err(TrainError::Differ { contract: under(), one: Box::new(one), other: Box::new(other) });
+                return Err(TrainError::Differ {
+                    contract: under(),
+                    one: Box::new(one),
+                    other: Box::new(other),
+                });
             }
         }
     }

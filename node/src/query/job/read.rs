@@ -93,7 +93,8 @@ pub(super) fn of_toml(text: &str) -> Result<(Job, Option<String>), JobError> {
         return Err(JobError::TooLarge { limit: LARGEST_JOB });
     }
     let file: File = toml::from_str(text).map_err(|error| {
-        let line = text.bytes().take(error.span().map_or(0, |span| span.start)).filter(|&b| b == b'\n').count();
+        let line =
+            text.bytes().take(error.span().map_or(0, |span| span.start)).filter(|&b| b == b'\n').count();
         JobError::Unreadable { problem: format!("line {}: {}", line + 1, error.message()) }
     })?;
     let contract = file.contract.clone();
@@ -167,7 +168,10 @@ fn vertical(file: &File) -> Result<Columns, JobError> {
         return wrong("columns", "[features] with a list for each partner");
     }
     if file.datasets.is_some() {
-        return wrong("datasets", "[features] with a list for each partner: the datasets are in the columns' names");
+        return wrong(
+            "datasets",
+            "[features] with a list for each partner: the datasets are in the columns' names",
+        );
     }
     let target = column("target", &file.target)?;
     let mut features: BTreeMap<TableName, Vec<ColumnName>> = BTreeMap::new();
@@ -291,7 +295,10 @@ impl Job {
         let names = columns.iter().copied().chain(&self.evaluate.groups);
         for column in names {
             let parts = [&column.table.owner, &column.table.dataset, &column.column];
-            if parts.iter().any(|part| part.is_empty() || part.len() > 128 || part.chars().any(char::is_control)) {
+            if parts
+                .iter()
+                .any(|part| part.is_empty() || part.len() > 128 || part.chars().any(char::is_control))
+            {
                 return Err(out_of_range("features", &column.to_string(), "names of 1 to 128 characters"));
             }
         }
@@ -315,7 +322,11 @@ impl Job {
                 return Err(out_of_range("privacy.epsilon", "this", "more than 0, at most 100"));
             }
             if !(1..1_000_000_000_000_000).contains(&delta_femto) {
-                return Err(out_of_range("privacy.delta", "this", "more than 0 and less than 1; 1e-6 is usual"));
+                return Err(out_of_range(
+                    "privacy.delta",
+                    "this",
+                    "more than 0 and less than 1; 1e-6 is usual",
+                ));
             }
         }
         let within = |number: Decimal, most: i64| {
@@ -337,6 +348,10 @@ impl Job {
         }
         if !(2..=64).contains(bins) {
             return Err(out_of_range("evaluate.bins", &bins.to_string(), "2 to 64"));
+        }
+        let mut told_apart = BTreeSet::new();
+        if let Some(twice) = groups.iter().find(|group| !told_apart.insert(*group)) {
+            return Err(JobError::Twice { column: shown(&twice.to_string()) });
         }
         if groups.iter().any(|group| !self.features.contains_key(&group.table)) {
             return Err(JobError::OutOfRange {
@@ -400,9 +415,17 @@ pub(in crate::query) fn of_text(text: &str) -> Result<Job, JobError> {
         && match sent.shape {
             JobShape::Vertical => tables == 2 && targets == 1,
             JobShape::Horizontal => {
-                let mut lists = features.values().map(|list| list.iter().map(|c| &c.column).collect::<Vec<_>>());
+                let mut lists =
+                    features.values().map(|list| list.iter().map(|c| &c.column).collect::<Vec<_>>());
                 let first = lists.next();
-                (3..=10).contains(&tables) && targets == tables && lists.all(|list| Some(list) == first)
+                // As many as there are tables, and each another's: one each.
+                let owned: BTreeSet<&TableName> = sent.targets.iter().map(|target| &target.table).collect();
+                let one_name = sent.targets.windows(2).all(|pair| pair[0].column == pair[1].column);
+                (3..=10).contains(&tables)
+                    && targets == tables
+                    && owned.len() == tables
+                    && one_name
+                    && lists.all(|list| Some(list) == first)
             }
         };
     if !fits {
