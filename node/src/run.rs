@@ -29,10 +29,10 @@ pub use till::quoted;
 use crate::{
     control::Reply,
     exchange::{Answering, Aside, Asking, ExchangeError, Question, witness},
+    learn,
     ledger::Reserved,
     link::Incoming,
     policy::Role,
-    learn,
     query::{JobShape, QueryRequest},
     release,
     report::Report,
@@ -91,6 +91,9 @@ async fn walk_as_asker(
         let read = learn::Own::read(rooms, &permitted).await?;
         if let Some(reply) = learn::again(rooms, &till::same_job(rooms, &permitted, read.snapshot()).await)? {
             return Ok(reply);
+        }
+        if till::under_way(rooms, &permitted, read.snapshot()).await {
+            return Err(learn::TrainFault::UnderWay.into());
         }
         own = Some(read);
     }

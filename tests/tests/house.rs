@@ -34,7 +34,8 @@ fn read(ending: &str, folders: &[&str]) -> Vec<(PathBuf, String)> {
 /// Rule ids such as `PSI-03` in a text.
 fn rule_ids(text: &str) -> BTreeSet<String> {
     let prefixes = [
-        "AGG-", "PSI-", "ID-", "JOIN-", "OT-", "OKVS-", "NOISE-", "LOG-", "SIGMOID-", "EVAL-", "LEARNV-", "LEARNH-",
+        "AGG-", "PSI-", "ID-", "JOIN-", "OT-", "OKVS-", "NOISE-", "LOG-", "SIGMOID-", "EVAL-", "LEARNV-",
+        "LEARNH-",
     ];
     let mut ids = BTreeSet::new();
     for prefix in prefixes {

@@ -57,7 +57,8 @@ pub struct Training {
 }
 
 fn widths(text: &str) -> Result<(u64, u64), String> {
-    let widths = text.split_once(',').and_then(|(own, theirs)| Some((own.parse().ok()?, theirs.parse().ok()?)));
+    let widths =
+        text.split_once(',').and_then(|(own, theirs)| Some((own.parse().ok()?, theirs.parse().ok()?)));
     let widths = widths.filter(|(own, theirs)| (1..=200).contains(own) && (1..=200).contains(theirs));
     widths.ok_or_else(|| "two numbers from 1 to 200, such as 20,20".to_owned())
 }

@@ -86,7 +86,8 @@ where
 {
     let partner = ends.partner.clone();
     let aborted = |source| ExchangeError::Protocol { partner, source };
-    let (state, limits) = joined(tokio::task::spawn_blocking(move || start(session)).await).map_err(aborted)?;
+    let (state, limits) =
+        joined(tokio::task::spawn_blocking(move || start(session)).await).map_err(aborted)?;
     let mail = (Outbox::new(session, role), Inbox::new(session, role));
     drive(state, mail, limits, ends, watch).await
 }

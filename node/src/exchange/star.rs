@@ -21,7 +21,10 @@ use super::{
     question::{Aside, Spoken, protocol_message, take_apart},
     reveal::{Answering, Asking, session_of},
 };
-use crate::{ledger::Reserved, link::{ChannelReceiver, ChannelSender, Traffic}};
+use crate::{
+    ledger::Reserved,
+    link::{ChannelReceiver, ChannelSender, Traffic},
+};
 
 /// How long the partner is given to take our last word.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -226,7 +229,10 @@ impl Hub {
     /// The link's: that trainer is gone.
     pub async fn say(&mut self, to: PartnerId, star: &Star) -> Result<(), ExchangeError> {
         let Some(spoke) = self.spokes.get_mut(&to) else {
-            return Err(ExchangeError::OutOfPlace { partner: to.short(), expected: "a trainer that is here" });
+            return Err(ExchangeError::OutOfPlace {
+                partner: to.short(),
+                expected: "a trainer that is here",
+            });
         };
         let message = protocol_message(spoke.outbox.seal(star));
         let partner = spoke.partner.clone();
@@ -240,12 +246,14 @@ impl Hub {
 
     /// What has travelled over all spokes.
     pub fn traffic(&self) -> Traffic {
-        self.spokes.values().map(|spoke| spoke.sender.traffic()).fold(Traffic::default(), |sum, more| Traffic {
-            sent: sum.sent + more.sent,
-            received: sum.received + more.received,
-            resent: sum.resent + more.resent,
-            messages_sent: sum.messages_sent + more.messages_sent,
-            messages_received: sum.messages_received + more.messages_received,
+        self.spokes.values().map(|spoke| spoke.sender.traffic()).fold(Traffic::default(), |sum, more| {
+            Traffic {
+                sent: sum.sent + more.sent,
+                received: sum.received + more.received,
+                resent: sum.resent + more.resent,
+                messages_sent: sum.messages_sent + more.messages_sent,
+                messages_received: sum.messages_received + more.messages_received,
+            }
         })
     }
 

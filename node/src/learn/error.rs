@@ -30,9 +30,6 @@ pub enum TrainFault {
     /// What was kept is of another job, or damaged.
     #[error("the state of the job that was kept does not fit it")]
     StateDamaged,
-    /// The same run, twice at a time.
-    #[error("this training is under way already")]
-    UnderWay,
     /// The partner is at another round than we are.
     #[error("{partner} does not go on where this node stopped")]
     OutOfStep {
@@ -45,6 +42,9 @@ pub enum TrainFault {
         /// Its name.
         partner: String,
     },
+    /// The same job over the same data, begun before.
+    #[error("this job is being trained")]
+    UnderWay,
     /// Known, wanted, not built yet.
     #[error("{what}: not in this version of Tacit")]
     NotYet {
@@ -63,9 +63,9 @@ impl Refusal for TrainFault {
             Self::Model(_) => "E-TRAIN-MODEL",
             Self::State(_) => "E-TRAIN-STATE",
             Self::StateDamaged => "E-TRAIN-STATE-DAMAGED",
-            Self::UnderWay => "E-TRAIN-UNDER-WAY",
             Self::OutOfStep { .. } => "E-TRAIN-OUT-OF-STEP",
             Self::Gone { .. } => "E-PEER-GONE",
+            Self::UnderWay => "E-TRAIN-UNDER-WAY",
             Self::NotYet { .. } => "E-NOT-IN-THIS-VERSION",
         }
     }
@@ -75,7 +75,7 @@ impl Refusal for TrainFault {
             Self::TooFew { .. } => Class::Policy,
             Self::OutOfStep { .. } | Self::Gone { .. } => Class::Peer,
             Self::NotYet { .. } => Class::Usage,
-            Self::Column(_) | Self::Model(_) | Self::State(_) | Self::StateDamaged | Self::UnderWay => {
+            Self::UnderWay | Self::Column(_) | Self::Model(_) | Self::State(_) | Self::StateDamaged => {
                 Class::Failed
             }
         }
@@ -88,10 +88,12 @@ impl Refusal for TrainFault {
             Self::Model(_) => "more l2, fewer columns, or a smaller clip",
             Self::State(_) => "check free space and rights of the home",
             Self::StateDamaged => "remove the job's folder under jobs/: it is trained, and paid for, anew",
-            Self::UnderWay => "wait for it to end",
             Self::OutOfStep { .. } => "tacit train again: it begins anew where the two do not agree",
             Self::Gone { .. } => {
                 "tacit train again when it is back: it goes on after the last finished round"
+            }
+            Self::UnderWay => {
+                "wait for its end, or end the command that waits for it; then it goes on where it stopped"
             }
             Self::NotYet { instead, .. } => instead,
         };

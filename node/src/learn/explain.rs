@@ -51,7 +51,8 @@ pub async fn explain(rooms: &Rooms, request: &TrainRequest) -> Result<Reply, Rep
 fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
     let job = plan.job();
     let price = plan.price().map(|price| {
-        let (epsilon, delta) = (Decimal::of_micro(price.epsilon_micro()), Decimal::of_femto(price.delta_femto()));
+        let (epsilon, delta) =
+            (Decimal::of_micro(price.epsilon_micro()), Decimal::of_femto(price.delta_femto()));
         (epsilon, delta, price.amount().nano_rho)
     });
     let mut text = String::new();
@@ -88,8 +89,12 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
         }
         JobShape::Vertical => (job.rounds, vertical_bytes(plan, rows)),
     };
-    let each = if job.shape == JobShape::Horizontal { "a trainer" } else { "each side, if both have as many rows" };
-    text.push_str(&format!("  rounds     {rounds} at most\n  traffic    about {} for {each}\n", show_size(bytes)));
+    let each =
+        if job.shape == JobShape::Horizontal { "a trainer" } else { "each side, if both have as many rows" };
+    text.push_str(&format!(
+        "  rounds     {rounds} at most\n  traffic    about {} for {each}\n",
+        show_size(bytes)
+    ));
     let document = json!({ "rounds": rounds, "bytes": bytes, "own_rows": rows, "partners": partners });
     Ok((text, document))
 }
@@ -106,10 +111,10 @@ fn vertical_bytes(plan: &TrainPlan, rows: u64) -> u64 {
 
 /// What the own account has before and after.
 fn budget(rooms: &Rooms, permitted: &Permitted) -> (String, Value) {
-    let Some((account, price)) = permitted.charges().into_iter().next() else { return (String::new(), Value::Null) };
+    let Some((account, price)) = permitted.charges().into_iter().next() else {
+        return (String::new(), Value::Null);
+    };
     let used = rooms.ledger.book(|book| book.balance(&account).used());
     let (text, value) = run_budget(permitted, price, Some(used));
     (format!("  budget     {text}\n"), value)
 }
-
-

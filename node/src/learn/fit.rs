@@ -113,11 +113,6 @@ impl Bench {
         &self.rows
     }
 
-    /// How many are held back.
-    pub fn held_out(&self) -> usize {
-        self.held_target.len()
-    }
-
     /// How the weights do on our own held-out rows: loss and area under the curve.
     pub fn judge(&self, fit: &Fit) -> (Option<f64>, Option<f64>) {
         let scores = self.held.score(fit.weights());

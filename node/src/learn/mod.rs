@@ -32,16 +32,18 @@ pub use alone::{alone, measured};
 pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;
+pub(crate) use finish::Ended;
+#[cfg(test)]
+pub(crate) use fit::plan as planned;
+pub(crate) use fit::told as round_line;
+pub(crate) use horizontal::tell;
 pub use metrics::{drift, metrics};
 pub use model::{
     Coefficient, Data, Encoding, Exact, Held, Input, JobText, Lineage, Metric, Model, ModelKind, Noise,
     OfContract, Paid, Part, Round, Rows, Shape,
 };
+pub(crate) use own::{Own, is_held_out};
 pub use registry::{Listed, ModelError, Registry, Scores};
 pub use score::{ScoreError, Scored, features, of_training, scored, top};
 pub use walk::{TrainRequest, train};
-pub(crate) use horizontal::tell;
-pub(crate) use finish::Ended;
-pub(crate) use fit::told as round_line;
-pub(crate) use own::{Own, is_held_out};
 pub(crate) use walk::{again, begin, run_of, shown};

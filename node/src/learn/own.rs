@@ -113,11 +113,6 @@ impl Own {
         self.input.rows.len()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.input.rows.is_empty()
-    }
-
     /// Each customer's row that counts; rows count from 1.
     pub fn rows(&self) -> &[u64] {
         &self.input.rows

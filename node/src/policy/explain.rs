@@ -252,7 +252,11 @@ fn training(
         if job.shape == JobShape::Vertical {
             learn(name, "which of its own customers the other has too; no noise hides this".to_owned());
         }
-        let hidden = if plan.price().is_some() { "with noise" } else { "without noise: they can tell of single customers" };
+        let hidden = if plan.price().is_some() {
+            "with noise"
+        } else {
+            "without noise: they can tell of single customers"
+        };
         learn(
             name,
             match (plan.receives(name), &plan.terms().weights) {

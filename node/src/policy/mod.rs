@@ -41,12 +41,12 @@ pub use aggregate::{
     lifetime, within,
 };
 pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
+pub(crate) use contract::list;
 pub use contract::{
     Align, Allow, ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, ContractError, DatasetTerms,
     IdentityTerms, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms,
     Values, Weights, what_you_agree_to,
 };
-pub(crate) use contract::list;
 pub use contracts::{Contracts, day};
 pub use decimal::Decimal;
 pub use document::{Document, No, Says, State, Statement};

@@ -104,6 +104,12 @@ pub(crate) async fn goes_on(
     Ok(quoted.resumes == Some(earlier))
 }
 
+/// Whether the same question over the same content is being worked on: begun twice, it would be paid for twice.
+pub(crate) async fn under_way(rooms: &Rooms, permitted: &Permitted, content: SnapshotHash) -> bool {
+    let same = brought(rooms, permitted, content).await;
+    rooms.kept.begun(&same).is_some_and(|query| is_open(rooms, &query))
+}
+
 /// By what a partner knows what we bring to a question: the same for the same, and nothing that could be guessed back.
 pub(crate) async fn pseudonym(rooms: &Rooms, permitted: &Permitted, content: SnapshotHash) -> String {
     named(rooms, &brought(rooms, permitted, content).await)
@@ -306,6 +312,10 @@ async fn sameness(rooms: &Rooms, permitted: &Permitted, question: &Question) -> 
 /// What our own question over an overlap is the same by, as far as we know: the whole of it, and our own content.
 async fn brought(rooms: &Rooms, permitted: &Permitted, snapshot: SnapshotHash) -> Sameness {
     let mut hash = Sha256::new_with_prefix(permitted.parsed().hash());
+    if permitted.train().is_some() {
+        // A job is asked of several partners at once; what each has left is its own affair.
+        hash.update(permitted.partner().id().as_bytes());
+    }
     hash.update((steps::withdrawals(rooms).await as u64).to_le_bytes());
     let (contract, asker) = (permitted.contract_id(), rooms.identity.id());
     Sameness { contract, asker, question: hash.finalize().into(), snapshot }

@@ -90,7 +90,9 @@ pub fn design(
     let hash = |item: &[u8; 32], place: usize| {
         let mut hasher = blake3::Hasher::new_derive_key("tacit row of a customer in a model 1");
         hasher.update(item);
-        of(place).iter().for_each(|cell| drop(hasher.update(&cell.to_bits().to_le_bytes())));
+        of(place).iter().for_each(|cell| {
+            hasher.update(&cell.to_bits().to_le_bytes());
+        });
         *hasher.finalize().as_bytes()
     };
     // For each customer that counts: its least item, its number, the place of its row.
@@ -162,7 +164,9 @@ impl Codes {
     fn of(&self, cells: &ArrayRef) -> Option<Vec<f64>> {
         let Some(places) = &self.places else {
             if let Some(cells) = cells.as_boolean_opt() {
-                return Some(cells.iter().map(|cell| cell.map_or(NONE, |cell| f64::from(u8::from(cell)))).collect());
+                return Some(
+                    cells.iter().map(|cell| cell.map_or(NONE, |cell| f64::from(u8::from(cell)))).collect(),
+                );
             }
             return Some(numbers(cells)?.into_iter().map(|cell| cell.unwrap_or(NONE)).collect());
         };

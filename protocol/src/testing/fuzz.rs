@@ -1,8 +1,8 @@
 //! What the fuzzers run (`protocol/fuzz`), and plain tests with random bytes run too.
 
 mod join;
-mod look_ups;
 mod learn;
+mod look_ups;
 mod okvs;
 mod ot;
 
@@ -29,8 +29,8 @@ use crate::{
 };
 
 pub use join::join_operations;
-pub use look_ups::look_up_operations;
 pub use learn::learn_operations;
+pub use look_ups::look_up_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
 

@@ -24,6 +24,7 @@ mod strangers;
 mod three;
 mod till;
 mod training;
+mod training_star;
 mod trust;
 
 /// The program under test.

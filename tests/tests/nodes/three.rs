@@ -27,7 +27,9 @@ fn agreed(world: &World) -> (Vec<tacit_tests::Node>, String) {
     let terms = fs::read_to_string(example("term-deposit.toml")).expect("the example's contract");
     let contract = world.propose("harbour", &terms);
     for bank in ["hill", "valley"] {
-        world.until("the contract's arrival", || world.tacit(bank, &["contract", "show", &contract]).status == 0);
+        world.until("the contract's arrival", || {
+            world.tacit(bank, &["contract", "show", &contract]).status == 0
+        });
         world.tacit(bank, &["contract", "accept", &contract]).ok();
     }
     for bank in BANKS {
@@ -46,7 +48,10 @@ fn three_banks_train_one_model_that_all_of_them_have_and_pay_for() {
     let (_nodes, contract) = agreed(&world);
     let job = example("subscribe.toml").to_string_lossy().into_owned();
     world.tacit("harbour", &["train", "explain", &job]).ok();
-    assert!(world.tacit("harbour", &["model", "list"]).ok().err.contains("no models yet"), "explaining trains nothing");
+    assert!(
+        world.tacit("harbour", &["model", "list"]).ok().err.contains("no models yet"),
+        "explaining trains nothing"
+    );
     world.tacit("harbour", &["train", &job]).ok();
 
     let cards = BANKS.map(|bank| {
@@ -59,7 +64,10 @@ fn three_banks_train_one_model_that_all_of_them_have_and_pay_for() {
         assert_eq!(card["coefficients"], cards[0]["coefficients"], "the same weights, to the bit");
         assert_eq!(card["job_hash"], cards[0]["job_hash"]);
         assert_eq!(card["contract"]["id"], contract.as_str());
-        assert!(card["noise"]["epsilon"] == "4" && card["price"].as_array().is_some_and(|price| !price.is_empty()));
+        assert!(
+            card["noise"]["epsilon"] == "4"
+                && card["price"].as_array().is_some_and(|price| !price.is_empty())
+        );
         // The text of a card never has a row in it.
         let text = card.to_string();
         assert!(!text.contains("@example.org") && !text.contains("HI1000"), "{bank}");
@@ -71,7 +79,10 @@ fn three_banks_train_one_model_that_all_of_them_have_and_pay_for() {
     // What it says of one's own customers, at each bank.
     for bank in BANKS {
         let all = world.tacit(bank, &["predict", "subscribe", "customers", "-o", "json"]).ok().json();
-        let top = world.tacit(bank, &["predict", "subscribe", "customers", "--top", "10%", "-o", "json"]).ok().json();
+        let top = world
+            .tacit(bank, &["predict", "subscribe", "customers", "--top", "10%", "-o", "json"])
+            .ok()
+            .json();
         let (all, top) = (all.as_array().unwrap(), top.as_array().unwrap());
         assert!(all.len() > 1_200 && top.len() == all.len().div_ceil(10));
         assert_eq!(&all[..top.len()], &top[..]);

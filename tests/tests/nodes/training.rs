@@ -129,10 +129,13 @@ fn two_nodes_learn_what_neither_could_alone() {
     let trained = pair.brand(&["train", &job, "-o", "json"]).ok();
     assert!(trained.err.contains("round 8 of at most 8"), "{}", trained.err);
     let cards = ["brand", "bank"].map(|home| card(&pair, home));
-    assert_eq!(cards[0]["coefficients"], cards[1]["coefficients"], "the same weights on both sides, to the bit");
+    assert_eq!(
+        cards[0]["coefficients"], cards[1]["coefficients"],
+        "the same weights on both sides, to the bit"
+    );
     let (spend, balance) = (coefficient(&cards[0], "spend"), coefficient(&cards[0], "balance"));
     assert!((3.0..5.0).contains(&spend) && (-6.0..-4.0).contains(&balance), "{spend} {balance}");
-    let auc = cards[1]["metrics"].as_array().unwrap().iter().find(|metric| metric["name"] == "auc");
+    let auc = cards[1]["metrics"].as_array().unwrap().iter().find(|metric| metric["metric"] == "auc");
     let auc = auc.map(|auc| auc["value"].as_f64().or_else(|| auc["value"].as_str()?.parse().ok()));
     assert!(auc.flatten().is_some_and(|auc| auc > 0.80), "{}", cards[1]["metrics"]);
     for home in ["brand", "bank"] {
@@ -154,8 +157,18 @@ fn what_the_contract_does_not_say_is_refused_with_what_it_would_have_to_say() {
     let five = |job: &str| replaced(job, "rounds = 8", "rounds = 5");
     refused(&five, 3, "E-POLICY-TRAIN-NOISE", "allow.train.without_noise = true");
     refused(&str::to_owned, 3, "E-POLICY-TRAIN-ROUNDS", "allow.train.rounds = 8");
-    refused(&|job| replaced(job, "\"accounts.balance\"", "\"accounts.member\""), 3, "E-POLICY-COLUMN-USE", "feature");
-    refused(&|job| replaced(job, "\"customers.spend\"", "\"customers.age\""), 3, "E-POLICY-COLUMN", "feature");
+    refused(
+        &|job| replaced(job, "\"accounts.balance\"", "\"accounts.member\""),
+        3,
+        "E-POLICY-COLUMN-USE",
+        "feature",
+    );
+    refused(
+        &|job| replaced(job, "\"customers.spend\"", "\"customers.age\""),
+        3,
+        "E-POLICY-COLUMN",
+        "feature",
+    );
     refused(&|job| replaced(job, "rounds = 8", "rounds = 0"), 2, "E-JOB-VALUE", "1 to 1000");
     let log = pair.brand(&["audit", "log", "-o", "json"]).ok().out;
     assert!(log.contains("E-POLICY-TRAIN-NOISE"), "a refusal is on record");
@@ -198,10 +211,11 @@ fn t21_a_training_that_was_killed_goes_on_and_comes_to_the_same_model_whenever_i
                 let cut = world.start("brand", &["train", &job]);
                 std::thread::sleep(std::time::Duration::from_millis(1500));
                 bank.kill();
-                finish(cut);
                 bank = world.serve("bank");
+                finish(cut);
             }
-            world.tacit("brand", &["train", &job]).ok();
+            // Until both have seen that the run which was cut is over.
+            world.until("the training", || world.tacit("brand", &["train", &job]).status == 0);
             let show = |name| world.tacit(name, &["model", "show", "default", "-o", "json"]);
             world.until("the model", || show("bank").status == 0);
             let [ours, theirs] = ["brand", "bank"].map(|name| show(name).ok().json());

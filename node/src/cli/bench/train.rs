@@ -53,7 +53,7 @@ pub fn train(bench: &TrainBench, events: &mut dyn FnMut(Event)) -> Result<Reply,
     let told = reply.document.unwrap_or_default();
     let metrics = told["metrics"].as_array().cloned().unwrap_or_default();
     let joint = |metric: &&Value| {
-        metric["name"] == "auc" && metric["on"].as_str().is_some_and(|on| on.starts_with("joint"))
+        metric["metric"] == "auc" && metric["on"].as_str().is_some_and(|on| on.starts_with("joint"))
     };
     let figures = json!({
         "seconds": round(seconds),

@@ -91,6 +91,11 @@ async fn walk(
         return Ok(reply);
     }
     for pair in &permitted {
+        if till::under_way(rooms, pair, own.snapshot()).await {
+            return Err(TrainFault::UnderWay.into());
+        }
+    }
+    for pair in &permitted {
         witness::present(rooms, pair.partner().id()).await?;
     }
     // Either every ledger goes on with what it has paid, or every ledger is charged.

@@ -6,9 +6,7 @@ use tacit_protocol::ids::ContractId;
 
 use crate::{data::hex, policy::Decimal};
 
-use super::{
-    Align, Allow, ColumnTerms, Consent, DatasetTerms, Partner, Terms, TrainTerms, Values, Weights,
-};
+use super::{Align, Allow, ColumnTerms, Consent, DatasetTerms, Partner, Terms, TrainTerms, Values, Weights};
 
 /// The contract as JSON values, ready to be written by [`text`].
 pub(super) fn json(terms: &Terms, partners: &[Partner]) -> Value {

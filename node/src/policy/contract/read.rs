@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{policy::Decimal, query::ModelKind, scan::Registration};
 
 use super::{
-    Align, Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner, PeriodTerms,
-    PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values, Weights,
+    Align, Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner,
+    PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values, Weights,
     fields::{Fields, Node, number, shown, wrong_kind},
 };
 
@@ -443,8 +443,7 @@ fn train(mut fields: Fields) -> Result<TrainTerms, ContractError> {
     };
     let score = fields.text("score")?;
     let cohort = whole(&mut fields, "cohort", TrainTerms::COHORT, 3..=16, "a whole number from 3 to 16")?;
-    let rounds =
-        whole(&mut fields, "rounds", TrainTerms::ROUNDS, 1..=1000, "a whole number from 1 to 1000")?;
+    let rounds = whole(&mut fields, "rounds", TrainTerms::ROUNDS, 1..=1000, "a whole number from 1 to 1000")?;
     let without_noise = fields.truth("without_noise", false)?;
     fields.finish()?;
     Ok(TrainTerms { models, approval, align, weights, score, cohort, without_noise, rounds })
@@ -458,7 +457,8 @@ fn whole(
     allowed: &'static str,
 ) -> Result<u32, ContractError> {
     let Some(found) = fields.optional_number(name)? else { return Ok(usual) };
-    let outside = || ContractError::OutOfRange { field: fields.path(name), found: found.to_string(), allowed };
+    let outside =
+        || ContractError::OutOfRange { field: fields.path(name), found: found.to_string(), allowed };
     let whole = found.micro().filter(|micro| micro % 1_000_000 == 0).map(|micro| micro / 1_000_000);
     whole.and_then(|whole| u32::try_from(whole).ok()).filter(|it| range.contains(it)).ok_or_else(outside)
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-use super::{AggregateError, TrainError, ColumnClass, ColumnTerms, ColumnUse, Document, No, contract::list};
+use super::{AggregateError, ColumnClass, ColumnTerms, ColumnUse, Document, No, TrainError, contract::list};
 use crate::{
     query::{ColumnName, QueryError, TableName},
     report::{Class, Detail, Refusal},

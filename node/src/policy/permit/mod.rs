@@ -356,7 +356,20 @@ pub fn permit(
         None => parsed,
     };
     let train = None;
-    Ok(Permitted { parsed, document, role: at.role, me, partner, own, theirs, plan, join, train, approvals, tells })
+    Ok(Permitted {
+        parsed,
+        document,
+        role: at.role,
+        me,
+        partner,
+        own,
+        theirs,
+        plan,
+        join,
+        train,
+        approvals,
+        tells,
+    })
 }
 
 /// The first partner of a training job that is not this node.

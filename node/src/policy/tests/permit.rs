@@ -274,7 +274,7 @@ fn e_policy_not_allowed() {
         shown(&no_reveal, &reveal(QUESTION)),
         "error[E-POLICY-NOT-ALLOWED]: maternal-offers (id…) does not allow a reveal
   contract  maternal-offers (id…), signed by brand and bank
-  allowed   noisy figures over one table, noisy figures over the overlap
+  allowed   noisy figures over one table, noisy figures over the overlap, training together
   would do  allow.reveal = { to = \"brand\", columns = [], approval = […] }, or SELECT COUNT(*)   (brand and bank must \
          sign)"
     );
