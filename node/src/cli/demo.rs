@@ -476,7 +476,7 @@ impl Show {
         let folder = folder.display();
         self.say(&format!(
             "\nBoth nodes are still running. Go on with:\n\n  export TACIT_HOME={folder}brand      # or {folder}bank\n  \
-             tacit status\n  tacit query \"{QUESTION}\"\n  tacit approvals list                 # at the bank\n  \
+             tacit status\n  tacit query --contract maternal-offers \"{QUESTION}\"\n  tacit approvals list                 # at the bank\n  \
              tacit stop                           # in each home, when you are done"
         ));
     }

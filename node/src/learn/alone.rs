@@ -45,15 +45,16 @@ pub fn alone(columns: &[Vec<f64>], outcomes: &[f64], l2: f64, held: &[Vec<f64>])
     let mut weights = vec![0.0; width];
     for _ in 0..STEPS {
         let (mut slope, mut bend) = (vec![0.0; width], vec![vec![0.0; width]; width]);
-        for row in 0..rows {
-            let score: f64 = (0..width).map(|column| weights[column] * cell(column, row)).sum();
+        for (row, outcome) in outcomes.iter().enumerate() {
+            let cells: Vec<f64> = (0..width).map(|column| cell(column, row)).collect();
+            let score: f64 = weights.iter().zip(&cells).map(|(weight, cell)| weight * cell).sum();
             let chance = 1.0 / (1.0 + (-score).exp());
             let weight = chance * (1.0 - chance);
-            for one in 0..width {
-                slope[one] += (outcomes[row] - chance) * cell(one, row);
-                for other in 0..=one {
-                    bend[one][other] += weight * cell(one, row) * cell(other, row);
-                }
+            for (one, bend) in bend.iter_mut().enumerate() {
+                slope[one] += (outcome - chance) * cells[one];
+                bend.iter_mut()
+                    .zip(&cells[..=one])
+                    .for_each(|(bend, cell)| *bend += weight * cells[one] * cell);
             }
         }
         for (column, weight) in weights.iter().enumerate() {
@@ -80,7 +81,8 @@ fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Option<Vec<f64>> {
     for row in 0..b.len() {
         for column in 0..=row {
             let sum: f64 = a[row][column] - (0..column).map(|k| a[row][k] * a[column][k]).sum::<f64>();
-            if row == column && !(sum > 0.0) {
+            // Not a number is not positive either.
+            if row == column && (sum.is_nan() || sum <= 0.0) {
                 return None;
             }
             a[row][column] = if row == column { sum.sqrt() } else { sum / a[column][column] };

@@ -129,7 +129,8 @@ fn a_demo_that_is_kept_goes_on_as_it_says() {
     let status = at(&home, &["status", "-o", "json"]).ok().json();
     assert_eq!(status["node"], "brand");
     assert_eq!(at(&bank, &["approvals", "list", "-o", "json"]).ok().json()[0]["state"], "used");
-    let told = at(&home, &["query", tacit_tests::pair::QUESTION, "--wait", "1s"]);
+    let told =
+        at(&home, &["query", tacit_tests::pair::QUESTION, "--contract", "maternal-offers", "--wait", "1s"]);
     assert!(told.status == 3 && told.err.contains("nobody at bank has decided yet"), "{}", told.err);
     for home in [&home, &bank] {
         at(home, &["stop"]).ok();

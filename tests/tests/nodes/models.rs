@@ -185,8 +185,8 @@ fn a_horizontal_model_scores_ones_own_customers_at_home_and_the_top_is_an_audien
         scores.is_sorted_by(|one, next| one >= next)
             && scores.iter().all(|score| (0.0..=1.0).contains(score))
     );
-    // Five late invoices and single: −2 + 5 + ½.
-    let highest = 1.0 / (1.0 + (-3.5_f64).exp());
+    // Five late invoices of six, a third above the middle, and single: −2 + 6/3 + ½.
+    let highest = 1.0 / (1.0 + (-0.5_f64).exp());
     assert!((scores[0] - highest).abs() < 1e-5, "{}", scores[0]);
     assert!(rows[0]["customer"].as_str().unwrap().starts_with('C'));
 
