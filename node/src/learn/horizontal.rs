@@ -37,6 +37,9 @@ use crate::{
     rooms::Rooms,
 };
 
+/// A seat as it is kept: partner, key, signature.
+type KeptSeat = ([u8; 32], [u8; 32], Vec<u8>);
+
 /// What a trainer keeps between two rounds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +47,7 @@ struct Kept {
     /// Roster, then each sum.
     history: Option<[u8; 32]>,
     /// The roster of the run: nobody joins it later.
-    seats: Vec<([u8; 32], [u8; 32], Vec<u8>)>,
+    seats: Vec<KeptSeat>,
     fit: Option<Vec<u8>>,
     promises: Option<Vec<u8>>,
     /// Attempts at the round that is due.
@@ -169,10 +172,9 @@ impl Business {
         let rules = fit::rules(train).map_err(breach)?;
         let stored: Vec<_> =
             said.iter().map(|seat| (*seat.partner.as_bytes(), seat.key, seat.signature.0.clone())).collect();
-        let same = |(a, b): (&([u8; 32], [u8; 32], Vec<u8>), &([u8; 32], [u8; 32], Vec<u8>))| {
-            (a.0, a.1) == (b.0, b.1)
-        };
-        if !self.kept.seats.is_empty() && !self.kept.seats.iter().zip(&stored).all(same) {
+        let same = |kept: &KeptSeat, said: &KeptSeat| (kept.0, kept.1) == (said.0, said.1);
+        let before = &self.kept.seats;
+        if !before.is_empty() && !before.iter().zip(&stored).all(|(kept, said)| same(kept, said)) {
             return Err(breach(Breach::Roster));
         }
         let roster = Roster::new(self.binding(), permitted.contract_id(), rules, seats, verified)
