@@ -24,8 +24,9 @@ const ROWS: [u64; 4] = [1 << 24, 1 << 20, 1 << 16, 1 << 12];
 /// # Errors
 /// [`horizontal::Breach::Rules`], for a cohort that cannot be.
 pub fn rules(plan: &TrainPlan) -> Result<horizontal::Rules, horizontal::Breach> {
-    let (trainers, cohort, noisy) =
-        (plan.sides().len(), plan.terms().cohort as usize, plan.price().is_some());
+    let (trainers, noisy) = (plan.sides().len(), plan.price().is_some());
+    // Two exact sums that differ by one trainer are this trainer's, also if they are of two runs.
+    let cohort = if noisy { plan.terms().cohort as usize } else { trainers };
     let least = cohort.max(3).max(2 * trainers / 3 + 1);
     // Without noise nobody may be missing whatever the job says; with it, no more than leave a cohort.
     let dropouts =

@@ -37,6 +37,9 @@ use crate::{
     rooms::Rooms,
 };
 
+/// A seat as it is kept: partner, key, signature.
+type KeptSeat = ([u8; 32], [u8; 32], Vec<u8>);
+
 /// What a trainer keeps between two rounds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +47,7 @@ struct Kept {
     /// Roster, then each sum.
     history: Option<[u8; 32]>,
     /// The roster of the run: nobody joins it later.
-    seats: Vec<([u8; 32], [u8; 32], Vec<u8>)>,
+    seats: Vec<KeptSeat>,
     fit: Option<Vec<u8>>,
     promises: Option<Vec<u8>>,
     /// Attempts at the round that is due.
@@ -55,6 +58,9 @@ struct Kept {
     resumed: u32,
     closed: bool,
 }
+
+/// A round is not attempted more often.
+const ATTEMPTS: u32 = 1 << 16;
 
 /// Under which this is kept in the run's folder.
 const STATE: &str = "state";
@@ -68,6 +74,7 @@ struct Business {
     key: JobKey,
     noise: Secret<[u8; 32]>,
     folder: RunFolder,
+    _held: std::fs::File,
     roster: Option<Roster>,
     fit: Fit,
     promises: Promises,
@@ -87,6 +94,7 @@ impl Business {
             return Err(TrainFault::TooFew { found: bench.rows().len() as u64, least });
         }
         let folder = RunFolder::of(&rooms.home, &run);
+        let held = folder.hold()?;
         let mut kept: Kept = folder.kept_value(STATE)?.unwrap_or_default();
         let fit = match &kept.fit {
             Some(bytes) => Fit::decode(bench.plan(), bytes).map_err(|_| TrainFault::StateDamaged)?,
@@ -107,6 +115,7 @@ impl Business {
             noise: of("noise"),
             bench,
             folder,
+            _held: held,
             roster: None,
             fit,
             promises,
@@ -164,7 +173,7 @@ impl Business {
         let stored: Vec<_> =
             said.iter().map(|seat| (*seat.partner.as_bytes(), seat.key, seat.signature.0.clone())).collect();
         // A signature may be made anew; who sits where, under which key, may not.
-        let sits = |seats: &[([u8; 32], [u8; 32], Vec<u8>)]| -> Vec<_> {
+        let sits = |seats: &[KeptSeat]| -> Vec<_> {
             seats.iter().map(|(partner, key, _)| (*partner, *key)).collect()
         };
         if !self.kept.seats.is_empty() && sits(&self.kept.seats) != sits(&stored) {
@@ -213,6 +222,10 @@ impl Business {
 
     /// Begins an attempt: our sums, our noise, our masks.
     fn begin(&mut self, me: PartnerId, attempt: u32) -> Result<Trainer, ExchangeError> {
+        // What a partner says may be any number; the last one would leave no next.
+        if attempt >= ATTEMPTS {
+            return Err(self.protocol(Breach::AttemptRepeated.into()));
+        }
         let exact = match self.is_fitted() {
             true => Vec::new(),
             false => self
@@ -227,7 +240,7 @@ impl Business {
         let seat = roster.seat_of(&me).ok_or_else(|| self.protocol(Breach::NotSeated.into()))?;
         let trainer = Trainer::start(roster, seat, &self.key, round, &shape, &contribution, &self.promises)
             .map_err(|abort| self.protocol(abort))?;
-        self.kept.attempts = attempt + 1;
+        self.kept.attempts = attempt.saturating_add(1);
         Ok(trainer)
     }
 

@@ -33,6 +33,8 @@ pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;
 pub(crate) use finish::Ended;
+#[cfg(test)]
+pub(crate) use fit::plan as planned;
 pub(crate) use fit::told as round_line;
 pub(crate) use horizontal::tell;
 pub use metrics::{drift, metrics};

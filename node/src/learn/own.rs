@@ -97,10 +97,15 @@ impl Own {
     /// # Errors
     /// As [`read`](Self::read).
     pub async fn fresh(self, rooms: &Rooms, permitted: &Permitted) -> Result<Self, Report> {
-        if steps::withdrawals(rooms).await == self.withdrawals {
+        if self.is_fresh(rooms).await {
             return Ok(self);
         }
         Self::read(rooms, permitted).await
+    }
+
+    /// Whether nobody has withdrawn since this was read.
+    pub async fn is_fresh(&self, rooms: &Rooms) -> bool {
+        steps::withdrawals(rooms).await == self.withdrawals
     }
 
     /// How many customers.

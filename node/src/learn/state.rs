@@ -4,7 +4,11 @@
 //! So a run has one id, everything random in it follows from that id and this node's own key, and what was promised to
 //! the other trainers is durable before it is said.
 
-use std::path::PathBuf;
+use std::{
+    fs::{File, TryLockError},
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+};
 
 use ring::hmac;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -16,7 +20,7 @@ use tacit_protocol::{
 
 use super::TrainFault;
 use crate::{
-    config::{Home, files},
+    config::{FileError, Home, files},
     data::hex,
 };
 
@@ -49,6 +53,37 @@ impl RunFolder {
     /// Whether there is one.
     pub fn exists(&self) -> bool {
         self.path.is_dir()
+    }
+
+    /// Makes it, for a run that begins.
+    ///
+    /// # Errors
+    /// [`TrainFault::State`].
+    pub fn make(&self) -> Result<(), TrainFault> {
+        files::make_private_dir(&self.path).map_err(TrainFault::State)
+    }
+
+    /// Holds the run for as long as what it gives lives. Two that went on with one run at a time, each with its own
+    /// idea of what was promised, could agree to two sets of survivors under the same masks.
+    ///
+    /// # Errors
+    /// [`TrainFault::UnderWay`] if somebody holds it; [`TrainFault::State`].
+    pub fn hold(&self) -> Result<File, TrainFault> {
+        self.make()?;
+        let path = self.path.join("lock");
+        let unwritable = |source| TrainFault::State(FileError::Unwritable { path: path.clone(), source });
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(unwritable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(TrainFault::UnderWay),
+            Err(TryLockError::Error(source)) => Err(unwritable(source)),
+        }
     }
 
     /// Keeps bytes under a name: whole, durable and for this account alone when it returns.
@@ -168,6 +203,18 @@ mod tests {
         bytes[10] ^= 1;
         state.keep("state", &bytes).unwrap();
         assert!(matches!(state.kept_value::<RoundLine>("state"), Err(TrainFault::StateDamaged)));
+    }
+
+    #[test]
+    fn b10_one_at_a_time_goes_on_with_a_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let state = RunFolder::of(&home, &QueryId::new([7; 32]));
+        let held = state.hold().unwrap();
+        assert!(matches!(state.hold(), Err(TrainFault::UnderWay)));
+        assert!(RunFolder::of(&home, &QueryId::new([8; 32])).hold().is_ok());
+        drop(held);
+        assert!(state.hold().is_ok());
     }
 
     #[test]

@@ -99,10 +99,29 @@ pub(crate) fn run_of(
     let run = question.run.ok_or_else(out_of_step)?;
     let job = state::same_job(&question.contract, &question.sql, question.content.as_deref());
     let last = state::last_run(&rooms.home, &job)?;
-    let fits = if resumes { last == Some(run) } else { !RunFolder::of(&rooms.home, &run).exists() };
-    if !fits {
+    let folder = RunFolder::of(&rooms.home, &run);
+    if !may_begin(folder.exists(), last == Some(run), resumes) {
         return Err(out_of_step());
     }
+    folder.make()?;
     state::begin_run(&rooms.home, &job, &run)?;
     Ok(run)
+}
+
+/// A run that goes on is the last of its job, and what it has promised is still there: without that, the same masks
+/// would be laid a second time, over another set of trainers. A run that begins was never here.
+const fn may_begin(exists: bool, is_last: bool, resumes: bool) -> bool {
+    if resumes { exists && is_last } else { !exists }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b10_a_run_whose_promises_are_lost_does_not_go_on() {
+        assert!(may_begin(false, false, false) && may_begin(true, true, true));
+        assert!(!may_begin(false, true, true), "its folder was removed");
+        assert!(!may_begin(true, false, true) && !may_begin(true, true, false));
+    }
 }

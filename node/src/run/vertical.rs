@@ -221,6 +221,7 @@ async fn train(
     let job = permitted.parsed().hash();
     let split = divide(permitted, &plan, &own, &aligned, &job)?;
     let folder = RunFolder::of(&rooms.home, &run);
+    let _held = folder.hold()?;
     let mut story: Story = folder.kept_value(STORY)?.unwrap_or_default();
     story.resumed += u32::from(story.begun);
     story.begun = true;
@@ -238,11 +239,15 @@ async fn train(
     let start = move |session: SessionId| {
         let params = learning.params(session, rows)?;
         let limits = params.limits();
+        let mut last = None;
         let kept: Keep = Box::new(move |state: &State| {
             let name = STATES[usize::from(state.round() % 2)];
             keeping.keep(name, &state.to_bytes()).map_err(|_| NotKept)?;
-            let line = RoundLine { round: state.round().into(), ..RoundLine::default() };
-            let _ = told.send(Event::Note { text: learn::round_line(&line, of) });
+            // LEARNV-35: the last round's state is kept again when it has been shown; that is no round of its own.
+            if last.replace(state.round()) != Some(state.round()) {
+                let line = RoundLine { round: state.round().into(), ..RoundLine::default() };
+                let _ = told.send(Event::Note { text: learn::round_line(&line, of) });
+            }
             Ok(())
         });
         let input = Input { columns: input.columns, target: input.target };

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use tacit_protocol::{
-    ids::PartnerId,
+    ids::{PartnerId, QueryId},
     learn::horizontal::{Breach, Coordinator, Message, Routed, Sum, Trainer},
     session::{Produced, Session, Step},
     wire::{Wire, codec::Bulk},
@@ -14,7 +14,10 @@ use super::{Business, Own};
 use crate::{
     control::{Event, Reply},
     exchange::{Asking, ExchangeError, Hub, SeatSaid, Served, Star, witness},
-    learn::{self, Part, Registry, TrainFault, fit, state},
+    learn::{
+        self, Part, Registry, TrainFault, fit,
+        state::{self, RunFolder},
+    },
     ledger::Reserved,
     policy::{Circumstances, Permitted, day, permit_training},
     query::{Parsed, QueryRequest},
@@ -96,7 +99,9 @@ async fn walk(
         witness::present(rooms, pair.partner().id()).await?;
     }
     // Either every ledger goes on with what it has paid, or every ledger is charged.
-    let mut resumes = state::last_run(&rooms.home, &job)?;
+    let mut resumes = state::last_run(&rooms.home, &job)?
+        // What was promised in it has to be there still.
+        .filter(|run| RunFolder::of(&rooms.home, run).exists());
     for pair in &permitted {
         let goes_on = match resumes {
             Some(_) => till::goes_on(rooms, pair, request.wait, own.snapshot()).await?,
@@ -123,12 +128,7 @@ async fn walk(
         questions.push(question.of_run(run));
     }
     let permitted = reserved[0].permitted().clone();
-    let (rooms_, permitted_) = (rooms.clone(), permitted.clone());
-    let (own, mut business) = blocking(move || {
-        let business = Business::open(&rooms_, &permitted_, run, &own)?;
-        Ok::<_, TrainFault>((own, business))
-    })
-    .await?;
+    let (mut own, mut business) = opened(rooms, &permitted, run, own).await?;
     stages.begin("partners decide and read");
     let mut asked = Vec::new();
     for (paid, question) in reserved.iter().zip(&questions) {
@@ -136,6 +136,12 @@ async fn walk(
     }
     for (_, asking) in &mut asked {
         asking.granted(request.wait + steps::READING, |aside| steps::tell(events, aside)).await?;
+    }
+    if !own.is_fresh(rooms).await {
+        // Somebody withdrew while the partners made up their minds: from that moment on they take no part.
+        drop(business);
+        let read = Own::read(rooms, &permitted).await?;
+        (own, business) = opened(rooms, &permitted, run, read).await?;
     }
     for paid in reserved.iter() {
         rooms.ledger.spend(paid, Timestamp::now()).await?;
@@ -163,6 +169,21 @@ async fn walk(
         rooms.ledger.record(paid, &outcome, Timestamp::now()).await.map(drop)?;
     }
     Ok(learn::shown(&model, stages.end()))
+}
+
+/// Takes up our part of the run, with the rows that were read for it.
+async fn opened(
+    rooms: &Rooms,
+    permitted: &Permitted,
+    run: QueryId,
+    own: Own,
+) -> Result<(Own, Business), Report> {
+    let (rooms, permitted) = (rooms.clone(), permitted.clone());
+    let opening = blocking(move || {
+        let business = Business::open(&rooms, &permitted, run, &own)?;
+        Ok::<_, TrainFault>((own, business))
+    });
+    Ok(opening.await?)
 }
 
 /// The same job with each other partner of it.

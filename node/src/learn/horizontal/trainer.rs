@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use tacit_protocol::{
     ids::{PartnerId, QueryId},
     learn::horizontal::{Breach, Message, Sum, Trainer},
+    log::book::Past,
     session::{Produced, Session, Step},
     wire::{Wire, codec::Bulk},
 };
@@ -46,6 +47,8 @@ async fn walk(
     others: &mut Vec<Reserved>,
 ) -> Result<(), Report> {
     let permitted = reserved.permitted();
+    // A job that no plan can be made of ends before anything is spent on it.
+    permitted.train().map(fit::plan).transpose()?;
     reserve_others(rooms, permitted, run, others).await?;
     answering.say(Aside::Preparing).await?;
     // From here on the time we take, and whether we fail, depends on data.
@@ -102,10 +105,11 @@ async fn reserve_others(
         if known || plan.side(&other.name).is_none() {
             continue;
         }
-        let query = between(run, me, other.id());
-        if rooms.ledger.past(&query).is_some() {
+        let Some(query) =
+            due(|query| rooms.ledger.past(query), |reserve| is_spent(rooms, reserve), (run, me, other.id()))
+        else {
             continue;
-        }
+        };
         let id = permitted.contract_id().to_string();
         let at = Circumstances {
             me,
@@ -124,11 +128,37 @@ async fn reserve_others(
     Ok(())
 }
 
-/// The id under which both ledgers have what two trainers learn of each other.
-fn between(run: QueryId, one: PartnerId, other: PartnerId) -> QueryId {
+/// Whether what was set aside by this record was spent, though nothing came of it.
+fn is_spent(rooms: &Rooms, reserve: u64) -> bool {
+    rooms.ledger.book(|book| book.is_unfinished(reserve))
+}
+
+/// Under which question two trainers pay for what they learn of each other in this run; `None` if they have paid. The
+/// attack: a coordinator that breaks off while the price is set aside, and has it back, must not find it paid for when
+/// it comes again. A question that ended without a price leaves its number, and the next one pays.
+fn due(
+    past: impl Fn(&QueryId) -> Option<Past>,
+    is_spent: impl Fn(u64) -> bool,
+    (run, one, other): (QueryId, PartnerId, PartnerId),
+) -> Option<QueryId> {
+    for number in 0_u32.. {
+        let query = between(run, (one, other), number);
+        match past(&query) {
+            None => return Some(query),
+            Some(Past::Aborted { reserve, .. }) if !is_spent(reserve) => {}
+            Some(Past::Refused { .. }) => {}
+            Some(_) => return None,
+        }
+    }
+    None
+}
+
+/// The id under which both ledgers have what two trainers learn of each other, when it is set aside for this time.
+fn between(run: QueryId, (one, other): (PartnerId, PartnerId), number: u32) -> QueryId {
     let (first, second) = if one < other { (one, other) } else { (other, one) };
     let hash = Sha256::new_with_prefix(b"tacit two trainers 1\n").chain_update(run.as_bytes());
-    QueryId::new(hash.chain_update(first.as_bytes()).chain_update(second.as_bytes()).finalize().into())
+    let hash = hash.chain_update(first.as_bytes()).chain_update(second.as_bytes());
+    QueryId::new(hash.chain_update(number.to_le_bytes()).finalize().into())
 }
 
 async fn train(
@@ -221,4 +251,27 @@ fn step(business: &mut Business, sum: &Sum, attempt: u32, message: &Bulk) -> Res
         tracing::info!("{}", fit::told(&line, business.bench.plan().rounds()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b10_two_trainers_pay_once_in_a_run_and_not_never() {
+        let ids = (QueryId::new([1; 32]), PartnerId::new([2; 32]), PartnerId::new([3; 32]));
+        let first = between(ids.0, (ids.2, ids.1), 0);
+        let aborted = |reserve| Past::Aborted { reserve, abort: 9, code: "E-PEER-GONE".into() };
+        let after = |past: Option<Past>, spent: bool| {
+            due(|query| past.clone().filter(|_| *query == first), |_| spent, ids)
+        };
+        assert_eq!(after(None, false), Some(first));
+        let second = between(ids.0, (ids.1, ids.2), 1);
+        assert_eq!(after(Some(aborted(4)), false), Some(second), "the price went back, so it is due");
+        let refused = Past::Refused { refusal: 4, code: "E-BUDGET".into() };
+        assert_eq!(after(Some(refused), false), Some(second));
+        for paid in [aborted(4), Past::Answered { reserve: 4, answer: 5 }, Past::Open { reserve: 4 }] {
+            assert_eq!(after(Some(paid), true), None);
+        }
+    }
 }

@@ -7,8 +7,8 @@ use tacit_protocol::ids::PartnerId;
 
 use super::{Circumstances, OwnSide, Permitted, Role, choose::choose, named, rules::Rules};
 use crate::{
-    policy::{Datasets, Document, PolicyError, TrainPlan, error::Under, own},
-    query::{Kind, Parsed, TableName, Usage},
+    policy::{Datasets, Document, PolicyError, TrainError, TrainPlan, error::Under, own},
+    query::{JobShape, Kind, Parsed, TableName, Usage},
 };
 
 /// Holds a training job against the contracts and the own data, between this node and `other`.
@@ -40,6 +40,7 @@ pub fn permit_training(
     rules.profile(at.peer_profile)?;
     rules.learned_columns(datasets)?;
     let plan = TrainPlan::of(job, contract.terms(), &|| Under::of(document))?;
+    nobody_left_out(document, &plan)?;
     let own = own_side(&parsed, document, ours, datasets)?;
     let approvals: Vec<String> = {
         let here = |name: &&String| **name == me.name || **name == partner.name;
@@ -96,6 +97,18 @@ fn own_side(
         customer: "customer".to_owned(),
         shown: Vec::new(),
     })
+}
+
+/// Without noise, jobs of some partners and of all of them would give those away that were left out of some.
+fn nobody_left_out(document: &Document, plan: &TrainPlan) -> Result<(), TrainError> {
+    let contract = document.contract();
+    let owns = |name: &str| contract.terms().datasets.iter().any(|dataset| dataset.owner == name);
+    let all = contract.partners().iter().filter(|partner| owns(&partner.name)).count();
+    let found = plan.sides().len();
+    if plan.job().shape == JobShape::Horizontal && plan.price().is_none() && found < all {
+        return Err(TrainError::LeavesOut { contract: Under::of(document), found, all });
+    }
+    Ok(())
 }
 
 /// What the run tells beside the model.

@@ -42,12 +42,12 @@ impl Signer for Keys {
     }
 }
 
-/// Everybody knows the brand, the bank and the insurer.
+/// Everybody knows the brand, the bank, the insurer and the garage.
 pub(super) struct Everybody;
 
 impl Everybody {
-    fn all() -> [Keys; 3] {
-        ["brand", "bank", "insurer"].map(Keys::of)
+    fn all() -> [Keys; 4] {
+        ["brand", "bank", "insurer", "garage"].map(Keys::of)
     }
 }
 

@@ -86,6 +86,16 @@ delta   = 1e-6
 "#;
 
 fn ask(toml: &str, job: &str, me: &'static str, role: Role) -> Result<Permitted, PolicyError> {
+    ask_among(toml, job, &["brand", "bank", "insurer"], me, role)
+}
+
+fn ask_among(
+    toml: &str,
+    job: &str,
+    partners: &[&'static str],
+    me: &'static str,
+    role: Role,
+) -> Result<Permitted, PolicyError> {
     let (job, _) = Job::of_toml(job).unwrap();
     let circumstances = Circumstances {
         me: Keys::of(me).id(),
@@ -95,7 +105,7 @@ fn ask(toml: &str, job: &str, me: &'static str, role: Role) -> Result<Permitted,
         peer_profile: None,
         today: day(at(NOW)),
     };
-    let contracts = [signed(toml, &["brand", "bank", "insurer"])];
+    let contracts = [signed(toml, partners)];
     permit(Parsed::of_job(job), &circumstances, &contracts, &registered())
 }
 
@@ -149,6 +159,34 @@ fn every_partner_is_charged_for_learning_of_every_other() {
             .charges()
     };
     assert_eq!(at("bank", "insurer"), at("insurer", "bank"));
+}
+
+#[test]
+fn every_trainers_sampler_is_in_the_price() {
+    let brand = ask(&horizontal(), OVER_ALL, "brand", Role::Asker).unwrap();
+    let train = brand.train().unwrap();
+    let plan = crate::learn::planned(train).unwrap();
+    let charged = train.charged("bank").unwrap();
+    assert!(plan.price().nano_rho <= charged.nano_rho, "no round opens more than was set aside");
+    assert!(plan.price().atto_delta <= charged.atto_delta);
+}
+
+#[test]
+fn b10_without_noise_nobody_is_left_out() {
+    let noiseless = OVER_ALL.replace("epsilon = 1.0\ndelta   = 1e-6", "mechanism = \"none\"");
+    let allowed = |toml: &str| toml.replace("approval = [] }", "approval = [], without_noise = true }");
+    assert!(ask(&allowed(&horizontal()), &noiseless, "brand", Role::Asker).is_ok());
+    let fourth = horizontal().replace("\"insurer\"]", "\"insurer\", \"garage\"]").replace(
+        "[allow]",
+        "[[dataset]]\nowner = \"garage\"\nname = \"customers\"\nconsent = \"withdrawal-list\"\n\
+                 [dataset.columns]\nmobile = { use = [\"match\"] }\n[allow]",
+    );
+    let ask = |toml: &str, job: &str| {
+        ask_among(toml, job, &["brand", "bank", "insurer", "garage"], "brand", Role::Asker)
+    };
+    assert!(ask(&fourth, OVER_ALL).is_ok(), "noise hides who is in the sum");
+    let error = ask(&allowed(&fourth), &noiseless).unwrap_err();
+    assert_eq!(error.code(), "E-POLICY-TRAIN-COHORT", "{error}");
 }
 
 #[test]

@@ -52,6 +52,16 @@ pub enum TrainError {
         /// As the contract says.
         wanted: u32,
     },
+    /// Without noise, sums over some of them are the others' sums too.
+    #[error("{found} of {all} partners train without noise")]
+    LeavesOut {
+        /// The contract.
+        contract: Under,
+        /// As many as the job names.
+        found: usize,
+        /// As many as have tables under the contract.
+        all: usize,
+    },
     /// Where customers differ, every trainer computes the weights.
     #[error("{} keeps weights {weights}, and trainers with the same columns all have them", contract.title())]
     Weights {
@@ -117,6 +127,7 @@ impl Refusal for TrainError {
             Self::Rounds { .. } => "E-POLICY-TRAIN-ROUNDS",
             Self::Alignment { .. } => "E-POLICY-TRAIN-ALIGN",
             Self::Cohort { .. } => "E-POLICY-TRAIN-COHORT",
+            Self::LeavesOut { .. } => "E-POLICY-TRAIN-COHORT",
             Self::Weights { .. } => "E-POLICY-TRAIN-WEIGHTS",
             Self::WithoutNoise { .. } => "E-POLICY-TRAIN-NOISE",
             Self::NoEncoding { .. } => "E-POLICY-TRAIN-VALUES",
@@ -160,6 +171,11 @@ impl Refusal for TrainError {
                     format!("a job with more partners, or allow.train.cohort = {found}")
                 })
             }
+            Self::LeavesOut { contract, .. } => (
+                contract,
+                Some("of two sums without noise the difference is who is in one of them"),
+                "a job with all of them, or noise: [privacy] epsilon and delta".to_owned(),
+            ),
             Self::Weights { contract, .. } => (contract, None, "allow.train.weights = \"both\"".to_owned()),
             Self::WithoutNoise { contract } => (
                 contract,

@@ -127,8 +127,12 @@ impl TrainPlan {
     /// What a partner is charged for what it learns of another's customers; nothing without noise.
     pub fn charged(&self, learner: &str) -> Option<Amount> {
         let price = self.price.as_ref().filter(|_| self.receives(learner))?;
-        // A sampler's error for each number that is opened with noise in it.
-        let opened = u64::from(self.job.rounds).saturating_mul(self.entries());
+        // A sampler's error for each number that is opened with noise in it, of each that adds noise to it.
+        let samplers = match self.job.shape {
+            JobShape::Horizontal => self.sides.len() as u64,
+            JobShape::Vertical => 1,
+        };
+        let opened = u64::from(self.job.rounds).saturating_mul(self.entries()).saturating_mul(samplers);
         Some(Amount { nano_rho: price.amount().nano_rho, atto_delta: opened })
     }
 

@@ -349,6 +349,10 @@ impl Job {
         if !(2..=64).contains(bins) {
             return Err(out_of_range("evaluate.bins", &bins.to_string(), "2 to 64"));
         }
+        let mut told_apart = BTreeSet::new();
+        if let Some(twice) = groups.iter().find(|group| !told_apart.insert(*group)) {
+            return Err(JobError::Twice { column: shown(&twice.to_string()) });
+        }
         if groups.iter().any(|group| !self.features.contains_key(&group.table)) {
             return Err(JobError::OutOfRange {
                 field: "evaluate.groups",
@@ -414,7 +418,14 @@ pub(in crate::query) fn of_text(text: &str) -> Result<Job, JobError> {
                 let mut lists =
                     features.values().map(|list| list.iter().map(|c| &c.column).collect::<Vec<_>>());
                 let first = lists.next();
-                (3..=10).contains(&tables) && targets == tables && lists.all(|list| Some(list) == first)
+                // As many as there are tables, and each another's: one each.
+                let owned: BTreeSet<&TableName> = sent.targets.iter().map(|target| &target.table).collect();
+                let one_name = sent.targets.windows(2).all(|pair| pair[0].column == pair[1].column);
+                (3..=10).contains(&tables)
+                    && targets == tables
+                    && owned.len() == tables
+                    && one_name
+                    && lists.all(|list| Some(list) == first)
             }
         };
     if !fits {

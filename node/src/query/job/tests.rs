@@ -100,4 +100,22 @@ fn c05_a_job_that_a_stranger_sends_is_read_as_carefully() {
     refused("\"shape\":\"vertical\"", "\"shape\":\"horizontal\"");
     refused("default-risk", "default\\nrisk");
     assert!(parse(&format!("TRAIN {}", "[".repeat(1 << 20)), &NoColumns).is_err());
+    refused("\"groups\":[", "\"groups\":[{\"owner\":\"bank\"},");
+    let group = r#"{"table":{"owner":"bank","dataset":"accounts"},"column":"region"}"#;
+    assert!(text.contains(group), "{text}");
+    refused(group, &format!("{group},{group}"));
+}
+
+#[test]
+fn c05_where_customers_differ_each_partner_has_one_target_of_one_name() {
+    let (job, _) = Job::of_toml(HORIZONTAL).unwrap();
+    assert!(parse(&job.text(), &NoColumns).is_ok());
+    let with = |owner: &str, dataset: &str, column: &str| {
+        let mut job = job.clone();
+        job.targets[2] = ColumnName { table: TableName::new(owner, dataset), column: column.to_owned() };
+        parse(&job.text(), &NoColumns).is_err()
+    };
+    assert!(!with("west", "clients", "visits"));
+    assert!(with("west", "clients", "calls"), "another name");
+    assert!(with("north", "customers", "calls"), "two of one partner, none of another");
 }

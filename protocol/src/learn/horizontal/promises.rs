@@ -76,6 +76,11 @@ impl Promises {
         self.agreed.is_some_and(|(number, bits)| number == round.number && bits != survivors.bits())
     }
 
+    /// Whether these survivors were agreed to in this round.
+    pub(super) fn has_agreed(&self, round: &Round, survivors: Survivors) -> bool {
+        self.agreed == Some((round.number, survivors.bits()))
+    }
+
     /// The round that was begun last, and the attempt.
     pub const fn begun(&self) -> Option<(u32, u32)> {
         match self.begun {

@@ -22,7 +22,7 @@ impl Sum {
     ///
     /// # Errors
     /// [`Abort`] for a sum of another round or shape, beyond its bounds, or over other survivors than those that
-    /// we agreed to in this round.
+    /// we agreed to in this round; for the closing round if we agreed to none.
     pub fn late(
         roster: &Roster,
         round: &Round,
@@ -42,6 +42,10 @@ impl Sum {
         }
         if promises.contradict(round, set) {
             return Err(Breach::SetChanged.into());
+        }
+        // LEARNH-12: the round that confirms the history confirms it to those who said so in it.
+        if shape.entries() == 0 && !promises.has_agreed(round, set) {
+            return Err(Breach::ConsentMissing.into());
         }
         let entries: Vec<i64> = from_bytes(shape, entries)?.into_iter().map(u64::cast_signed).collect();
         Self::new(round, shape, set, entries)

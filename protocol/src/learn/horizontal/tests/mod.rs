@@ -12,7 +12,7 @@ use crate::{
     secret::Secret,
     session::{Abort, Produced, Session},
     testing::star::{self, Passed, star},
-    wire::Wire,
+    wire::{Wire, codec::Bulk},
 };
 
 const JOB: [u8; 32] = [9; 32];
@@ -189,7 +189,16 @@ fn learnh_12_a_closing_round_confirms_the_history() {
     let sum = job.run_and_keep(job.first(), through).coordinator.unwrap();
     job.shape = Shape::closing(3);
     let closing = Round { number: 1, attempt: 0, history: sum.history };
-    assert!(job.run(closing, through).trainers.iter().all(Result::is_ok));
+    let late = Message::Sum {
+        context: closing.context(&job.roster, &job.shape),
+        survivors: Survivors::all(3).bits(),
+        entries: Bulk::default(),
+    };
+    let told = |job: &Job| Sum::late(&job.roster, &closing, &job.shape, &job.promises[1], &late);
+    assert_eq!(told(&job).err(), Some(Breach::ConsentMissing.into()), "a coordinator's word alone");
+    assert!(job.run_and_keep(closing, through).trainers.iter().all(Result::is_ok));
+    assert!(told(&job).is_ok(), "agreed to, and the sum was missed");
+    job.promises = vec![Promises::default(); 3];
     // One of them was shown another sum.
     let other = Round { history: [1; 32], ..closing };
     let trainers =
