@@ -23,7 +23,7 @@ fn switched(numbers: &[u64], place: usize) -> u128 {
         let product = others.fold(1, |product, p| modulus.times(product, modulus.reduce(u128::from(*p))));
         let y = u128::from(modulus.times(numbers[limb * N + place], modulus.power(product, modulus.p - 2)));
         let p = u128::from(modulus.p);
-        sum += ((y << 64) / p) << 32 | (((y << 64) % p) << 32) / p;
+        sum += (((y << 64) / p) << 32) | ((((y << 64) % p) << 32) / p);
     }
     ((sum + (1 << 15)) >> 16) & ((1 << 80) - 1)
 }
