@@ -5,6 +5,7 @@ mod learn;
 mod look_ups;
 mod okvs;
 mod ot;
+mod vertical;
 
 use std::collections::VecDeque;
 
@@ -33,6 +34,7 @@ pub use learn::learn_operations;
 pub use look_ups::look_up_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
+pub use vertical::vertical_operations;
 
 /// Decodes `bytes` as every message there is. Whatever decodes has these bytes as its one encoding (A11).
 ///
@@ -49,6 +51,10 @@ pub fn decode_everything(bytes: &[u8]) {
     one::<aggregate::Message>(bytes, &limits);
     one::<crate::join::Message>(bytes, &limits);
     one::<crate::learn::horizontal::Message>(bytes, &limits);
+    one::<crate::learn::vertical::Message>(bytes, &limits);
+    if let Ok(state) = crate::learn::vertical::State::from_bytes(bytes) {
+        assert_eq!(state.to_bytes().as_slice(), bytes, "a second encoding of a state");
+    }
     if let Ok(promises) = crate::learn::horizontal::Promises::decode(bytes) {
         assert_eq!(promises.encode(), bytes, "a second encoding of promises");
     }

@@ -72,18 +72,19 @@ fn from_gradient(columns: &[Vec<i32>], gradient: &[f64]) -> Vec<f64> {
     least_squares(&equations, gradient)
 }
 
-/// 24 jobs of 16 customers and 23 columns, two rounds each: the sizes at which plain gradients give every label away.
-/// Of 24 AUCs that mean nothing (0.5 ± 0.15) the mean is beyond 0.5 ± 0.15 once in 10⁶.
+/// 12 jobs of 10 customers and 14 columns, two rounds each: the sizes at which plain gradients give every label away.
+/// An AUC of 10 customers that means nothing is 0.5 ± 0.2, the mean of two rounds and at least 10 jobs ± 0.045; it is
+/// beyond 0.5 ± 0.22 once in 10⁶.
 #[test]
 fn sigmoid_10_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
     let (mut plain, mut halves, mut jobs) = (0.0, 0.0, 0.0);
     let mut kept_steps = 0;
-    for job in 0..24u64 {
-        let case = Case { session: job as u8 + 1, ..Case::new(Linkage::Logistic, 16, (2, 23), 2) };
+    for job in 0..12u64 {
+        let case = Case { session: job as u8 + 1, ..Case::new(Linkage::Logistic, 10, (1, 14), 2) };
         let mut inputs = case.input();
         // Labels and columns anew for each job.
         let mut numbers = Numbers::new(job);
-        inputs.0.target = Some((0..16).map(|_| f64::from(u8::from(numbers.unit() < 0.4))).collect());
+        inputs.0.target = Some((0..10).map(|_| f64::from(u8::from(numbers.unit() < 0.4))).collect());
         for column in inputs.0.columns.iter_mut().chain(&mut inputs.1.columns) {
             column.iter_mut().for_each(|x| *x = numbers.unit());
         }
@@ -102,7 +103,7 @@ fn sigmoid_10_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
         let kept = (Kept::default(), Kept::default());
         case.pair(&inputs, &kept).run().responder.unwrap();
         let states = kept.1.0.lock().unwrap();
-        let zero = vec![0; 23];
+        let zero = vec![0; 14];
         let moved = |from: &[u64], to: &[u64]| -> Vec<f64> {
             to.iter().zip(from).map(|(to, from)| centre(to.wrapping_sub(*from))).collect()
         };
@@ -112,9 +113,9 @@ fn sigmoid_10_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
         kept_steps += states.len();
         jobs += 1.0;
     }
-    assert!(jobs > 20.0 && kept_steps >= 40);
+    assert!(jobs >= 10.0 && kept_steps >= 20);
     assert!(plain / jobs > 0.95, "plain gradients: {}", plain / jobs);
-    assert!((halves / jobs - 0.5).abs() < 0.15, "halves: {}", halves / jobs);
+    assert!((halves / jobs - 0.5).abs() < 0.22, "halves: {}", halves / jobs);
 }
 
 /// What the feature end sees of 1,600 rows in a round's look-ups, as asker and as teller, beside its own columns; it

@@ -18,6 +18,8 @@
 //!   decrypt   b + a·s = m·2²⁰ + noise   mod 2⁸⁰
 //! ```
 
+#[cfg(test)]
+mod hiding;
 mod keys;
 mod modulus;
 mod pack;

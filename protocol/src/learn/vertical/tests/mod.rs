@@ -1,6 +1,7 @@
 //! Whole runs.
 
 mod hostile;
+mod noise;
 mod resume;
 mod runs;
 mod scoring;
