@@ -6,7 +6,10 @@
 use rayon::prelude::*;
 
 use super::*;
-use crate::noise::{DiscreteGaussian, Variance};
+use crate::{
+    learn::vertical::{input::whiten, product::Columns},
+    noise::{DiscreteGaussian, Variance},
+};
 
 const RUNS: u8 = 8;
 /// Columns of either end.
@@ -26,15 +29,30 @@ fn secret(run: u8, party: Party) -> Secret<[u8; 32]> {
     Secret::new([2 * run + party as u8; 32])
 }
 
+fn input(party: Party) -> Input {
+    let target = (party == Party::Label).then(|| vec![0.0, 1.0]);
+    Input { columns: vec![vec![0.0; 2]; EACH as usize], target }
+}
+
+/// What an end's draws come from: its secret, bound to what it brings (LEARNV-13).
+fn bound(case: &Case, run: u8, party: Party) -> Secret<[u8; 32]> {
+    let params = case.params();
+    let whitened = whiten(&params, party, &input(party)).unwrap();
+    let one = params.residual_one() as f64;
+    let target =
+        whitened.target.map(|target| target.iter().map(|y| (y * one).round() as u64).collect::<Vec<_>>());
+    let columns = Columns::new(params.rows() as usize, whitened.columns).unwrap();
+    columns.bind(&secret(run, party), target.as_deref())
+}
+
 fn run(case: &Case, run: u8) -> [Trained; 2] {
-    let columns = vec![vec![0.0; 2]; EACH as usize];
-    let start = |party, target| {
-        let input = Input { columns: columns.clone(), target };
+    let start = |party| {
+        let input = input(party);
         let seed = Secret::new([100 + run; 32]);
         let keep: Keep = Box::new(|_| Ok(()));
         Trainer::start(case.params(), party, &input, Vec::new(), &secret(run, party), seed, keep).unwrap()
     };
-    let (label, features) = (start(Party::Label, Some(vec![0.0, 1.0])), start(Party::Features, None));
+    let (label, features) = (start(Party::Label), start(Party::Features));
     let ended = Pair::new(label, features, case.params().limits()).run();
     [ended.initiator.unwrap(), ended.responder.unwrap()]
 }
@@ -43,7 +61,7 @@ fn run(case: &Case, run: u8) -> [Trained; 2] {
 /// without the intercept.
 fn share(case: &Case, run: u8, party: Party, width: &DiscreteGaussian) -> Vec<f64> {
     let params = case.params();
-    let draws = draws::Draws::new(&secret(run, party), &params, b"training", party);
+    let draws = draws::Draws::new(&bound(case, run, party), &params, b"training", party);
     let each = EACH as usize;
     let mut weights = vec![0.0; 2 * each];
     for round in 0..case.rounds {
