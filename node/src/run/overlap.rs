@@ -38,18 +38,7 @@ pub(super) async fn take(
     (mut stages, events): (Stages<'_>, &Events),
 ) -> Result<Reply, Report> {
     stages.begin("partner decides and reads");
-    let mut prepares = false;
-    let granted = asking
-        .granted(wait + steps::READING, |aside| {
-            prepares |= matches!(aside, Aside::Preparing);
-            steps::tell(events, aside);
-        })
-        .await;
-    // From its "preparing" on the partner counts the price as spent, and both ledgers should say the same.
-    if prepares || granted.is_ok() {
-        rooms.ledger.spend(reserved, Timestamp::now()).await?;
-    }
-    granted?;
+    steps::granted(rooms, reserved, asking, wait, events).await?;
     let mut several = 0;
     let met = if let (Some(answer), Some(same)) = (&paid.answer, &paid.same) {
         Kept::read(answer)?.met(reserved.permitted(), same.snapshot)?

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use crate::{
     control::Event,
     data::hex,
-    exchange::{Aside, ExchangeError, Watch},
+    exchange::{Aside, Asking, ExchangeError, Watch},
     ledger::Reserved,
     policy::{
         self, ApprovalRequest, Circumstances, Consent, IdentityTerms, KnownColumns, OwnSide, Permitted, Role,
@@ -32,6 +32,28 @@ pub const READING: Duration = Duration::from_secs(1800);
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// Waits until the partner has decided, and counts the price as spent as soon as the partner does.
+pub async fn granted(
+    rooms: &Rooms,
+    reserved: &Reserved,
+    asking: &mut Asking,
+    wait: Duration,
+    events: &Events,
+) -> Result<(), Report> {
+    let mut prepares = false;
+    let granted = asking
+        .granted(wait + READING, |aside| {
+            prepares |= matches!(aside, Aside::Preparing);
+            tell(events, aside);
+        })
+        .await;
+    // From its "preparing" on the partner counts the price as spent, and both ledgers should say the same.
+    if prepares || granted.is_ok() {
+        rooms.ledger.spend(reserved, Timestamp::now()).await?;
+    }
+    Ok(granted?)
+}
 
 /// Events that nobody hears.
 pub fn unheard() -> Events {

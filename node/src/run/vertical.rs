@@ -58,18 +58,7 @@ pub(super) async fn take(
     (mut stages, events): (Stages<'_>, &Events),
 ) -> Result<Reply, Report> {
     stages.begin("partner decides and reads");
-    let mut prepares = false;
-    let granted = asking
-        .granted(wait + steps::READING, |aside| {
-            prepares |= matches!(aside, Aside::Preparing);
-            steps::tell(events, aside);
-        })
-        .await;
-    // From its "preparing" on the partner counts the price as spent, and both ledgers should say the same.
-    if prepares || granted.is_ok() {
-        rooms.ledger.spend(reserved, Timestamp::now()).await?;
-    }
-    granted?;
+    steps::granted(rooms, reserved, asking, wait, events).await?;
     let own = own.fresh(rooms, reserved.permitted()).await?;
     let ended = train(rooms, reserved, run, own, End::Asking(asking), &mut stages, events).await?;
     stages.begin("write model");
