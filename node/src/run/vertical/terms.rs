@@ -1,0 +1,64 @@
+//! What both ends tell the protocol of a job.
+
+use tacit_protocol::{
+    ids::{ContractId, QueryId, SessionId},
+    learn::vertical::{Agreed, Linkage, Opens, Params, Party},
+    session::Abort,
+};
+
+use crate::{
+    policy::{TrainPlan, Weights},
+    query::ModelKind,
+};
+
+/// What both ends tell the protocol.
+#[derive(Clone)]
+pub(super) struct Terms {
+    pub(super) plan: TrainPlan,
+    pub(super) contract: ContractId,
+    /// The job, from the order of customers on with the run.
+    pub(super) job: [u8; 32],
+}
+
+impl Terms {
+    /// The protocol's, of so many rows.
+    pub(super) fn params(&self, session: SessionId, rows: u32) -> Result<Params, Abort> {
+        let job = self.plan.job();
+        let width = |of: Party| {
+            let side = self.plan.sides().iter().find(|side| (of == Party::Label) == side.target.is_some());
+            side.map_or(0, |side| side.width() as u32)
+        };
+        Params::new(Agreed {
+            session,
+            contract: self.contract,
+            job: self.job,
+            linkage: if job.kind == ModelKind::Logistic { Linkage::Logistic } else { Linkage::Linear },
+            rows,
+            label_columns: width(Party::Label),
+            feature_columns: width(Party::Features),
+            rounds: u16::try_from(job.rounds).unwrap_or(u16::MAX),
+            l2_micro: job.l2.micro().unwrap_or(0),
+            opens: match &self.plan.terms().weights {
+                Weights::Both => Opens::Both,
+                Weights::Shared => Opens::Nobody,
+                Weights::To(partner) => Opens::To(party(&self.plan, partner)),
+            },
+            noise: None,
+        })
+    }
+}
+
+/// Who has the target is the label end.
+pub(super) fn party(plan: &TrainPlan, name: &str) -> Party {
+    match plan.side(name).is_some_and(|side| side.target.is_some()) {
+        true => Party::Label,
+        false => Party::Features,
+    }
+}
+
+/// The job, its run and who takes part, in one hash: a state of other customers fits nothing.
+pub(super) fn bound(job: &[u8; 32], run: &QueryId, customers: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("tacit job of a run 1");
+    hasher.update(job).update(run.as_bytes()).update(customers);
+    *hasher.finalize().as_bytes()
+}
