@@ -288,7 +288,7 @@ proptest! {
             let place = written.char_indices().map(|(at, _)| at).nth(place).unwrap_or(0);
             written.insert_str(place, &separator);
         }
-        prop_assume!(!text::is_decimal(&written));
+        prop_assume!(!text::is_decimal(text::trim(&written)));
         for (profile, region) in [(Profile::CnMobile1, None), (Profile::GoogleDm2, region("CN"))] {
             prop_assert_eq!(
                 normalise(profile, region, &written).unwrap(),
