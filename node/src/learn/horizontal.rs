@@ -34,7 +34,7 @@ use crate::{
     config::verify,
     exchange::{ExchangeError, SeatSaid},
     policy::Permitted,
-    rooms::Rooms,
+    rooms::{Rooms, blocking},
 };
 
 /// A seat as it is kept: partner, key, signature.
@@ -277,6 +277,16 @@ impl Business {
         };
         self.keep()?;
         Ok(line)
+    }
+
+    /// Removes what the run could be taken up from, once the model is kept and on record: from then on no ledger lets the
+    /// run go on, whoever asks.
+    async fn over(self) {
+        let cleared = blocking(move || self.folder.clear()).await;
+        if let Err(error) = cleared {
+            // It is over all the same; a later start of the node looks again.
+            tracing::warn!(%error, "what a run could be taken up from is not removed");
+        }
     }
 
     /// The model that this came to.

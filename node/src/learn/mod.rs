@@ -26,6 +26,7 @@ mod own;
 mod registry;
 mod score;
 pub(crate) mod state;
+mod story;
 mod walk;
 
 pub use alone::{alone, measured};
@@ -45,5 +46,6 @@ pub use model::{
 pub(crate) use own::{Own, is_held_out};
 pub use registry::{Listed, ModelError, Registry, Scores};
 pub use score::{ScoreError, Scored, features, of_training, scored, top};
+pub(crate) use story::Story;
 pub use walk::{TrainRequest, train};
-pub(crate) use walk::{again, begin, run_of, shown};
+pub(crate) use walk::{again, begin, may_go_on, run_of, shown};

@@ -31,7 +31,7 @@ use crate::{
     control::Reply,
     exchange::{Answering, Aside, Asking, ExchangeError, Served},
     learn::{
-        self, Metric, Own, Rows, TrainFault,
+        self, Metric, Own, Rows, Story, TrainFault,
         state::{RunFolder, secret},
     },
     ledger::Reserved,
@@ -39,8 +39,6 @@ use crate::{
     rooms::Rooms,
 };
 use end::End;
-use fit::Story;
-use keep::keep;
 use rows::Split;
 use terms::{Terms, bound, party};
 
@@ -60,7 +58,7 @@ pub(super) async fn take(
     let mut course = Course::begun(rooms, reserved, end, stages, events)?;
     let ended = train(&mut course, run, own).await?;
     course.stages.begin("write model");
-    let model = keep(rooms, reserved, ended).await?;
+    let model = course.keep(ended).await?;
     Ok(learn::shown(&model, course.stages.end()))
 }
 
@@ -83,7 +81,7 @@ pub(super) async fn tell(
     let end = End::Answering(answering);
     let mut course = Course::begun(rooms, reserved, end, stages, &events)?;
     let ended = train(&mut course, run, own).await?;
-    keep(rooms, reserved, ended).await?;
+    course.keep(ended).await?;
     tracing::info!(%run, "a model was trained with a partner");
     Ok(())
 }
@@ -100,6 +98,8 @@ struct Fitted {
     /// Of our rows, where they are ours to see: what the weights make of each.
     scores: Option<Vec<(u64, f64)>>,
     story: Story,
+    /// The run is ours until it is over.
+    held: (std::fs::File, RunFolder),
 }
 
 /// A run as one end goes through it.
@@ -142,7 +142,7 @@ async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted
     let permitted = course.reserved.permitted();
     let mut split = Split::of(permitted, &course.terms.plan, &own, &aligned)?;
     let folder = RunFolder::of(&course.rooms.home, &run);
-    let _held = folder.hold()?;
+    let held = folder.hold()?;
     let story = Story::told(&folder)?;
     course.terms.job = bound(&course.terms.job, &run, &aligned.customers);
     let alone = split.without_partner(&course.terms.plan).await;
@@ -164,6 +164,7 @@ async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted
         metrics,
         scores: scores.map(|scores| customers.into_iter().zip(scores).collect()),
         story,
+        held: (held, folder),
     })
 }
 

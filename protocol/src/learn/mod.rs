@@ -12,6 +12,7 @@
 //! ```
 
 pub mod align;
+pub mod closing;
 pub mod encode;
 pub mod evaluate;
 pub mod glm;

@@ -101,7 +101,7 @@ async fn walk(
     // Either every ledger goes on with what it has paid, or every ledger is charged.
     let mut resumes = state::last_run(&rooms.home, &job)?
         // What was promised in it has to be there still.
-        .filter(|run| RunFolder::of(&rooms.home, run).exists());
+        .filter(|run| RunFolder::of(&rooms.home, run).goes_on());
     for pair in &permitted {
         let goes_on = match resumes {
             Some(_) => till::goes_on(rooms, pair, request.wait, own.snapshot()).await?,
@@ -113,6 +113,8 @@ async fn walk(
         Some(run) => run,
         None => steps::fresh_query_id()?,
     };
+    // Before anything is spent on it: a run without its folder is not taken up again.
+    RunFolder::of(&rooms.home, &run).make()?;
     state::begin_run(&rooms.home, &job, &run)?;
     let mut questions = Vec::new();
     for pair in permitted {
@@ -168,6 +170,7 @@ async fn walk(
     for paid in reserved.iter() {
         rooms.ledger.record(paid, &outcome, Timestamp::now()).await.map(drop)?;
     }
+    business.over().await;
     Ok(learn::shown(&model, stages.end()))
 }
 
