@@ -25,6 +25,7 @@ pub use explain::explain;
 pub(crate) use price::budget;
 pub use steps::Events;
 pub use till::quoted;
+pub(crate) use vertical::{training_params, training_party};
 
 use crate::{
     control::Reply,

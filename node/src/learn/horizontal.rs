@@ -17,6 +17,7 @@ use tacit_protocol::{
     learn::{
         glm::Fit,
         horizontal::{Breach, Contribution, JobKey, Promises, Roster, Round, Seat, Shape, Sum, Trainer},
+        run_of_job,
     },
     secret::Secret,
     session::Abort,
@@ -132,9 +133,7 @@ impl Business {
 
     /// What all that is said is bound to: the job and its run.
     fn binding(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("tacit job of a run 1");
-        hasher.update(&self.job).update(self.run.as_bytes());
-        *hasher.finalize().as_bytes()
+        run_of_job(&self.job, &self.run)
     }
 
     /// LEARNH-05: takes the roster, if it is that of this job: every partner of it and nobody else, each seat signed by

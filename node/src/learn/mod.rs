@@ -25,6 +25,7 @@ mod model;
 mod own;
 mod registry;
 mod score;
+mod seconds;
 pub(crate) mod state;
 mod story;
 mod walk;
@@ -34,7 +35,6 @@ pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;
 pub(crate) use finish::Ended;
-#[cfg(test)]
 pub(crate) use fit::plan as planned;
 pub(crate) use fit::told as round_line;
 pub(crate) use horizontal::tell;

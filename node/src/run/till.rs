@@ -264,6 +264,9 @@ pub(crate) async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
     if let Some(plan) = permitted.plan() {
         told["noise"] = json!(noises::of_table(plan));
     }
+    if let Some(noise) = permitted.train().map(noises::of_training).filter(|noise| !noise.is_empty()) {
+        told["noise"] = json!(noise);
+    }
     if let (Some(join), Value::Object(fields)) = (permitted.join(), &mut told)
         && let Value::Object(noise) = noises::of_join(join)
     {

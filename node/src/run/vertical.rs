@@ -18,9 +18,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use tacit_protocol::{
-    ids::{QueryId, SnapshotHash},
-    learn::vertical::{Party, Trained},
+    ids::{ContractId, QueryId, SessionId, SnapshotHash},
+    learn::vertical::{Params, Party, Trained},
     secret::Secret,
+    session::Abort,
 };
 
 use super::{
@@ -35,12 +36,19 @@ use crate::{
         state::{RunFolder, secret},
     },
     ledger::Reserved,
+    policy::TrainPlan,
     report::Report,
     rooms::Rooms,
 };
 use end::End;
 use rows::Split;
-use terms::{Terms, bound, party};
+pub(crate) use terms::party as training_party;
+use terms::{Terms, bound};
+
+/// What both ends would tell the protocol of a job over so many rows.
+pub(crate) fn training_params(plan: &TrainPlan, contract: ContractId, rows: u32) -> Result<Params, Abort> {
+    Terms { plan: plan.clone(), contract, job: [0; 32] }.params(SessionId::new([0; 32]), rows)
+}
 
 /// Trains with the partner that was asked.
 pub(super) async fn take(
@@ -124,7 +132,7 @@ impl<'a> Course<'a> {
         let permitted = reserved.permitted();
         // Invariant: the hallway comes here with jobs alone, and those have a plan.
         let plan = permitted.train().ok_or(TrainFault::StateDamaged)?.clone();
-        let party = party(&plan, permitted.me());
+        let party = training_party(&plan, permitted.me());
         let terms = Terms { plan, contract: permitted.contract_id(), job: permitted.parsed().hash() };
         Ok(Self { rooms, reserved, terms, party, end, stages, events })
     }
