@@ -25,6 +25,7 @@ pub use explain::explain;
 pub(crate) use price::budget;
 pub use steps::Events;
 pub use till::quoted;
+pub(crate) use vertical::{training_params, training_party};
 
 use crate::{
     control::Reply,
@@ -85,11 +86,16 @@ async fn walk_as_asker(
         // People take their time; what holds is what holds now.
         permitted = steps::permit(rooms, parsed, Role::Asker, request, None).await?;
     }
-    let (mut brought, mut own) = (None, None);
+    let (mut brought, mut own, mut anew) = (None, None, false);
     if permitted.train().is_some() {
         stages.begin("read own data");
         let read = learn::Own::read(rooms, &permitted).await?;
-        if let Some(reply) = learn::again(rooms, &till::same_job(rooms, &permitted, read.snapshot()).await)? {
+        let job = till::same_job(rooms, &permitted, read.snapshot()).await;
+        anew = !learn::may_go_on(rooms, &job);
+        // A partner that was cut off before it had its model says that it would go on; one that has it does not.
+        if let Some(reply) = learn::again(rooms, &job)?
+            && (anew || !till::goes_on(rooms, &permitted, request.wait, read.snapshot()).await?)
+        {
             return Ok(reply);
         }
         if till::under_way(rooms, &permitted, read.snapshot()).await {
@@ -104,7 +110,8 @@ async fn walk_as_asker(
     // The partner has seen our log up to here before anything is set aside, and holds us to it.
     witness::present(rooms, permitted.partner().id()).await?;
     let content = brought.as_ref().map(overlap::Brought::snapshot).or(own.as_ref().map(learn::Own::snapshot));
-    let (reserved, paid, mut question) = till::ask(rooms, permitted, query, request.wait, content).await?;
+    let (reserved, paid, mut question) =
+        till::ask_anew(rooms, permitted, query, request.wait, content, anew).await?;
     let reserved = kept.insert(reserved);
     if let Some(own) = &own {
         let job = till::same_job(rooms, reserved.permitted(), own.snapshot()).await;

@@ -28,6 +28,9 @@ struct State {
     cut: AtomicBool,
     over: AtomicBool,
     carried: AtomicU64,
+    /// Of a thousand packets so many are lost, as many changed, as many doubled.
+    storm: AtomicU64,
+    dice: AtomicU64,
 }
 
 impl Relay {
@@ -44,6 +47,11 @@ impl Relay {
     /// Cuts the way, or mends it.
     pub fn cut(&self, cut: bool) {
         self.state.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// From now on so many of a thousand packets are lost, as many changed on their way, and as many come twice.
+    pub fn storm(&self, permille: u64) {
+        self.state.storm.store(permille, Ordering::SeqCst);
     }
 
     /// Bytes that went through, either way.
@@ -63,9 +71,28 @@ impl State {
         self.over.load(Ordering::SeqCst)
     }
 
+    /// What becomes of a packet on its way.
+    fn blown<'p>(&self, packet: &'p mut [u8]) -> &'p [u8] {
+        if self.thrown()
+            && let Some(byte) = packet.last_mut()
+        {
+            *byte ^= 0x55;
+        }
+        packet
+    }
+
+    /// Whether one of the evils that there are meets a packet.
+    fn thrown(&self) -> bool {
+        // splitmix64; the same course each time, as far as packets come in one order.
+        let mut z = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % 1000 < self.storm.load(Ordering::SeqCst)
+    }
+
     /// Whether a packet of this length goes on.
     fn pass(&self, length: usize) -> bool {
-        let open = !self.cut.load(Ordering::SeqCst);
+        let open = !self.cut.load(Ordering::SeqCst) && !self.thrown();
         if open {
             self.carried.fetch_add(length as u64, Ordering::SeqCst);
         }
@@ -90,7 +117,10 @@ fn there(front: &UdpSocket, node: SocketAddr, state: &Arc<State>) {
         });
         if state.pass(length) {
             // A node that is not there loses packets, as it would without the relay.
-            let _ = back.send(&packet[..length]);
+            let _ = back.send(state.blown(&mut packet[..length]));
+            if state.thrown() {
+                let _ = back.send(&packet[..length]);
+            }
         }
     }
 }
@@ -101,7 +131,10 @@ fn home(back: &UdpSocket, front: &UdpSocket, caller: SocketAddr, state: &State) 
     while !state.is_over() {
         let Ok(length) = back.recv(&mut packet) else { continue };
         if state.pass(length) {
-            let _ = front.send_to(&packet[..length], caller);
+            let _ = front.send_to(state.blown(&mut packet[..length]), caller);
+            if state.thrown() {
+                let _ = front.send_to(&packet[..length], caller);
+            }
         }
     }
 }

@@ -76,14 +76,18 @@ impl Prices {
     ) -> Result<(), String> {
         let read = |problem: &str| format!("its {problem} does not read");
         let rho = |noise: &dyn Fn(&&Noise) -> bool, all: &mut dyn Iterator<Item = &'n Noise>| {
-            all.filter(noise).try_fold(0_u64, |sum, noise| sum.checked_add(noise.nano_rho))
+            all.filter(noise).try_fold(0_u64, |sum, noise| sum.checked_add(noise.cost()?))
         };
         let sum = rho(&|_| true, &mut noise.clone());
-        if sum != Some(price.nano_rho) {
+        // The rounds of a training divide one price unevenly, and what is left over is paid all the same.
+        let trains = noise.clone().any(|noise| noise.is_training());
+        let fits = |sum: u64| if trains { sum <= price.nano_rho } else { sum == price.nano_rho };
+        if !sum.is_some_and(fits) {
             return Err("its price is not the sum of what its figures cost".to_owned());
         }
-        let figures = noise.clone().filter(|noise| !noise.is_padding()).count() as u64;
-        if price.atto_delta < figures * ATTO_DELTA_OF_A_SAMPLE {
+        let counts = noise.clone().filter(|noise| !noise.is_padding()).map(Noise::count);
+        let figures = counts.fold(0, u64::saturating_add);
+        if price.atto_delta < figures.saturating_mul(ATTO_DELTA_OF_A_SAMPLE) {
             return Err("its price leaves the samplers' errors out".to_owned());
         }
         let paid = rho(&|noise| !noise.is_padding(), &mut noise.clone());
@@ -95,6 +99,7 @@ impl Prices {
         let epsilon = number("epsilon").and_then(Decimal::micro).ok_or_else(|| read("ε"))?;
         let delta = number("delta").and_then(Decimal::femto).ok_or_else(|| read("δ"))?;
         match self.rho_of(epsilon, delta) {
+            Some(rho) if trains && rho == price.nano_rho => Ok(()),
             Some(rho) if Some(rho / figures.max(1) * figures) != paid => {
                 Err(format!("ε {} is ρ {rho}e-9 for {figures} figures", Decimal::of_micro(epsilon)))
             }
@@ -135,6 +140,7 @@ mod tests {
 
     use super::*;
     use crate::audit::history::tests::{Log, price};
+    use crate::ledger::{GRADIENT, MOMENTS};
 
     /// A log with one question for an average at ε 1 and δ 10⁻⁶, changed in some way.
     fn checked(change: impl Fn(&mut Value)) -> Check {
@@ -174,6 +180,45 @@ mod tests {
             ("another form", &|body: &mut Value| body["noise"] = json!("none")),
         ] {
             let check = checked(change);
+            assert_eq!((check.ok, check.record), (Some(false), Some(2)), "{wrong}: {}", check.found);
+        }
+    }
+
+    /// The same of a training: moments once, and a gradient a round, the last one for half as much again.
+    fn checked_training(change: impl Fn(&mut Value)) -> Check {
+        checked(|body| {
+            let rho = ceiling(1_000_000, 1_000_000_000).nano_rho;
+            let noise = |figure: &str, squared: u128, nano_rho: u64| {
+                Noise::wide(figure, None, "2^-24".to_owned(), squared, nano_rho).unwrap()
+            };
+            body["noise"] = json!([
+                noise(MOMENTS, 25 << 52, rho / 10 * 3),
+                Noise { times: Some(8), ..noise(GRADIENT, 1 << 26, rho / 100 * 7) },
+                noise(GRADIENT, 1 << 26, rho / 200 * 21),
+            ]);
+            body["charge"]["price"]["nano_rho"] = json!(rho);
+            body["charge"]["price"]["atto_delta"] = json!(10_000);
+            change(body);
+        })
+    }
+
+    #[test]
+    fn what_a_record_of_a_training_says_of_its_noise_hangs_together() {
+        let sound = checked_training(|_| ());
+        assert_eq!(sound.ok, Some(true), "{}", sound.found);
+        for (wrong, change) in [
+            (
+                "σ of a round",
+                &(|body: &mut Value| body["noise"][1]["sigma"] = json!("1.0")) as &dyn Fn(&mut Value),
+            ),
+            ("Δ of the moments", &|body: &mut Value| body["noise"][0]["sensitivity"] = json!(1)),
+            ("more rounds than are paid for", &|body: &mut Value| body["noise"][1]["times"] = json!(18)),
+            ("more rounds than can be", &|body: &mut Value| body["noise"][1]["times"] = json!(u32::MAX)),
+            ("a smaller price", &|body: &mut Value| body["charge"]["price"]["nano_rho"] = json!(1)),
+            ("ε", &|body: &mut Value| body["price"]["epsilon"] = json!("0.5")),
+            ("δ of the samplers", &|body: &mut Value| body["charge"]["price"]["atto_delta"] = json!(9)),
+        ] {
+            let check = checked_training(change);
             assert_eq!((check.ok, check.record), (Some(false), Some(2)), "{wrong}: {}", check.found);
         }
     }

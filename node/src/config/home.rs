@@ -180,6 +180,11 @@ impl Home {
         self.root.join("calibration.json")
     }
 
+    /// The same for training.
+    pub fn training_calibration_file(&self) -> PathBuf {
+        self.root.join("calibration-training.json")
+    }
+
     /// Every directory of a home.
     pub(super) fn directories(&self) -> [PathBuf; 8] {
         [

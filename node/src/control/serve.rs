@@ -1,6 +1,10 @@
 //! `tacit serve`: the node as a running process.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tacit_protocol::ids::PartnerId;
 use tokio::{
@@ -12,8 +16,9 @@ use super::socket::{self, ControlError};
 use crate::{
     config::Home,
     exchange::{papers, witness},
+    learn::state,
     report::Report,
-    rooms::Rooms,
+    rooms::{Rooms, blocking},
     run,
 };
 
@@ -37,6 +42,7 @@ pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(),
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ControlError::NoThreads)?;
     runtime.block_on(async {
         let rooms = Rooms::open_to_partners(home).await?;
+        forget_runs(&rooms).await;
         let listener = socket::listen(&rooms.home)?;
         ready(rooms.link.address());
         let mut interrupt = signal(SignalKind::interrupt()).map_err(ControlError::NotListening)?;
@@ -75,6 +81,16 @@ pub fn serve(home: Home, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(),
         rooms.close().await;
         Ok(())
     })
+}
+
+/// Removes what trainings could be taken up from that nobody has taken up for long.
+async fn forget_runs(rooms: &Rooms) {
+    let home = rooms.home.clone();
+    match blocking(move || state::forget(&home, SystemTime::now())).await {
+        Ok(0) => {}
+        Ok(runs) => tracing::info!(runs, "trainings that were cut long ago are over"),
+        Err(error) => tracing::warn!(%error, "trainings that were cut long ago could not be looked at"),
+    }
 }
 
 async fn answer_questions(rooms: Rooms) {

@@ -45,6 +45,14 @@ pub enum TrainFault {
     /// The same job over the same data, begun before.
     #[error("this job is being trained")]
     UnderWay,
+    /// LEARNV-37: a run that was cut, or broken off, so often that going on would tell too much.
+    #[error("the run was taken up {resumed} times and broken by the partner {broken} times: it is over")]
+    TakenUp {
+        /// How often it was taken up.
+        resumed: u32,
+        /// How often the partner broke the protocol in it.
+        broken: u32,
+    },
     /// Known, wanted, not built yet.
     #[error("{what}: not in this version of Tacit")]
     NotYet {
@@ -66,6 +74,7 @@ impl Refusal for TrainFault {
             Self::OutOfStep { .. } => "E-TRAIN-OUT-OF-STEP",
             Self::Gone { .. } => "E-PEER-GONE",
             Self::UnderWay => "E-TRAIN-UNDER-WAY",
+            Self::TakenUp { .. } => "E-TRAIN-TAKEN-UP",
             Self::NotYet { .. } => "E-NOT-IN-THIS-VERSION",
         }
     }
@@ -73,7 +82,7 @@ impl Refusal for TrainFault {
     fn class(&self) -> Class {
         match self {
             Self::TooFew { .. } => Class::Policy,
-            Self::OutOfStep { .. } | Self::Gone { .. } => Class::Peer,
+            Self::OutOfStep { .. } | Self::Gone { .. } | Self::TakenUp { .. } => Class::Peer,
             Self::NotYet { .. } => Class::Usage,
             Self::UnderWay | Self::Column(_) | Self::Model(_) | Self::State(_) | Self::StateDamaged => {
                 Class::Failed
@@ -94,6 +103,10 @@ impl Refusal for TrainFault {
             }
             Self::UnderWay => {
                 "wait for its end, or end the command that waits for it; then it goes on where it stopped"
+            }
+            Self::TakenUp { .. } => {
+                "find out what ends it (tacit audit log, at both), then tacit train again: it begins anew, and is paid \
+                 for anew"
             }
             Self::NotYet { instead, .. } => instead,
         };

@@ -1,16 +1,20 @@
 //! What a training would do, cost and reveal, without asking anybody.
 
 use serde_json::{Value, json};
+use tacit_protocol::{
+    ids::ContractId,
+    learn::{glm::LearnError, vertical::Cost},
+};
 
-use super::{TrainFault, TrainRequest, fit};
+use super::{TrainFault, TrainRequest, fit, seconds::Seconds};
 use crate::{
     config::units::show_size,
     control::Reply,
     policy::{Decimal, Permitted, Plan, Role, TrainPlan},
     query::JobShape,
     report::Report,
-    rooms::Rooms,
-    run::{budget as run_budget, steps},
+    rooms::{Rooms, blocking},
+    run::{self, budget as run_budget, steps},
 };
 
 /// Walks the first rooms of a job and says what the others would do. Nobody else hears of it.
@@ -28,7 +32,9 @@ pub async fn explain(rooms: &Rooms, request: &TrainRequest) -> Result<Reply, Rep
         Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,
         None => 0,
     };
-    let (cost, costs) = cost(plan, rows)?;
+    let file = rooms.home.training_calibration_file();
+    let seconds = blocking(move || Seconds::of_home(&file)).await;
+    let (cost, costs) = cost(plan, permitted.contract_id(), (permitted.me(), rows), &seconds)?;
     let (budget, budgets) = budget(rooms, &permitted);
     let mut text = format!("{}, for {}\n\nWhat happens\n", story.contract, story.purpose);
     for (place, what) in &story.stages {
@@ -48,7 +54,12 @@ pub async fn explain(rooms: &Rooms, request: &TrainRequest) -> Result<Reply, Rep
 }
 
 /// Price, rounds, bytes.
-fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
+fn cost(
+    plan: &TrainPlan,
+    contract: ContractId,
+    (us, rows): (&str, u64),
+    seconds: &Seconds,
+) -> Result<(String, Value), Report> {
     let job = plan.job();
     let price = plan.price().map(|price| {
         let (epsilon, delta) =
@@ -82,31 +93,47 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
             "nano_rho": price.as_ref().filter(|_| !learners.is_empty()).map(|price| price.2),
         }));
     }
-    let (rounds, bytes) = match job.shape {
+    let mut document = json!({ "own_rows": rows, "partners": partners });
+    let (rounds, bytes, seconds, each) = match job.shape {
         JobShape::Horizontal => {
             let plan = fit::plan(plan)?;
-            (plan.rounds(), plan.bytes())
+            (plan.rounds(), plan.bytes(), seconds.horizontal(&plan, rows), "a trainer")
         }
-        JobShape::Vertical => (job.rounds, vertical_bytes(plan, rows)),
+        JobShape::Vertical => {
+            let params = run::training_params(plan, contract, learned_from(plan, rows))
+                .map_err(|_| TrainFault::Model(LearnError::MayOverflow))?;
+            let party = run::training_party(plan, us);
+            let (own, theirs) = (params.costs(party), params.costs(party.peer()));
+            let said = |costs: &[Cost]| costs.iter().map(|cost| cost.bytes).sum::<u64>();
+            let stages = own.iter().zip(&theirs);
+            document["stages"] = stages
+                .map(|(own, theirs)| {
+                    json!({ "name": format!("{:?}", own.stage).to_lowercase(), "sent": own.bytes, "received": theirs.bytes })
+                })
+                .collect();
+            (
+                job.rounds,
+                said(&own) + said(&theirs),
+                seconds.vertical(&params),
+                "each side, there and back, if all our customers are common",
+            )
+        }
     };
-    let each =
-        if job.shape == JobShape::Horizontal { "a trainer" } else { "each side, if both have as many rows" };
     text.push_str(&format!(
-        "  rounds     {rounds} at most\n  traffic    about {} for {each}\n",
+        "  rounds     {rounds} at most\n  traffic    about {} for {each}\n  \
+         seconds    about {seconds:.1} of arithmetic, if the others have as many on a node like this one\n",
         show_size(bytes)
     ));
-    let document = json!({ "rounds": rounds, "bytes": bytes, "own_rows": rows, "partners": partners });
+    document["rounds"] = json!(rounds);
+    document["bytes"] = json!(bytes);
+    document["seconds"] = json!(seconds);
     Ok((text, document))
 }
 
-/// Of a job of different columns: products under encryption for every 8,192 rows, a look-up for each row, each round.
-fn vertical_bytes(plan: &TrainPlan, rows: u64) -> u64 {
-    let blocks = rows.div_ceil(8_192).max(1);
-    let columns: u64 = plan.sides().iter().map(|side| side.width() as u64 + 1).sum();
-    let rounds = u64::from(plan.job().rounds);
-    // A response of two polynomials of 8,192 coefficients of ten bytes a block; requests a column and a block.
-    let products = blocks * 163_840 * 2 + (columns + blocks) * 184_320;
-    rounds * (products + rows * 310)
+/// How many of our rows are learned from, if the others have them too.
+fn learned_from(plan: &TrainPlan, rows: u64) -> u32 {
+    let held = u128::from(rows) * u128::from(plan.job().evaluate.holdout_micro) / 1_000_000;
+    u32::try_from(u128::from(rows).saturating_sub(held)).unwrap_or(u32::MAX).max(1)
 }
 
 /// What the own account has before and after.

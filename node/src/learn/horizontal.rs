@@ -17,6 +17,7 @@ use tacit_protocol::{
     learn::{
         glm::Fit,
         horizontal::{Breach, Contribution, JobKey, Promises, Roster, Round, Seat, Shape, Sum, Trainer},
+        run_of_job,
     },
     secret::Secret,
     session::Abort,
@@ -34,7 +35,7 @@ use crate::{
     config::verify,
     exchange::{ExchangeError, SeatSaid},
     policy::Permitted,
-    rooms::Rooms,
+    rooms::{Rooms, blocking},
 };
 
 /// A seat as it is kept: partner, key, signature.
@@ -132,9 +133,7 @@ impl Business {
 
     /// What all that is said is bound to: the job and its run.
     fn binding(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("tacit job of a run 1");
-        hasher.update(&self.job).update(self.run.as_bytes());
-        *hasher.finalize().as_bytes()
+        run_of_job(&self.job, &self.run)
     }
 
     /// LEARNH-05: takes the roster, if it is that of this job: every partner of it and nobody else, each seat signed by
@@ -277,6 +276,16 @@ impl Business {
         };
         self.keep()?;
         Ok(line)
+    }
+
+    /// Removes what the run could be taken up from, once the model is kept and on record: from then on no ledger lets the
+    /// run go on, whoever asks.
+    async fn over(self) {
+        let cleared = blocking(move || self.folder.clear()).await;
+        if let Err(error) = cleared {
+            // It is over all the same; a later start of the node looks again.
+            tracing::warn!(%error, "what a run could be taken up from is not removed");
+        }
     }
 
     /// The model that this came to.

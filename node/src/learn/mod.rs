@@ -25,7 +25,9 @@ mod model;
 mod own;
 mod registry;
 mod score;
+mod seconds;
 pub(crate) mod state;
+mod story;
 mod walk;
 
 pub use alone::{alone, measured};
@@ -33,7 +35,6 @@ pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;
 pub(crate) use finish::Ended;
-#[cfg(test)]
 pub(crate) use fit::plan as planned;
 pub(crate) use fit::told as round_line;
 pub(crate) use horizontal::tell;
@@ -45,5 +46,6 @@ pub use model::{
 pub(crate) use own::{Own, is_held_out};
 pub use registry::{Listed, ModelError, Registry, Scores};
 pub use score::{ScoreError, Scored, features, of_training, scored, top};
+pub(crate) use story::Story;
 pub use walk::{TrainRequest, train};
-pub(crate) use walk::{again, begin, run_of, shown};
+pub(crate) use walk::{again, begin, may_go_on, run_of, shown};

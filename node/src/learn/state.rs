@@ -5,9 +5,10 @@
 //! the other trainers is durable before it is said.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{self, File, TryLockError},
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
+    time::{Duration, SystemTime},
 };
 
 use ring::hmac;
@@ -38,6 +39,13 @@ pub struct RoundLine {
     pub own_auc: Option<f64>,
 }
 
+/// What is left of a run that is over, beside the file by which it is held.
+const OVER: &str = "over";
+const LOCK: &str = "lock";
+
+/// A run that nobody has taken up for so long is over.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// A run's folder: `jobs/<run>/`.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -55,6 +63,29 @@ impl RunFolder {
         self.path.is_dir()
     }
 
+    /// Whether a run can be taken up here: it was begun, and is not over.
+    pub fn goes_on(&self) -> bool {
+        self.exists() && !self.path.join(OVER).exists()
+    }
+
+    /// Removes what the run could be taken up from: weights in shares, promises, what was heard. That it was here stays on
+    /// record, durably and first, so that nobody begins it a second time under the same masks and the same noise. Whoever
+    /// calls this holds the run.
+    ///
+    /// # Errors
+    /// [`TrainFault::State`].
+    pub fn clear(&self) -> Result<(), TrainFault> {
+        self.keep(OVER, b"")?;
+        let fault = |source| TrainFault::State(FileError::Unwritable { path: self.path.clone(), source });
+        for entry in fs::read_dir(&self.path).map_err(fault)? {
+            let entry = entry.map_err(fault)?;
+            if entry.file_name() != OVER && entry.file_name() != LOCK {
+                fs::remove_file(entry.path()).map_err(fault)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes it, for a run that begins.
     ///
     /// # Errors
@@ -70,7 +101,7 @@ impl RunFolder {
     /// [`TrainFault::UnderWay`] if somebody holds it; [`TrainFault::State`].
     pub fn hold(&self) -> Result<File, TrainFault> {
         self.make()?;
-        let path = self.path.join("lock");
+        let path = self.path.join(LOCK);
         let unwritable = |source| TrainFault::State(FileError::Unwritable { path: path.clone(), source });
         let file = File::options()
             .create(true)
@@ -84,6 +115,15 @@ impl RunFolder {
             Err(TryLockError::WouldBlock) => Err(TrainFault::UnderWay),
             Err(TryLockError::Error(source)) => Err(unwritable(source)),
         }
+    }
+
+    /// When something was kept in it last.
+    fn touched(&self) -> std::io::Result<SystemTime> {
+        let mut last = fs::metadata(&self.path)?.modified()?;
+        for entry in fs::read_dir(&self.path)? {
+            last = last.max(entry?.metadata()?.modified()?);
+        }
+        Ok(last)
     }
 
     /// Keeps bytes under a name: whole, durable and for this account alone when it returns.
@@ -132,6 +172,39 @@ impl RunFolder {
         }
         serde_json::from_slice(value).map(Some).map_err(|_| TrainFault::StateDamaged)
     }
+}
+
+/// Ends every run that was last worked on thirty days ago or earlier; how many those were. Secrets of a run that is never
+/// taken up again would lie about for ever.
+///
+/// # Errors
+/// [`TrainFault::State`].
+pub fn forget(home: &Home, now: SystemTime) -> Result<usize, TrainFault> {
+    let jobs = home.jobs_dir();
+    let fault = |source| TrainFault::State(FileError::Unreadable { path: jobs.clone(), source });
+    let entries = match fs::read_dir(&jobs) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut forgotten = 0;
+    for entry in entries {
+        let entry = entry.map_err(fault)?;
+        let Some(run) = entry.file_name().to_str().and_then(|name| name.parse::<QueryId>().ok()) else {
+            continue;
+        };
+        let folder = RunFolder::of(home, &run);
+        if !folder.goes_on() || folder.touched().map_err(fault)? + FORGOTTEN > now {
+            continue;
+        }
+        match folder.hold() {
+            Ok(_held) => folder.clear()?,
+            Err(TrainFault::UnderWay) => continue,
+            Err(other) => return Err(other),
+        }
+        forgotten += 1;
+    }
+    Ok(forgotten)
 }
 
 /// What makes two jobs the same: contract, text, and the pseudonym of what the asker brings.
@@ -215,6 +288,41 @@ mod tests {
         assert!(RunFolder::of(&home, &QueryId::new([8; 32])).hold().is_ok());
         drop(held);
         assert!(state.hold().is_ok());
+    }
+
+    #[test]
+    fn learnv_36_of_a_run_that_is_over_stays_that_it_was_here_and_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let state = RunFolder::of(&home, &QueryId::new([7; 32]));
+        assert!(!state.goes_on(), "it was never begun");
+        let held = state.hold().unwrap();
+        state.keep("state-even", b"halves of weights").unwrap();
+        assert!(state.goes_on());
+        state.clear().unwrap();
+        drop(held);
+        assert!(state.exists() && !state.goes_on());
+        assert_eq!(state.kept("state-even").unwrap(), None);
+        assert!(state.hold().is_ok());
+    }
+
+    #[test]
+    fn learnv_36_a_run_that_nobody_takes_up_is_over_after_thirty_days() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        assert_eq!(forget(&home, SystemTime::now()).unwrap(), 0, "no job was ever begun");
+        let (one, other) = ([7, 8].map(|run| RunFolder::of(&home, &QueryId::new([run; 32]))));
+        one.keep("state", b"secret").unwrap();
+        other.keep("state", b"secret").unwrap();
+        begin_run(&home, "job", &QueryId::new([7; 32])).unwrap();
+        let days = |days: u64| SystemTime::now() + Duration::from_secs(days * 24 * 3600);
+        assert_eq!(forget(&home, days(29)).unwrap(), 0);
+        let held = other.hold().unwrap();
+        assert_eq!(forget(&home, days(31)).unwrap(), 1, "what is under way is not forgotten");
+        drop(held);
+        assert!(!one.goes_on() && other.goes_on());
+        assert_eq!((forget(&home, days(31)).unwrap(), forget(&home, days(31)).unwrap()), (1, 0));
+        assert_eq!(last_run(&home, "job").unwrap(), Some(QueryId::new([7; 32])));
     }
 
     #[test]

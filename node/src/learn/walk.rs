@@ -7,7 +7,7 @@ use serde_json::Value;
 use tacit_protocol::ids::{PartnerId, QueryId};
 
 use super::{
-    Model, Registry, TrainFault, document, horizontal,
+    Model, Registry, Story, TrainFault, document, horizontal,
     state::{self, RunFolder},
     text,
 };
@@ -83,8 +83,20 @@ pub(crate) fn shown(model: &Model, stages: Value) -> Reply {
 pub(crate) fn begin(rooms: &Rooms, job: &str, resumes: bool, query: QueryId) -> Result<QueryId, Report> {
     let last = state::last_run(&rooms.home, job)?.filter(|_| resumes);
     let run = last.unwrap_or(query);
+    let folder = RunFolder::of(&rooms.home, &run);
+    if last.is_some() {
+        Story::may_go_on(&folder)?;
+    }
+    // Before anything is spent on it: a run without its folder is not taken up again.
+    folder.make()?;
     state::begin_run(&rooms.home, job, &run)?;
     Ok(run)
+}
+
+/// Whether the last run of a job can be taken up here: what was kept of it is there still.
+pub(crate) fn may_go_on(rooms: &Rooms, job: &str) -> bool {
+    let last = state::last_run(&rooms.home, job).ok().flatten();
+    last.is_some_and(|run| RunFolder::of(&rooms.home, &run).goes_on())
 }
 
 /// The run that a partner's question begins or goes on with. One that goes on has to be the one that was cut, and one that
@@ -100,8 +112,12 @@ pub(crate) fn run_of(
     let job = state::same_job(&question.contract, &question.sql, question.content.as_deref());
     let last = state::last_run(&rooms.home, &job)?;
     let folder = RunFolder::of(&rooms.home, &run);
-    if !may_begin(folder.exists(), last == Some(run), resumes) {
+    let is_there = if resumes { folder.goes_on() } else { folder.exists() };
+    if !may_begin(is_there, last == Some(run), resumes) {
         return Err(out_of_step());
+    }
+    if resumes {
+        Story::may_go_on(&folder)?;
     }
     folder.make()?;
     state::begin_run(&rooms.home, &job, &run)?;

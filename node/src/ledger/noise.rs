@@ -16,12 +16,18 @@ const GAUSSIAN: &str = "discrete-gaussian";
 /// The name of the padding of a number of customers: a truncated double geometric, never less than the number.
 const PADDING: &str = "truncated-double-geometric";
 
+/// Sums of a training over all rows: products of columns, and of columns with residuals.
+pub const MOMENTS: &str = "moments";
+/// See [`MOMENTS`].
+pub const GRADIENT: &str = "gradient";
+
 /// The noise of one paid figure. All buckets of one measure are one: a customer is in one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Noise {
     /// What is added up: `customers`, `values`, `sum`, `centred-sum`, `squares`, `buckets`; over an overlap
-    /// `sum-of-products` and the sums of a correlation; `size` for a number of customers that is padded.
+    /// `sum-of-products` and the sums of a correlation; `size` for a number of customers that is padded; in a training
+    /// `moments` and `gradient`.
     pub figure: String,
     /// Over an overlap, where Δ depends on it: which part the owner of the hidden customers plays, `looks-up` or
     /// `is-looked-up`. Sizes decide that later; one of the two holds, at one price.
@@ -43,6 +49,10 @@ pub struct Noise {
     pub sigma: String,
     /// ρ of the figure, in billionths.
     pub nano_rho: u64,
+    /// How many figures are like this one, each with noise and a price of its own; one if it is not told. The rounds of a
+    /// training have many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
 }
 
 impl Noise {
@@ -82,6 +92,7 @@ impl Noise {
             squared: (!whole).then(|| squared.to_string()),
             sigma: sigma(squared, nano_rho)?,
             nano_rho,
+            times: None,
         })
     }
 
@@ -97,7 +108,23 @@ impl Noise {
             squared: None,
             sigma: Decimal::of_micro(epsilon_micro).to_string(),
             nano_rho: half_squared(epsilon_micro),
+            times: None,
         }
+    }
+
+    /// How many figures are like this one.
+    pub fn count(&self) -> u64 {
+        self.times.unwrap_or(1).into()
+    }
+
+    /// What all of them cost, in billionths of ρ; none if that is more than there is.
+    pub fn cost(&self) -> Option<u64> {
+        self.nano_rho.checked_mul(self.count())
+    }
+
+    /// Whether it is of a training, whose rounds divide one price unevenly.
+    pub fn is_training(&self) -> bool {
+        [MOMENTS, GRADIENT].contains(&self.figure.as_str())
     }
 
     /// Whether it is a padding and no noise on a figure.
@@ -159,6 +186,9 @@ impl fmt::Display for Noise {
         }
         if step != "1" {
             write!(f, " steps of {step}")?;
+        }
+        if let Some(times) = self.times {
+            write!(f, ", {times} times")?;
         }
         self.part.as_ref().map_or(Ok(()), |part| write!(f, ", if its owner {}", part.replace('-', " ")))
     }

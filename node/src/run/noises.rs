@@ -5,11 +5,13 @@
 use serde_json::{Value, json};
 
 use crate::{
-    ledger::Noise,
+    learn,
+    ledger::{GRADIENT, MOMENTS, Noise},
     policy::{
         AggregatePlan, Decimal, FixedPoint, JoinPlan, Moment, NoisyColumn, PADDING_EPSILON_MICRO, Party,
-        Quantity, pair_steps, product_steps,
+        Quantity, TrainPlan, pair_steps, product_steps,
     },
+    query::JobShape,
 };
 
 /// Of figures over one table.
@@ -28,6 +30,31 @@ pub(super) fn of_join(plan: &JoinPlan) -> Value {
         "noise": hiding(plan, Party::Answerer),
         "in_return": { "noise": hiding(plan, Party::Asker) },
     })
+}
+
+/// Of a training of partners with the same columns: of every sum of every round, those that are alike told once. Of one
+/// without noise, and of partners with different columns, nothing.
+pub(super) fn of_training(plan: &TrainPlan) -> Vec<Noise> {
+    let horizontal = plan.job().shape == JobShape::Horizontal && plan.price().is_some();
+    // A job that no plan can be made of ends before anything is spent on it.
+    let Some(rounds) = horizontal.then(|| learn::planned(plan).ok()).flatten() else { return Vec::new() };
+    let shapes = (0..rounds.rounds()).filter_map(|round| rounds.shape(round));
+    let mut all: Vec<Noise> = Vec::new();
+    for part in shapes.flat_map(|shape| shape.parts()) {
+        let Some(noise) = part.noise else { continue };
+        let figure = if part.entries > rounds.terms().columns { MOMENTS } else { GRADIENT };
+        // Sums of a training are in units of 2⁻²⁴ (LEARNH-20).
+        let step = "2^-24".to_owned();
+        let Ok(noise) = Noise::gaussian(figure, None, step, noise.sensitivity, noise.nano_rho) else {
+            continue;
+        };
+        let alike = all.iter_mut().find(|known| Noise { times: None, ..(*known).clone() } == noise);
+        match alike {
+            Some(known) => known.times = Some(known.times.unwrap_or(1).saturating_add(1)),
+            None => all.push(noise),
+        }
+    }
+    all
 }
 
 /// By which a party hides its customers: the padding of their number, and the noise of figures where the other learns

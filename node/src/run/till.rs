@@ -20,7 +20,7 @@ use super::{noises, steps};
 use crate::{
     data::hex,
     exchange::{Earlier, ExchangeError, Question, papers},
-    learn::state,
+    learn::{self, state},
     ledger::{Cost, KeptAnswer, Reserved, Sameness},
     policy::{Decimal, JoinPlan, Permitted, Role, TrainPlan, ceiling},
     release,
@@ -32,19 +32,9 @@ use crate::{
 const ENDING: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Sets an asker's question aside: free if both ledgers know an earlier one that paid for it. With it the question as
-/// the partner gets it. `content` is what was read of our own table for it, if anything was.
-pub(super) async fn ask(
-    rooms: &Rooms,
-    permitted: Permitted,
-    query: QueryId,
-    wait: Duration,
-    content: Option<SnapshotHash>,
-) -> Result<(Reserved, Paid, Question), Report> {
-    ask_anew(rooms, permitted, query, wait, content, false).await
-}
-
-/// As [`ask`]; `anew` charges it whatever an earlier one has paid.
+/// Sets an asker's question aside: free if both ledgers know an earlier one that paid for it, and this one need not be paid
+/// for `anew`. With it the question as the partner gets it. `content` is what was read of our own table for it, if anything
+/// was.
 pub(crate) async fn ask_anew(
     rooms: &Rooms,
     permitted: Permitted,
@@ -191,6 +181,11 @@ pub async fn quoted(rooms: &Rooms, partner: PartnerId, question: &Question) -> E
         let role = Role::Answerer { from: partner };
         let parsed = steps::parse_partners(question.sql.clone()).await.ok()?;
         let permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile)).await.ok()?;
+        // What a training could be taken up from may be gone: then it begins anew, at both.
+        let job = state::same_job(&question.contract, &question.sql, question.content.as_deref());
+        if permitted.train().is_some() && !learn::may_go_on(rooms, &job) {
+            return None;
+        }
         Some((sameness(rooms, &permitted, question).await?, is_free(&permitted)))
     };
     let Some((same, free)) = sameness().await else { return Earlier::default() };
@@ -268,6 +263,9 @@ pub(crate) async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
     });
     if let Some(plan) = permitted.plan() {
         told["noise"] = json!(noises::of_table(plan));
+    }
+    if let Some(noise) = permitted.train().map(noises::of_training).filter(|noise| !noise.is_empty()) {
+        told["noise"] = json!(noise);
     }
     if let (Some(join), Value::Object(fields)) = (permitted.join(), &mut told)
         && let Value::Object(noise) = noises::of_join(join)

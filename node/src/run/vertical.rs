@@ -18,9 +18,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use tacit_protocol::{
-    ids::{QueryId, SnapshotHash},
-    learn::vertical::{Party, Trained},
+    ids::{ContractId, QueryId, SessionId, SnapshotHash},
+    learn::vertical::{Params, Party, Trained},
     secret::Secret,
+    session::Abort,
 };
 
 use super::{
@@ -31,18 +32,23 @@ use crate::{
     control::Reply,
     exchange::{Answering, Aside, Asking, ExchangeError, Served},
     learn::{
-        self, Metric, Own, Rows, TrainFault,
+        self, Metric, Own, Rows, Story, TrainFault,
         state::{RunFolder, secret},
     },
     ledger::Reserved,
+    policy::TrainPlan,
     report::Report,
     rooms::Rooms,
 };
 use end::End;
-use fit::Story;
-use keep::keep;
 use rows::Split;
-use terms::{Terms, bound, party};
+pub(crate) use terms::party as training_party;
+use terms::{Terms, bound};
+
+/// What both ends would tell the protocol of a job over so many rows.
+pub(crate) fn training_params(plan: &TrainPlan, contract: ContractId, rows: u32) -> Result<Params, Abort> {
+    Terms { plan: plan.clone(), contract, job: [0; 32] }.params(SessionId::new([0; 32]), rows)
+}
 
 /// Trains with the partner that was asked.
 pub(super) async fn take(
@@ -60,7 +66,7 @@ pub(super) async fn take(
     let mut course = Course::begun(rooms, reserved, end, stages, events)?;
     let ended = train(&mut course, run, own).await?;
     course.stages.begin("write model");
-    let model = keep(rooms, reserved, ended).await?;
+    let model = course.keep(ended).await?;
     Ok(learn::shown(&model, course.stages.end()))
 }
 
@@ -83,7 +89,7 @@ pub(super) async fn tell(
     let end = End::Answering(answering);
     let mut course = Course::begun(rooms, reserved, end, stages, &events)?;
     let ended = train(&mut course, run, own).await?;
-    keep(rooms, reserved, ended).await?;
+    course.keep(ended).await?;
     tracing::info!(%run, "a model was trained with a partner");
     Ok(())
 }
@@ -100,6 +106,8 @@ struct Fitted {
     /// Of our rows, where they are ours to see: what the weights make of each.
     scores: Option<Vec<(u64, f64)>>,
     story: Story,
+    /// The run is ours until it is over.
+    held: (std::fs::File, RunFolder),
 }
 
 /// A run as one end goes through it.
@@ -124,7 +132,7 @@ impl<'a> Course<'a> {
         let permitted = reserved.permitted();
         // Invariant: the hallway comes here with jobs alone, and those have a plan.
         let plan = permitted.train().ok_or(TrainFault::StateDamaged)?.clone();
-        let party = party(&plan, permitted.me());
+        let party = training_party(&plan, permitted.me());
         let terms = Terms { plan, contract: permitted.contract_id(), job: permitted.parsed().hash() };
         Ok(Self { rooms, reserved, terms, party, end, stages, events })
     }
@@ -142,7 +150,7 @@ async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted
     let permitted = course.reserved.permitted();
     let mut split = Split::of(permitted, &course.terms.plan, &own, &aligned)?;
     let folder = RunFolder::of(&course.rooms.home, &run);
-    let _held = folder.hold()?;
+    let held = folder.hold()?;
     let story = Story::told(&folder)?;
     course.terms.job = bound(&course.terms.job, &run, &aligned.customers);
     let alone = split.without_partner(&course.terms.plan).await;
@@ -164,6 +172,7 @@ async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted
         metrics,
         scores: scores.map(|scores| customers.into_iter().zip(scores).collect()),
         story,
+        held: (held, folder),
     })
 }
 

@@ -12,8 +12,16 @@
 //! ```
 
 pub mod align;
+pub mod closing;
 pub mod encode;
 pub mod evaluate;
 pub mod glm;
 pub mod horizontal;
 pub mod vertical;
+
+/// One run of a job: what its trainers sign for and derive masks and noise from. Two runs have nothing in common.
+pub fn run_of_job(job: &[u8; 32], run: &crate::ids::QueryId) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("tacit job of a run 1");
+    hasher.update(job).update(run.as_bytes());
+    *hasher.finalize().as_bytes()
+}

@@ -24,6 +24,8 @@ mod strangers;
 mod three;
 mod till;
 mod training;
+mod training_cuts;
+mod training_hostile;
 mod training_star;
 mod trust;
 

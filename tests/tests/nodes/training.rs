@@ -45,7 +45,7 @@ fn accounts() -> String {
     text
 }
 
-const CONTRACT: &str = r#"
+pub const CONTRACT: &str = r#"
 name = "credit"
 partners = ["brand", "bank"]
 purpose = "testing"
@@ -81,7 +81,7 @@ defaulted = { use = ["target"], values = [false, true] }
 train = { models = ["logistic", "linear"], approval = [], align = "revealed", score = "bank", without_noise = true, rounds = 60 }
 "#;
 
-const JOB: &str = r#"
+pub const JOB: &str = r#"
 name = "default"
 contract = "credit"
 kind = "logistic"
@@ -97,17 +97,22 @@ mechanism = "none"
 holdout = 0.2
 "#;
 
-fn pair_under(contract: &str) -> Pair {
-    let world = World::new(TACIT);
-    world.befriended();
+/// Gives both their data.
+pub fn register(world: &World) {
     let file = world.write("customers.csv", customers());
     world.register("brand", "customers", &file, &["member=member"], "member");
     let file = world.write("accounts.csv", accounts());
     world.register("bank", "accounts", &file, &["member=member"], "member");
+}
+
+pub fn pair_under(contract: &str) -> Pair {
+    let world = World::new(TACIT);
+    world.befriended();
+    register(&world);
     Pair::agreed(world, contract)
 }
 
-fn card(pair: &Pair, home: &str) -> Value {
+pub fn card(pair: &Pair, home: &str) -> Value {
     let show = || pair.world.tacit(home, &["model", "show", "default", "-o", "json"]);
     pair.world.until("the model", || show().status == 0);
     show().ok().json()
@@ -174,7 +179,7 @@ fn what_the_contract_does_not_say_is_refused_with_what_it_would_have_to_say() {
     assert!(log.contains("E-POLICY-TRAIN-NOISE"), "a refusal is on record");
 }
 
-fn copied(from: &Path, to: &Path) {
+pub fn copied(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp").success());
 }

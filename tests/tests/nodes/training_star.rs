@@ -7,10 +7,10 @@ use tacit_tests::{Node, World, finish, pair::ids};
 
 use crate::TACIT;
 
-const NAMES: [&str; 4] = ["north", "south", "east", "west"];
-const ROWS: u64 = 3_000;
+pub const NAMES: [&str; 4] = ["north", "south", "east", "west"];
+pub const ROWS: u64 = 3_000;
 
-fn rows(start: u64) -> String {
+pub fn rows(start: u64) -> String {
     let mut text = "member,age,visits,churned\n".to_owned();
     for (number, id) in (start..).zip(ids(start, ROWS)) {
         let (age, visits) = (18 + number * 7 % 60, number * 13 % 20);
@@ -41,7 +41,7 @@ fn contract(names: &[&str], terms: &str) -> String {
     format!("{text}[allow]\ntrain = {{ models = [\"logistic\"], approval = [], rounds = 100{terms} }}\n")
 }
 
-fn job(names: &[&str], privacy: &str) -> String {
+pub fn job(names: &[&str], privacy: &str) -> String {
     let datasets: Vec<String> = names.iter().map(|name| format!("\"{name}.people\"")).collect();
     format!(
         "name = \"churn\"\nkind = \"logistic\"\ntarget = \"churned\"\ndatasets = [{}]\ncolumns = [\"age\", \"visits\"]\n\
@@ -51,11 +51,17 @@ fn job(names: &[&str], privacy: &str) -> String {
 }
 
 /// So many homes with data, trust and a contract; all nodes run.
-fn agreed(names: &[&str], terms: &str) -> (World, Vec<Node>) {
+pub fn agreed(names: &[&str], terms: &str) -> (World, Vec<Node>) {
     let world = World::new(TACIT);
+    names.iter().for_each(|name| world.init(name));
+    let nodes = joined(&world, names, terms, &|place| rows(place * ROWS));
+    (world, nodes)
+}
+
+/// The same in a world whose homes are made, with this data of each.
+pub fn joined(world: &World, names: &[&str], terms: &str, data: &dyn Fn(u64) -> String) -> Vec<Node> {
     for (place, name) in (0..).zip(names) {
-        world.init(name);
-        let file = world.write(&format!("{name}.csv"), rows(place * ROWS));
+        let file = world.write(&format!("{name}.csv"), data(place));
         world.register(name, "people", &file, &["member=member"], "member");
     }
     for (at, one) in names.iter().enumerate() {
@@ -70,7 +76,7 @@ fn agreed(names: &[&str], terms: &str) -> (World, Vec<Node>) {
     for name in names {
         world.until("all signatures", || world.contract_state(name, &id) == "in force");
     }
-    (world, nodes)
+    nodes
 }
 
 fn has_state(home: &Path) -> bool {
@@ -78,12 +84,12 @@ fn has_state(home: &Path) -> bool {
     jobs.map(|job| job.path().join("state")).any(|state| state.exists())
 }
 
-fn card(world: &World, name: &str) -> Value {
+pub fn card(world: &World, name: &str) -> Value {
     world.until("the model", || world.tacit(name, &["model", "show", "churn"]).status == 0);
     world.tacit(name, &["model", "show", "churn", "-o", "json"]).ok().json()
 }
 
-fn spent(world: &World, name: &str) -> Vec<Value> {
+pub fn spent(world: &World, name: &str) -> Vec<Value> {
     let log = world.tacit(name, &["audit", "log", "-o", "json"]).ok().json();
     let entries = log.as_array().cloned().unwrap_or_default();
     entries.into_iter().filter(|entry| entry["body"]["charge"].is_object()).collect()

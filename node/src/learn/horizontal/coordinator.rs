@@ -10,7 +10,7 @@ use tacit_protocol::{
     wire::{Wire, codec::Bulk},
 };
 
-use super::{Business, Own};
+use super::{Business, Kept, Own, STATE};
 use crate::{
     control::{Event, Reply},
     exchange::{Asking, ExchangeError, Hub, SeatSaid, Served, Star, witness},
@@ -101,7 +101,7 @@ async fn walk(
     // Either every ledger goes on with what it has paid, or every ledger is charged.
     let mut resumes = state::last_run(&rooms.home, &job)?
         // What was promised in it has to be there still.
-        .filter(|run| RunFolder::of(&rooms.home, run).exists());
+        .filter(|run| RunFolder::of(&rooms.home, run).goes_on());
     for pair in &permitted {
         let goes_on = match resumes {
             Some(_) => till::goes_on(rooms, pair, request.wait, own.snapshot()).await?,
@@ -109,10 +109,23 @@ async fn walk(
         };
         resumes = resumes.filter(|_| goes_on);
     }
+    if resumes.is_none()
+        && let Some(run) = unkept(rooms, &job)?
+    {
+        // All was summed, and those who have their model do not go on: ours was all that was still to be kept.
+        let (own, business) = opened(rooms, &first, run, own).await?;
+        let model = business.model(&first, Part::Coordinator, &own)?;
+        let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
+        blocking(move || registry.keep(&kept, None)).await?;
+        business.over().await;
+        return Ok(learn::shown(&model, stages.end()));
+    }
     let run = match resumes {
         Some(run) => run,
         None => steps::fresh_query_id()?,
     };
+    // Before anything is spent on it: a run without its folder is not taken up again.
+    RunFolder::of(&rooms.home, &run).make()?;
     state::begin_run(&rooms.home, &job, &run)?;
     let mut questions = Vec::new();
     for pair in permitted {
@@ -168,7 +181,15 @@ async fn walk(
     for paid in reserved.iter() {
         rooms.ledger.record(paid, &outcome, Timestamp::now()).await.map(drop)?;
     }
+    business.over().await;
     Ok(learn::shown(&model, stages.end()))
+}
+
+/// The last run of a job, if its last sum is kept here and what it came to is not: the node was killed in between.
+fn unkept(rooms: &Rooms, job: &str) -> Result<Option<QueryId>, TrainFault> {
+    let Some(run) = state::last_run(&rooms.home, job)? else { return Ok(None) };
+    let kept: Option<Kept> = RunFolder::of(&rooms.home, &run).kept_value(STATE)?;
+    Ok(kept.filter(|kept| kept.closed).map(|_| run))
 }
 
 /// Takes up our part of the run, with the rows that were read for it.
@@ -273,10 +294,14 @@ async fn seats(
         let behind =
             || TrainFault::OutOfStep { partner: rooms.partner_name(seat.partner).unwrap_or_default() };
         match business.due().checked_sub(*next) {
-            Some(0) => {}
-            Some(1) => {
+            Some(0) if !business.is_closed() => {}
+            // Whether a trainer has the last sum too its seat does not say; one that has it has gone.
+            Some(0 | 1) => {
                 let (number, attempt, sum) = business.kept.last.clone().ok_or_else(behind)?;
-                hub.say(seat.partner, &Star::Late { number, attempt, sum: Bulk(sum) }).await?;
+                let said = hub.say(seat.partner, &Star::Late { number, attempt, sum: Bulk(sum) }).await;
+                if !business.is_closed() {
+                    said?;
+                }
             }
             _ => return Err(behind().into()),
         }

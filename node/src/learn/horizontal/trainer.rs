@@ -86,6 +86,7 @@ async fn walk(
     for paid in others.iter().chain([reserved]) {
         rooms.ledger.record(paid, &outcome, Timestamp::now()).await.map(drop)?;
     }
+    business.over().await;
     tracing::info!(%run, "a model was trained with partners");
     Ok(())
 }

@@ -140,8 +140,8 @@ fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
     });
     if train.align == Align::Revealed {
         sentences.push(
-            "Two partners that train on different columns learn which of their own customers the other has. No noise \
-             hides this."
+            "Two partners that train on different columns both learn which of their own customers the other has, one by \
+             one. No noise hides this, and no privacy budget is charged for it: whoever has trained once knows it."
                 .to_owned(),
         );
     }

@@ -16,7 +16,7 @@ use crate::{
     ledger::Reserved,
     report::Report,
     rooms::Rooms,
-    run::steps,
+    run::{steps, vertical::rows::enough},
 };
 
 /// One end of the channel.
@@ -102,6 +102,13 @@ impl Course<'_> {
         let watch = || steps::watch(self.events, "find common customers", "steps");
         let running = self.end.common(rooms, reserved, items, watch());
         let (common, seen) = steps::in_time(rooms, reserved, running).await?;
+        if let End::Asking(_) = self.end {
+            // The asker alone knows yet. Too few of them are too few before the partner learns which of its own they are.
+            let paired = (0..own.len()).filter(|row| {
+                own.keys().iter().any(|kind| kind[*row].is_some_and(|item| common.contains(&item)))
+            });
+            enough(reserved.permitted(), &self.terms.plan, paired.count())?;
+        }
         let aligning = self.end.order(reserved, own, common, watch());
         let aligned = steps::in_time(rooms, reserved, aligning).await?;
         self.stages.moved(self.bytes());

@@ -9,36 +9,17 @@ use tacit_protocol::{
 use super::{Course, fresh_seed, rows::Half};
 use crate::{
     control::Event,
+    exchange::ExchangeError,
     learn::{
-        self, TrainFault,
+        self, Story, TrainFault,
         state::{RoundLine, RunFolder},
     },
     report::Report,
     run::steps,
 };
 
-/// The states of the last two rounds, and how it went.
+/// The states of the last two rounds.
 const STATES: [&str; 2] = ["state-even", "state-odd"];
-const STORY: &str = "story";
-
-/// How a run went, over its cuts.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Story {
-    begun: bool,
-    pub(super) resumed: u32,
-}
-
-impl Story {
-    /// With one more beginning, durably.
-    pub(super) fn told(folder: &RunFolder) -> Result<Self, TrainFault> {
-        let mut story: Self = folder.kept_value(STORY)?.unwrap_or_default();
-        story.resumed += u32::from(story.begun);
-        story.begun = true;
-        folder.keep_value(STORY, &story)?;
-        Ok(story)
-    }
-}
 
 impl Course<'_> {
     /// Fits the model to these rows, from where an earlier attempt got to.
@@ -70,7 +51,18 @@ impl Course<'_> {
             Ok((Trainer::start(params, party, &input, states, &secret, seed, kept)?, limits))
         };
         let watch = steps::watch(self.events, "train", "steps");
-        let running = self.end.part(self.reserved, "train", start, watch);
+        let (end, reserved) = (&mut self.end, self.reserved);
+        let running = async move {
+            let ended = end.part(reserved, "train", start, watch).await;
+            if let Err(ExchangeError::Protocol { source, .. }) = &ended
+                && source.blames_peer()
+                && let Err(error) = Story::broke(folder)
+            {
+                // Then it is counted as one more time that the run is taken up, of which there are not many either.
+                tracing::error!(%error, "that the partner broke the protocol could not be noted");
+            }
+            ended
+        };
         let trained: Trained = steps::in_time(self.rooms, self.reserved, running).await?;
         self.stages.moved(self.bytes() - before);
         Ok(trained)

@@ -28,6 +28,19 @@ pub(super) struct Half {
     pub(super) target: Option<Vec<f64>>,
 }
 
+/// Which places of so many are held back: known to both ends before it is known who is there.
+fn held_back(job: &[u8; 32], share_micro: u32, common: usize) -> Vec<bool> {
+    (0_u32..).take(common).map(|place| is_held_out(job, &place.to_le_bytes(), share_micro)).collect()
+}
+
+/// Whether so many common customers leave as many to be learned from as the contract wants.
+pub(super) fn enough(permitted: &Permitted, plan: &TrainPlan, common: usize) -> Result<(), TrainFault> {
+    let held = held_back(&permitted.parsed().hash(), plan.job().evaluate.holdout_micro, common);
+    let found = held.iter().filter(|held| !**held).count() as u64;
+    let least = u64::from(permitted.terms().privacy.min_group);
+    if found < least { Err(TrainFault::TooFew { found, least }) } else { Ok(()) }
+}
+
 impl Split {
     /// Divides the common customers by a hash of their place in the order, which both ends know.
     pub(super) fn of(
@@ -39,13 +52,9 @@ impl Split {
         let job = permitted.parsed().hash();
         let share = plan.job().evaluate.holdout_micro;
         let all: Vec<usize> = aligned.rows.iter().map(|row| *row as usize).collect();
-        let held_out: Vec<bool> =
-            (0_u32..).take(all.len()).map(|place| is_held_out(&job, &place.to_le_bytes(), share)).collect();
+        let held_out = held_back(&job, share, all.len());
         let learn: Vec<usize> = kept(&all, &held_out.iter().map(|held| !held).collect::<Vec<bool>>());
-        let least = u64::from(permitted.terms().privacy.min_group);
-        if (learn.len() as u64) < least {
-            return Err(TrainFault::TooFew { found: learn.len() as u64, least }.into());
-        }
+        enough(permitted, plan, all.len())?;
         let (design, target) = (own.design(false)?, own.target()?);
         let part = |rows: &[usize]| Half {
             rows: rows.len(),

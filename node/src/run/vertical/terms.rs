@@ -49,7 +49,7 @@ impl Terms {
 }
 
 /// Who has the target is the label end.
-pub(super) fn party(plan: &TrainPlan, name: &str) -> Party {
+pub(crate) fn party(plan: &TrainPlan, name: &str) -> Party {
     match plan.side(name).is_some_and(|side| side.target.is_some()) {
         true => Party::Label,
         false => Party::Features,
