@@ -5,7 +5,7 @@ use tacit_protocol::learn::vertical::Party;
 
 use super::{Fitted, terms::party};
 use crate::{
-    learn::{Ended, Held, Model, Part, Registry, Scores, TrainFault, state::RoundLine},
+    learn::{Ended, Halves, Held, Model, Part, Registry, Scores, TrainFault, state::RoundLine},
     ledger::Reserved,
     release,
     report::Report,
@@ -50,14 +50,15 @@ pub(super) async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> 
         transcript: trained.conversation,
     }
     .model();
-    let shares = (held == Held::Shared).then(|| trained.state.to_bytes());
+    let halves = Halves { state: trained.state, basis: trained.basis };
     let scores = scores.map(|scores| Scores { snapshot: snapshot.to_string(), scores });
     let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
     blocking(move || {
         if let Some(scores) = &scores {
             registry.keep_scores(kept.id, scores)?;
         }
-        registry.keep(&kept, shares.as_ref().map(|shares| &shares[..]))
+        registry.keep_halves(kept.id, &halves)?;
+        registry.keep(&kept, None)
     })
     .await?;
     let outcome = release::told_outcome(&seen, Some(snapshot));
