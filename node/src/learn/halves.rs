@@ -4,7 +4,7 @@
 //! The attacks this stops: halves that outlive their model on a disk, so they are written over before they are removed;
 //! halves of one model under the name of another, so they are held against the model's part and width before anything is
 //! said; and scores that are made again and again, whose roundings average away, so every scoring is counted durably
-//! before it begins (LEARNV-42).
+//! before it begins (LEARNV-49).
 
 use std::{
     fs,
@@ -37,8 +37,8 @@ const SCORINGS: &str = "scorings";
 /// 512 columns have a basis of 2 MiB.
 const LARGEST_BASIS: u64 = 4 << 20;
 
-/// LEARNV-42: how often scores of one model are made, beside those at the end of its training. With the roundings of so
-/// many a score is known to about a fourteenth of one step.
+/// LEARNV-49: how often scores of one model are made, beside those at the end of its training. Whoever keeps its halves of
+/// all of them knows a score to about a seventh of what one shows.
 pub const MOST_SCORINGS: u32 = 12;
 
 /// A node's halves of a model, as they are needed for scoring. **Secret**: with the partner's they give the model, and
@@ -108,7 +108,7 @@ impl Scorable {
         self.made + 1
     }
 
-    /// LEARNV-42: counts it, durably; from here on it has been made, whatever comes of it. Nobody else may be at it.
+    /// LEARNV-49: counts it, durably; from here on it has been made, whatever comes of it. Nobody else may be at it.
     ///
     /// # Errors
     /// [`ScoreError::TooOften`] if others have been made meanwhile; [`ModelError::File`].
@@ -250,4 +250,91 @@ pub(super) fn wipe(folder: &Path) -> io::Result<()> {
         file.sync_all()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use tacit_protocol::{
+        ids::{ContractId, SessionId},
+        learn::vertical::{Agreed, Linkage, Opens, Params},
+    };
+
+    use super::*;
+    use crate::learn::registry::tests::example;
+
+    fn halves() -> Halves {
+        let params = Params::new(Agreed {
+            session: SessionId::new([1; 32]),
+            contract: ContractId::new([2; 32]),
+            job: [3; 32],
+            linkage: Linkage::Logistic,
+            rows: 100,
+            label_columns: 0,
+            feature_columns: 1,
+            rounds: 1,
+            l2_micro: 0,
+            opens: Opens::Nobody,
+            noise: None,
+        });
+        let bytes = [&[0][..], &0.25_f64.to_le_bytes(), &0.5_f64.to_le_bytes()].concat();
+        let basis = Basis::from_bytes(&bytes, 1).unwrap();
+        Halves { state: State::new(&params.unwrap(), Party::Features), basis }
+    }
+
+    fn registry(folder: &tempfile::TempDir) -> (Registry, Model) {
+        let registry = Registry::at(folder.path().join("models"));
+        let model = example();
+        registry.keep_halves(model.id, &halves()).unwrap();
+        registry.keep(&model, None).unwrap();
+        (registry, model)
+    }
+
+    #[test]
+    fn halves_come_back_for_their_owner_alone_and_go_with_their_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, Model { id, .. }) = registry(&folder);
+        let back = registry.halves(id, 1).unwrap().unwrap();
+        assert_eq!((back.state, back.basis), (halves().state, halves().basis));
+        assert!(matches!(registry.halves(id, 2), Err(ModelError::Damaged { .. })), "of other columns");
+        let shares = registry.folder(id).join(SHARES);
+        assert_eq!(fs::metadata(&shares).unwrap().permissions().mode() & 0o777, 0o600);
+        // A second name for the same blocks shows what became of them.
+        let linked = folder.path().join("linked");
+        fs::hard_link(&shares, &linked).unwrap();
+        assert_eq!(fs::metadata(&linked).unwrap().nlink(), 2);
+        registry.delete(id).unwrap();
+        assert!(!registry.has_halves(id) && registry.halves(id, 1).unwrap().is_none());
+        let left = fs::read(&linked).unwrap();
+        assert!(!left.is_empty() && left.iter().all(|byte| *byte == 0), "written over before it was removed");
+    }
+
+    #[test]
+    fn learnv_49_every_scoring_has_a_number_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, Model { id, .. }) = registry(&folder);
+        assert_eq!(registry.scorings(id).unwrap(), 0);
+        assert!(registry.count_scoring(id, 1).unwrap());
+        assert!(!registry.count_scoring(id, 1).unwrap(), "two that began at once are two");
+        assert!(registry.count_scoring(id, 2).unwrap());
+        assert_eq!(registry.scorings(id).unwrap(), 2);
+        files::write_private(&registry.folder(id).join(SCORINGS), b"few\n").unwrap();
+        assert!(matches!(registry.scorings(id), Err(ModelError::Damaged { .. })));
+    }
+
+    #[test]
+    fn scores_are_read_when_they_are_on_record_and_the_newest_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, Model { id, .. }) = registry(&folder);
+        let snapshot = SnapshotHash::new([7; 32]);
+        let made = |score| Scores { snapshot: snapshot.to_string(), scores: vec![(1, score)] };
+        registry.keep_scores(id, &made(0.5)).unwrap();
+        assert_eq!(registry.scores_of(id, &snapshot).unwrap(), Some(made(0.5)));
+        assert_eq!(registry.scores_of(id, &SnapshotHash::new([8; 32])).unwrap(), None);
+        registry.set_scores_aside(id, &snapshot, &made(0.75)).unwrap();
+        assert_eq!(registry.scores_of(id, &snapshot).unwrap(), Some(made(0.5)));
+        registry.show_scores(id, &snapshot).unwrap();
+        assert_eq!(registry.scores_of(id, &snapshot).unwrap(), Some(made(0.75)));
+    }
 }

@@ -48,7 +48,7 @@ pub enum ScoreError {
         /// The start of its id.
         model: String,
     },
-    /// LEARNV-42: more would tell more than scores cut to 1/1024 do.
+    /// LEARNV-49: more would tell more than scores cut to 1/1024 do.
     #[error("scores of {model} have been made {most} times, and are not made again")]
     TooOften {
         /// The model's name.

@@ -12,6 +12,7 @@ use tacit_protocol::{
     ids::SessionId,
     learn::vertical::{Held, Scored, Scorer},
 };
+use zeroize::Zeroizing;
 
 use super::{
     Course, End, fresh_seed,
@@ -109,7 +110,7 @@ async fn score(
     let question = bound(state.terms(), &model, &aligned.customers);
     let design = own.design(false)?;
     let of = |column: &Vec<f32>| places.iter().map(|place| f64::from(column[*place])).collect();
-    let columns: Vec<Vec<f64>> = design.columns().iter().map(of).collect();
+    let columns: Zeroizing<Vec<Vec<f64>>> = Zeroizing::new(design.columns().iter().map(of).collect());
     let receiver = party(&course.terms.plan, course.reserved.permitted().asker());
     let (terms, me, rows, seed) = (course.terms.clone(), course.party, places.len() as u32, fresh_seed()?);
     let start = move |session: SessionId| {
