@@ -103,6 +103,12 @@ async fn walk_as_asker(
         }
         own = Some(read);
     }
+    let mut scorable = None;
+    if permitted.score().is_some() {
+        scorable = Some(learn::Scorable::of(rooms, &permitted).await?);
+        stages.begin("read own data");
+        own = Some(learn::Own::read(rooms, &permitted).await?);
+    }
     if permitted.join().is_some() {
         stages.begin("read own data");
         brought = Some(overlap::Brought::before(rooms, &permitted).await?);
@@ -113,7 +119,7 @@ async fn walk_as_asker(
     let (reserved, paid, mut question) =
         till::ask_anew(rooms, permitted, query, request.wait, content, anew).await?;
     let reserved = kept.insert(reserved);
-    if let Some(own) = &own {
+    if let (Some(own), None) = (&own, &scorable) {
         let job = till::same_job(rooms, reserved.permitted(), own.snapshot()).await;
         question.run = Some(learn::begin(rooms, &job, paid.resumes, query)?);
     }
@@ -122,6 +128,14 @@ async fn walk_as_asker(
     if reserved.permitted().plan().is_some() {
         return figures::take(rooms, reserved, asking, request.wait, events).await;
     }
+    let own = match (own, scorable) {
+        (Some(own), Some(scorable)) => {
+            let brought = (scorable, own);
+            return vertical::score::take(rooms, reserved, brought, asking, request.wait, (stages, events))
+                .await;
+        }
+        (own, _) => own,
+    };
     if let (Some(own), Some(run)) = (own, question.run) {
         return vertical::take(rooms, reserved, (run, own), asking, request.wait, (stages, events)).await;
     }
@@ -208,6 +222,10 @@ async fn walk_as_answerer(
     let role = Role::Answerer { from: partner };
     let parsed = steps::parse_partners(question.sql.clone()).await?;
     let mut permitted = steps::permit(rooms, parsed.clone(), role, &request, Some(&question.profile)).await?;
+    if permitted.score().is_some() {
+        // Before people are asked: a model that is not here is nothing to decide about.
+        learn::Scorable::of(rooms, &permitted).await?;
+    }
     if permitted.needs_own_approval() {
         answering.say(Aside::WaitingForApproval).await?;
         let unheard = steps::unheard();
@@ -218,6 +236,10 @@ async fn walk_as_answerer(
         // People take their time; what holds is what holds now.
         permitted = steps::permit(rooms, parsed, role, &request, Some(&question.profile)).await?;
     }
+    let scorable = match permitted.score() {
+        Some(_) => Some(learn::Scorable::of(rooms, &permitted).await?),
+        None => None,
+    };
     witness::present(rooms, partner).await?;
     let (reserved, paid) = till::answer(rooms, permitted, question).await?;
     let reserved = kept.insert(reserved);
@@ -226,6 +248,9 @@ async fn walk_as_answerer(
     }
     if reserved.permitted().join().is_some() {
         return overlap::tell(rooms, reserved, paid, answering).await;
+    }
+    if let Some(scorable) = scorable {
+        return vertical::score::tell(rooms, reserved, scorable, answering).await;
     }
     if let Some(plan) = reserved.permitted().train() {
         let run = learn::run_of(rooms, question, paid.resumes, partner)?;

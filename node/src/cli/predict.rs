@@ -1,6 +1,6 @@
 //! `tacit predict`
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -14,6 +14,9 @@ use super::{
 use crate::control::{Prediction, Request};
 
 /// Apply a model that was trained together to your own customers
+///
+/// A model of the same columns is applied at home. One of two partners' columns is applied with the partner, where the
+/// contract names this node in allow.train.score; its scores are kept, and listed again as long as the dataset is the same.
 #[derive(Debug, Args)]
 pub struct Predict {
     /// The model's name, or the start of its id
@@ -23,6 +26,15 @@ pub struct Predict {
     /// Only the customers with the highest scores, such as 10%: an audience
     #[arg(long, value_name = "SHARE", value_parser = parse::share)]
     top: Option<f64>,
+    /// Ask the partner again, though there are scores of the dataset as it is
+    #[arg(long)]
+    again: bool,
+    /// What scores are for that are made with the partner [default: the contract's purpose]
+    #[arg(long, value_name = "PURPOSE")]
+    purpose: Option<String>,
+    /// How long to wait for a person at the partner to approve
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = parse::duration)]
+    wait: Duration,
     /// Write the scores to this file, as its ending says: .csv, .json, .parquet or .arrow
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -35,7 +47,14 @@ impl Predict {
     /// Asks the node, and puts the scores where they are wanted.
     pub fn run(self, console: &Console) -> Result<(), Failure> {
         let out = self.out.map(|path| OutFile::plan_rows(&path, self.force)).transpose()?;
-        let asked = Prediction { model: self.model, dataset: self.dataset, top: self.top };
+        let asked = Prediction {
+            model: self.model,
+            dataset: self.dataset,
+            top: self.top,
+            again: self.again,
+            purpose: self.purpose,
+            wait: self.wait,
+        };
         let reply = console.perform(Request::Predict(asked))?;
         let Some(out) = out else { return Ok(console.printer.reply(&reply)?) };
         match &reply.answer {

@@ -133,17 +133,22 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// Reads a private file of at most 1 MiB; one that others can read, or that another user owns, is refused.
 pub fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    read_private_up_to(path, LARGEST_PRIVATE)
+}
+
+/// As [`read_private`], of at most so many bytes.
+pub fn read_private_up_to(path: &Path, largest: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
     // The open file is checked, not its name: the name could be pointed elsewhere in between.
     let metadata = file.metadata().map_err(unreadable)?;
     check_private(path, &metadata, 0o600)?;
-    if metadata.len() > LARGEST_PRIVATE {
+    if metadata.len() > largest {
         return Err(FileError::TooLarge { path: path.to_owned() });
     }
     // Room for all of it at once, so that no outgrown buffer is left behind with half a key in it.
     let mut bytes = Zeroizing::new(Vec::with_capacity(metadata.len() as usize + 1));
-    file.take(LARGEST_PRIVATE).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(largest).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(bytes)
 }
 

@@ -1,10 +1,10 @@
 //! The commands as values, and what comes back.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{data::Table, learn::TrainRequest, query::QueryRequest, report::Report};
+use crate::{data::Table, learn::TrainRequest, query, query::QueryRequest, report::Report};
 
 /// A command, after the command line has been read: paths are absolute, files that belong to the caller
 /// (cards, contracts) have been read by the caller.
@@ -132,6 +132,15 @@ pub struct Prediction {
     pub dataset: String,
     /// The share of customers that is listed, the highest scores first (0..=1); all when left out.
     pub top: Option<f64>,
+    /// Makes scores of a model of two partners' columns anew, with the partner, also where there are some of this content.
+    #[serde(default)]
+    pub again: bool,
+    /// What the scores are for; the contract's own purpose when left out.
+    #[serde(default)]
+    pub purpose: Option<String>,
+    /// How long to wait for a person at the partner to approve.
+    #[serde(default = "query::default_wait")]
+    pub wait: Duration,
 }
 
 /// What comes back in the end.

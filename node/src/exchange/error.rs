@@ -135,6 +135,10 @@ fn refusal(partner: &str, code: &str) -> String {
             format!("{partner}'s data has changed since this was answered: ask again, for its price")
         }
         "E-PARTNER-FAILED" => format!("{partner}'s node could not finish"),
+        "E-MODEL-NOT-HERE" => {
+            format!("{partner} does not have its half of the model, or has deleted it ({code})")
+        }
+        "E-MODEL-SCORED-OFTEN" => format!("{partner} makes no more scores with this model ({code})"),
         code if code.starts_with("E-QUERY-") => {
             format!("{partner} cannot run the question over its columns ({code})")
         }
@@ -208,6 +212,7 @@ impl Refusal for ExchangeError {
                         "talk to them; the same question is refused for a day from their no on"
                     }
                     "E-LIMIT-SESSIONS" => "ask again",
+                    "E-MODEL-NOT-HERE" | "E-MODEL-SCORED-OFTEN" => "train it again: tacit train JOB",
                     "E-PARTNER-FAILED" => "ask them to look into their `tacit audit log`: it says why",
                     "E-APPROVAL-PENDING" => {
                         "ask the same again once they have approved; an approval holds for 24 hours"

@@ -10,7 +10,8 @@
 //!          own (rows, what is held back) · fit · state (what survives a killed node) · finish (the model)
 //!   a finished run ─► model ─► registry   home/models/<id>/model.json, on every side what that side may see
 //!                                 ├─► card      the same for people: lines, one JSON document, one page
-//!                                 └─► score     what it says of our own customers, at home
+//!                                 ├─► score     what it says of our own customers, at home
+//!                                 └─► halves    what is kept to make scores with the partner (`run::vertical::score`)
 //! ```
 
 mod alone;
@@ -19,6 +20,7 @@ mod error;
 mod explain;
 mod finish;
 mod fit;
+mod halves;
 mod horizontal;
 mod metrics;
 mod model;
@@ -37,6 +39,8 @@ pub use explain::explain;
 pub(crate) use finish::Ended;
 pub(crate) use fit::plan as planned;
 pub(crate) use fit::told as round_line;
+pub use halves::MOST_SCORINGS;
+pub(crate) use halves::{Halves, Scorable};
 pub(crate) use horizontal::tell;
 pub use metrics::{drift, metrics};
 pub use model::{

@@ -34,9 +34,13 @@ impl Own {
     /// Of the scan: the table cannot be read, or is not as it was registered.
     pub async fn read(rooms: &Rooms, permitted: &Permitted) -> Result<Self, Report> {
         let withdrawals = steps::withdrawals(rooms).await;
-        let side = permitted.train().and_then(|plan| plan.side(permitted.me()));
+        let me = permitted.me();
+        let side = match permitted.score() {
+            Some(plan) => plan.side(me),
+            None => permitted.train().and_then(|plan| plan.side(me)),
+        };
         let (Some(own), Some(side)) = (permitted.own().cloned(), side.cloned()) else {
-            // Invariant: what is permitted to train has a table of ours.
+            // Invariant: what is permitted to train or to be scored has a table of ours.
             return Err(ScanError::Unknown { name: permitted.me().to_owned(), close: Vec::new() }.into());
         };
         let kind = permitted.train().map_or(ModelKind::Linear, |plan| plan.job().kind);

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use tacit_protocol::ids::QueryId;
 use zeroize::Zeroizing;
 
-use super::model::Model;
+use super::{halves, model::Model};
 use crate::{
     config::{FileError, files},
     data::hex,
@@ -30,7 +30,7 @@ const FORMAT: u64 = 1;
 const LARGEST: u64 = 8 << 20;
 
 const FILE: &str = "model.json";
-const SHARES: &str = "shares";
+pub(super) const SHARES: &str = "shares";
 const SCORES: &str = "scores.json";
 
 /// Scores of ten million customers.
@@ -285,7 +285,12 @@ impl Registry {
     /// # Errors
     /// [`ModelError::Damaged`], [`ModelError::File`].
     pub fn scores(&self, id: QueryId) -> Result<Option<Scores>, ModelError> {
-        let path = self.folder(id).join(SCORES);
+        self.scores_in(id, SCORES)
+    }
+
+    /// The scores in a file beside a model.
+    pub(super) fn scores_in(&self, id: QueryId, name: &str) -> Result<Option<Scores>, ModelError> {
+        let path = self.folder(id).join(name);
         match bytes(&path, LARGEST_SCORES) {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).map(Some).map_err(|_| damaged(id, "its scores do not read"))
@@ -307,6 +312,7 @@ impl Registry {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(error)),
             _ => {}
         }
+        halves::wipe(&folder).map_err(unwritable)?;
         fs::remove_dir_all(&folder).map_err(unwritable)
     }
 

@@ -42,6 +42,26 @@ pub enum ScoreError {
         /// The dataset.
         dataset: String,
     },
+    /// A scoring needs both nodes' halves of a model, and this node has none of this one.
+    #[error("this node does not have its half of the model {model}")]
+    NotHere {
+        /// The start of its id.
+        model: String,
+    },
+    /// LEARNV-49: more would tell more than scores cut to 1/1024 do.
+    #[error("scores of {model} have been made {most} times, and are not made again")]
+    TooOften {
+        /// The model's name.
+        model: String,
+        /// How often.
+        most: u32,
+    },
+    /// One at a time.
+    #[error("scores of {model} are being made")]
+    UnderWay {
+        /// The model's name.
+        model: String,
+    },
     /// A column of another kind than the model was trained on.
     #[error("the dataset does not fit {model}")]
     Unencodable {
@@ -60,14 +80,20 @@ impl Refusal for ScoreError {
             Self::NeedsPartner { .. } => "E-MODEL-NEEDS-PARTNER",
             Self::Misfit { .. } => "E-MODEL-DAMAGED",
             Self::OtherContent { .. } => "E-MODEL-OTHER-CONTENT",
+            Self::NotHere { .. } => "E-MODEL-NOT-HERE",
+            Self::TooOften { .. } => "E-MODEL-SCORED-OFTEN",
+            Self::UnderWay { .. } => "E-MODEL-IN-USE",
             Self::Unencodable { .. } => "E-MODEL-COLUMNS",
         }
     }
 
     fn class(&self) -> Class {
         match self {
-            Self::NotOpen { .. } | Self::NeedsPartner { .. } => Class::Policy,
-            Self::Misfit { .. } | Self::OtherContent { .. } => Class::Failed,
+            Self::NotOpen { .. } | Self::NeedsPartner { .. } | Self::TooOften { .. } => Class::Policy,
+            Self::Misfit { .. }
+            | Self::OtherContent { .. }
+            | Self::NotHere { .. }
+            | Self::UnderWay { .. } => Class::Failed,
             Self::Unencodable { .. } => Class::Usage,
         }
     }
@@ -77,7 +103,10 @@ impl Refusal for ScoreError {
             Self::NotOpen { .. } | Self::NeedsPartner { .. } => {
                 "scores of such a model are made with the partner when it is trained, for the one in allow.train.score"
             }
-            Self::OtherContent { .. } => "train it again: tacit train JOB",
+            Self::OtherContent { .. } | Self::NotHere { .. } | Self::TooOften { .. } => {
+                "train it again: tacit train JOB"
+            }
+            Self::UnderWay { .. } => "wait for its end",
             Self::Misfit { .. } => "restore it from a backup, or train it again",
             Self::Unencodable { .. } => {
                 "a dataset whose columns have the names and types that the model was trained on"

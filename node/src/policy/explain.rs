@@ -90,6 +90,13 @@ impl Plan {
                     overlap(plan, (asker, owner), &mut stage, &mut learn);
                 }
             }
+            Ask::Score(_) => {
+                scoring(asker, permitted.approvals(), &mut stage);
+                for sentence in permitted.tells() {
+                    learn(asker, sentence.clone());
+                }
+                learn(owner, "the same of its own customers, and no score".to_owned());
+            }
             Ask::Train(_) => {
                 if let Some(plan) = permitted.train() {
                     training(plan, permitted.approvals(), &mut stage, &mut learn);
@@ -106,6 +113,16 @@ impl Plan {
             sent: permitted.question_for_partner(),
         }
     }
+}
+
+/// What happens when a model that was trained together is applied to customers that both have.
+fn scoring(asker: &str, approvals: &[String], stage: &mut dyn FnMut(&str, String)) {
+    if !approvals.is_empty() {
+        stage(&list(approvals), "a person approves this run".to_owned());
+    }
+    stage("both", "compare the sets blinded (Ristretto255 OPRF); sizes are padded".to_owned());
+    stage("both", format!("compute the scores in halves, and open them to {asker}"));
+    stage("both", "record the run".to_owned());
 }
 
 /// What happens to figures over one table, and what its asker learns.

@@ -61,4 +61,4 @@ pub use permit::{
     Circumstances, OwnSide, Permitted, Role, Would, permit, permit_training, role_between, would_permit,
 };
 pub use signer::{Directory, Signer};
-pub use train::{Encoding, Feature, TrainError, TrainPlan, TrainSide};
+pub use train::{Encoding, Feature, ScorePlan, TrainError, TrainPlan, TrainSide};

@@ -14,7 +14,8 @@
 //!                                                                               └─► convert ─► expr, filter, kind
 //! ```
 //!
-//! A training job is a question too, in a form of its own ([`Job`]): it names columns, and no rows at all.
+//! A training job is a question too, in a form of its own ([`Job`]): it names columns, and no rows at all. So is a
+//! [`Scoring`] with the model that came of one.
 
 mod after;
 mod convert;
@@ -31,6 +32,7 @@ mod name;
 mod parse;
 mod request;
 mod scope;
+mod score;
 mod select;
 mod shape;
 mod statement;
@@ -49,5 +51,6 @@ pub use name::{ColumnName, TableName};
 pub use parse::{Parsed, parse};
 pub use request::{QueryRequest, Wish, default_wait};
 pub use scope::{Columns, NoColumns};
+pub use score::Scoring;
 pub use select::{Aggregates, Ask, BESIDE, Output, Reveal, Usage};
 pub use shape::Shape;

@@ -7,10 +7,11 @@ use tacit_protocol::transcript::Transcript;
 use crate::policy::Decimal;
 
 use super::{
-    Aggregates, Ask, ColumnName, Columns, Filter, Job, QueryError, TableName, Usage, Wish, convert,
+    Aggregates, Ask, ColumnName, Columns, Filter, Job, QueryError, Scoring, TableName, Usage, Wish, convert,
     job::{TRAIN, of_text},
     lex::{Options, Tokens, lex},
     scope::Scope,
+    score::{SCORE, of_sent},
     select, statement,
 };
 
@@ -34,6 +35,9 @@ pub struct Parsed {
 pub fn parse(sql: &str, known: &(dyn Columns + Sync)) -> Result<Parsed, QueryError> {
     if let Some(job) = sql.trim_start().strip_prefix(TRAIN) {
         return Ok(Parsed::of_job(of_text(job).map_err(QueryError::Job)?));
+    }
+    if let Some(scoring) = sql.trim_start().strip_prefix(SCORE) {
+        return Ok(Parsed::of_scoring(of_sent(scoring).map_err(QueryError::Job)?));
     }
     let tokens = lex(sql)?;
     // The parser has corners that recurse once per word, past its own limit. `lex` closes those we know; this
@@ -80,6 +84,13 @@ impl Parsed {
             delta: job.noise.map(|noise| noise.delta_femto),
         };
         Self { ask: Ask::Train(Box::new(job)), tables, options, wish: Wish::default() }
+    }
+
+    /// The question that a scoring is.
+    pub fn of_scoring(scoring: Scoring) -> Self {
+        let tables = scoring.tables().into_iter().map(|table| (table, None)).collect();
+        let options = Options { epsilon: None, delta: None };
+        Self { ask: Ask::Score(Box::new(scoring)), tables, options, wish: Wish::default() }
     }
 
     /// What is asked for.
@@ -206,8 +217,10 @@ impl Parsed {
     }
 
     fn print(&self, reader: Reader<'_>) -> String {
-        if let Ask::Train(job) = &self.ask {
-            return job.text();
+        match &self.ask {
+            Ask::Train(job) => return job.text(),
+            Ask::Score(scoring) => return scoring.text(),
+            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Join(_) => {}
         }
         let shown = |table: &TableName| match reader {
             Reader::Partner(owner) => table.owner == owner,
@@ -260,7 +273,7 @@ impl Parsed {
     pub const fn aggregates(&self) -> Option<&Aggregates> {
         match &self.ask {
             Ask::Aggregate(aggregates) => Some(aggregates),
-            Ask::Reveal(_) | Ask::Join(_) | Ask::Train(_) => None,
+            Ask::Reveal(_) | Ask::Join(_) | Ask::Train(_) | Ask::Score(_) => None,
         }
     }
 
@@ -268,7 +281,7 @@ impl Parsed {
     pub const fn joined(&self) -> Option<&Aggregates> {
         match &self.ask {
             Ask::Join(aggregates) => Some(aggregates),
-            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Train(_) => None,
+            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Train(_) | Ask::Score(_) => None,
         }
     }
 
@@ -276,7 +289,15 @@ impl Parsed {
     pub fn training(&self) -> Option<&Job> {
         match &self.ask {
             Ask::Train(job) => Some(job),
-            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Join(_) => None,
+            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Join(_) | Ask::Score(_) => None,
+        }
+    }
+
+    /// The scoring, if that is what is asked for.
+    pub fn scoring(&self) -> Option<&Scoring> {
+        match &self.ask {
+            Ask::Score(scoring) => Some(scoring),
+            Ask::Reveal(_) | Ask::Aggregate(_) | Ask::Join(_) | Ask::Train(_) => None,
         }
     }
 }

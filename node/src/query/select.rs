@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::engine::sqlparser::ast::{self, SelectItem};
 
 use super::{
-    After, Aggregate, ColumnName, Job, QueryError,
+    After, Aggregate, ColumnName, Job, QueryError, Scoring,
     after::Clauses,
     figure::aggregate,
     name::quoted,
@@ -23,6 +23,8 @@ pub enum Ask {
     Join(Aggregates),
     /// A model.
     Train(Box<Job>),
+    /// What a model says of customers.
+    Score(Box<Scoring>),
 }
 
 /// The columns of a reveal's answer.
@@ -114,6 +116,10 @@ impl Ask {
                 )
                 .collect(),
             Self::Train(job) => job.uses(),
+            Self::Score(scoring) => {
+                let columns = scoring.features().into_values().flatten();
+                columns.map(|column| (column, Usage::Feature)).collect()
+            }
         }
     }
 
@@ -141,8 +147,8 @@ impl Ask {
             (Self::Aggregate(aggregates) | Self::Join(aggregates), None) => {
                 aggregates.figures.iter().map(|(figure, label)| labelled(figure.sql(), label)).collect()
             }
-            // A job is printed as a whole.
-            (Self::Train(_), _) => Vec::new(),
+            // A job is printed as a whole, and so is a scoring.
+            (Self::Train(_) | Self::Score(_), _) => Vec::new(),
         };
         items.join(", ")
     }

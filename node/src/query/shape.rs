@@ -8,14 +8,16 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aggregate, Ask, ColumnName, Job, Parsed, TableName, Usage, name::quoted, scope::CUSTOMER};
+use super::{
+    Aggregate, Ask, ColumnName, Job, Parsed, Scoring, TableName, Usage, name::quoted, scope::CUSTOMER,
+};
 use crate::policy::Decimal;
 
 /// The shape of a question, as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
-    /// `reveal`, `aggregate`, `join` or `train`.
+    /// `reveal`, `aggregate`, `join`, `train` or `score`.
     pub kind: String,
     /// Owner and dataset of each table.
     pub tables: Vec<[String; 2]>,
@@ -30,7 +32,7 @@ pub struct Shape {
     /// δ, if the question sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<String>,
-    /// A training job as it was sent: it holds names of columns and no values.
+    /// A training job, or a scoring, as it was sent: it holds names of columns and no values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
 }
@@ -57,9 +59,10 @@ impl Parsed {
             Ask::Aggregate(_) => "aggregate",
             Ask::Join(_) => "join",
             Ask::Train(_) => "train",
+            Ask::Score(_) => "score",
         };
         let figures: BTreeSet<String> = match self.ask() {
-            Ask::Reveal(_) | Ask::Train(_) => BTreeSet::new(),
+            Ask::Reveal(_) | Ask::Train(_) | Ask::Score(_) => BTreeSet::new(),
             Ask::Aggregate(aggregates) | Ask::Join(aggregates) => aggregates
                 .figures
                 .iter()
@@ -77,7 +80,7 @@ impl Parsed {
             figures: figures.into_iter().collect(),
             epsilon: self.epsilon().map(|micro| Decimal::of_micro(micro).to_string()),
             delta: self.delta().map(|femto| Decimal::of_femto(femto).to_string()),
-            job: self.training().map(Job::text),
+            job: self.training().map(Job::text).or_else(|| self.scoring().map(Scoring::text)),
         }
     }
 }

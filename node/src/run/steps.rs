@@ -147,7 +147,7 @@ pub async fn approve(
         Role::Asker => permitted.me(),
         Role::Answerer { .. } => &partner.name,
     };
-    if permitted.train().is_some() {
+    if permitted.train().is_some() || permitted.score().is_some() {
         return approve_job(rooms, permitted, own, wait, events).await;
     }
     let matches = format!("{asker} learns which of its own customers match; no noise hides this.");
@@ -170,7 +170,7 @@ pub async fn approve(
     Ok(())
 }
 
-/// Waits for a person at this node who lets a training job go on, or not.
+/// Waits for a person at this node who lets a training job, or a scoring, go on, or not.
 async fn approve_job(
     rooms: &Rooms,
     permitted: &Permitted,
@@ -179,9 +179,10 @@ async fn approve_job(
     events: &Events,
 ) -> Result<(), Report> {
     let partner = permitted.partner();
-    let job = permitted.parsed().training();
+    let job = permitted.parsed().training().or_else(|| permitted.parsed().scoring().map(|it| &it.job));
     let (name, kind) = job.map_or(("", ""), |job| (job.name.as_str(), job.kind.name()));
-    let trains = format!("{} trains the {kind} model {name} with you.", permitted.asker());
+    let does = if permitted.score().is_some() { "scores customers with" } else { "trains" };
+    let trains = format!("{} {does} the {kind} model {name}, with you.", permitted.asker());
     let request = ApprovalRequest {
         query: hex(permitted.parsed().hash()),
         contract: permitted.contract_id(),

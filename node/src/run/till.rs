@@ -254,6 +254,9 @@ pub(crate) async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
     let price = match permitted.plan().or_else(|| permitted.join().map(JoinPlan::figures)) {
         Some(plan) => release::priced(plan),
         None if permitted.train().is_some() => trained(permitted),
+        None if permitted.score().is_some() => {
+            json!({ "epsilon": 0, "reveals": "scores of the customers that both have" })
+        }
         None => json!({ "epsilon": 0, "reveals": "which of the asker's own customers match" }),
     };
     let mut told = json!({
@@ -261,6 +264,9 @@ pub(crate) async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
         "shape": permitted.parsed().shape(),
         "withdrawals": steps::withdrawals(rooms).await,
     });
+    if let Some(score) = permitted.score() {
+        told["model"] = json!(score.model());
+    }
     if let Some(plan) = permitted.plan() {
         told["noise"] = json!(noises::of_table(plan));
     }

@@ -11,6 +11,7 @@ mod evaluate;
 mod fit;
 mod keep;
 mod rows;
+pub(super) mod score;
 mod terms;
 
 use std::time::Duration;
@@ -36,7 +37,7 @@ use crate::{
         state::{RunFolder, secret},
     },
     ledger::Reserved,
-    policy::TrainPlan,
+    policy::{ScorePlan, TrainPlan},
     report::Report,
     rooms::Rooms,
 };
@@ -130,8 +131,9 @@ impl<'a> Course<'a> {
         events: &'a Events,
     ) -> Result<Self, TrainFault> {
         let permitted = reserved.permitted();
-        // Invariant: the hallway comes here with jobs alone, and those have a plan.
-        let plan = permitted.train().ok_or(TrainFault::StateDamaged)?.clone();
+        let plan = permitted.train().or_else(|| permitted.score().map(ScorePlan::trained));
+        // Invariant: the hallway comes here with jobs and scorings alone, and those have a plan.
+        let plan = plan.ok_or(TrainFault::StateDamaged)?.clone();
         let party = training_party(&plan, permitted.me());
         let terms = Terms { plan, contract: permitted.contract_id(), job: permitted.parsed().hash() };
         Ok(Self { rooms, reserved, terms, party, end, stages, events })

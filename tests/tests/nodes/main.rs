@@ -18,6 +18,7 @@ mod models;
 mod plain;
 mod refusals;
 mod rogue_answers;
+mod scoring;
 mod sets;
 mod story;
 mod strangers;

@@ -1,8 +1,9 @@
 //! `tacit predict`: what a model says of our own customers.
 //!
-//! Nobody is asked and nothing is spent: the model was paid for when it was trained. What holds all the same is the
-//! contract's consent column and the withdrawal list, and that the use of the model is on record before its scores are
-//! anywhere to be seen.
+//! Nothing is spent: the model was paid for when it was trained. What holds all the same is the contract's consent column
+//! and the withdrawal list, and that the use of the model is on record before its scores are anywhere to be seen. Nobody is
+//! asked either, unless the model is of two partners' columns and there are no scores of the dataset as it is now: those
+//! are made with the partner, which is a question like any other ([`run::ask`]).
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -14,18 +15,31 @@ use crate::{
     control::{Answer, Event, Prediction, Reply},
     data::hex,
     exchange::ExchangeError,
-    learn::{self, Model, ScoreError, Scored},
+    learn::{self, Model, ScoreError, Scored, Shape},
     ledger::Kind,
     policy::{Consent, IdentityTerms, State, day},
+    query::{self, NoColumns, QueryRequest, Scoring, Wish},
     release::{self, ReleaseError},
     report::Report,
     rooms::{Rooms, blocking},
+    run,
     scan::{self, CollectPlan, Counts, ScanError},
 };
 
 /// Scores a dataset's customers and puts the scores among the answers.
 pub async fn predict(rooms: &Rooms, asked: Prediction, events: &Events) -> Result<Reply, Report> {
     let model = models::find(rooms, &asked.model).await?;
+    let mut told = Vec::new();
+    if needs_partner(rooms, &model, &asked).await? {
+        let request = QueryRequest {
+            sql: scoring(&model, &asked.dataset)?,
+            contract: Some(model.contract.id.to_string()),
+            purpose: asked.purpose.clone(),
+            wish: Wish::default(),
+            wait: asked.wait,
+        };
+        told = run::ask(rooms, request, events.clone()).await?.notes;
+    }
     let document = rooms.contracts.find(&model.contract.id.to_string(), day(Timestamp::now()))?;
     let terms = document.contract().terms();
     let consent = consent(&model, &terms.datasets, &asked.dataset);
@@ -54,10 +68,11 @@ pub async fn predict(rooms: &Rooms, asked: Prediction, events: &Events) -> Resul
         .await?;
     std::fs::rename(&partial, &path)
         .map_err(|source| ReleaseError::Unwritten { path: path.clone(), source })?;
-    let mut notes = vec![match rows == of {
+    let mut notes = told;
+    notes.push(match rows == of {
         true => format!("{of} customers of {} scored by {}", asked.dataset, model.name),
         false => format!("the first {rows} of {of} customers of {}, scored by {}", asked.dataset, model.name),
-    }];
+    });
     let left_out = counts.without_consent + counts.without_key;
     if left_out > 0 {
         notes.push(format!("{left_out} rows without consent or without a usable identifier have no score"));
@@ -70,6 +85,33 @@ pub async fn predict(rooms: &Rooms, asked: Prediction, events: &Events) -> Resul
         ));
     }
     Ok(Reply { document: Some(body), answer: Some(Answer { path, rows }), notes, ..Reply::default() })
+}
+
+/// Whether scores have to be made with the partner: of a model of two partners' columns that this node cannot apply
+/// alone, over a dataset that it has no scores of as it is now, or is to have anew.
+async fn needs_partner(rooms: &Rooms, model: &Model, asked: &Prediction) -> Result<bool, Report> {
+    if model.shape != Shape::Vertical || learn::features(model).is_ok() {
+        return Ok(false);
+    }
+    let (registry, datasets, id) = (rooms.models.clone(), rooms.datasets.clone(), model.id);
+    let (dataset, again) = (asked.dataset.clone(), asked.again);
+    let wanted = blocking(move || -> Result<bool, Trouble> {
+        let registration = datasets.open(&dataset, Timestamp::now(), &mut |_| true)?;
+        let made = registry.scores_of(id, &registration.snapshot_hash())?.is_some();
+        Ok((again || !made) && registry.has_halves(id))
+    })
+    .await
+    .map_err(|error| error.0)?;
+    Ok(wanted)
+}
+
+/// The question for scores of our customers in a dataset.
+fn scoring(model: &Model, dataset: &str) -> Result<String, Report> {
+    // The model's job is kept as it was sent, which reads as a question.
+    let parsed = query::parse(&model.job.toml, &NoColumns)?;
+    let misfit = || ScoreError::Misfit { model: model.name.clone() };
+    let job = parsed.training().ok_or_else(misfit)?.clone();
+    Ok(Scoring::of(model.id, job, &model.us, dataset).text())
 }
 
 /// Which rows take part. A dataset that the contract does not name is held to what our others have to meet.
@@ -104,10 +146,22 @@ async fn read(
     let (model, dataset, share) = (model.clone(), asked.dataset.clone(), asked.top);
     let registry = rooms.models.clone();
     blocking(move || {
-        let made = registry.scores(model.id)?;
-        // Nothing is read for a model that cannot be applied here.
-        let features = if made.is_none() { learn::features(&model)? } else { Vec::new() };
         let registration = datasets.open(&dataset, Timestamp::now(), &mut |_| true)?;
+        let made = match model.shape {
+            Shape::Vertical => registry.scores_of(model.id, &registration.snapshot_hash())?,
+            Shape::Horizontal => None,
+        };
+        // Nothing is read for a model that cannot be applied here.
+        let features = match &made {
+            Some(_) => Vec::new(),
+            None => match learn::features(&model) {
+                // Of a model that was trained before halves were kept, there is nothing but its scores of then.
+                Err(_) if registry.scores(model.id)?.is_some() => {
+                    return Err(ScoreError::OtherContent { model: model.name.clone(), dataset }.into());
+                }
+                features => features?,
+            },
+        };
         let held = |kind: &&KeyKind| registration.key_columns(kind).next().is_some();
         let keys: Vec<KeyKind> = identity.keys.iter().filter(held).cloned().collect();
         let plan = CollectPlan {
@@ -121,12 +175,6 @@ async fn read(
         };
         let (scored, counts, snapshot) = match made {
             Some(made) => {
-                let trained_on = |data: &learn::Data| data.owner == model.us && data.dataset == dataset;
-                if !model.data.iter().any(trained_on)
-                    || made.snapshot != registration.snapshot_hash().to_string()
-                {
-                    return Err(ScoreError::OtherContent { model: model.name.clone(), dataset }.into());
-                }
                 let input = scan::collect(&plan, &mut |_, _| true)?;
                 let everybody = input.matched(&vec![true; input.items().len()]);
                 let rows = everybody.iter().flat_map(|one| std::iter::once(&one.row).chain(&one.others));

@@ -6,6 +6,7 @@
 
 mod choose;
 mod rules;
+mod score;
 mod train;
 
 use jiff::{civil::Date, tz::TimeZone};
@@ -24,7 +25,7 @@ pub use train::{permit_training, role_between};
 
 use super::{
     AggregatePlan, Consent, Contract, Datasets, Document, JoinPlan, Partner, Party, PolicyError, Receiver,
-    Terms, TrainPlan, lifetime, within,
+    ScorePlan, Terms, TrainPlan, lifetime, within,
 };
 use crate::query::{Filter, Parsed, TableName};
 
@@ -84,6 +85,7 @@ pub struct Permitted {
     plan: Option<AggregatePlan>,
     join: Option<JoinPlan>,
     train: Option<TrainPlan>,
+    score: Option<ScorePlan>,
     approvals: Vec<String>,
     tells: Vec<String>,
 }
@@ -177,6 +179,11 @@ impl Permitted {
     /// What a training job is made of, and its price; `None` for other questions.
     pub const fn train(&self) -> Option<&TrainPlan> {
         self.train.as_ref()
+    }
+
+    /// What a scoring is made of; `None` for other questions.
+    pub const fn score(&self) -> Option<&ScorePlan> {
+        self.score.as_ref()
     }
 
     /// A party's name in the contract.
@@ -338,6 +345,9 @@ pub fn permit(
         let not_ours = || PolicyError::NotOurs { me: String::new(), tables: named(&parsed) };
         return permit_training(parsed.clone(), other.ok_or_else(not_ours)?, at, contracts, datasets);
     }
+    if parsed.scoring().is_some() {
+        return score::permit_scoring(parsed, at, contracts, datasets);
+    }
     let document = choose(&parsed, at, contracts)?;
     let rules = Rules::new(document, &parsed, at)?;
     rules.in_force(at.today)?;
@@ -355,7 +365,7 @@ pub fn permit(
         Some(price) => parsed.settled(price.epsilon_micro()),
         None => parsed,
     };
-    let train = None;
+    let (train, score) = (None, None);
     Ok(Permitted {
         parsed,
         document,
@@ -367,6 +377,7 @@ pub fn permit(
         plan,
         join,
         train,
+        score,
         approvals,
         tells,
     })
@@ -412,6 +423,15 @@ pub fn would_permit(parsed: &Parsed, at: &Circumstances, contract: &Contract) ->
         let price = plan.price().map(|price| price.amount());
         return Ok(Would { price, approvals: plan.terms().approval.iter().cloned().collect() });
     }
+    if let Some(scoring) = parsed.scoring() {
+        let under = || super::error::Under::of(&document);
+        let asker = asker_of(at, contract);
+        let plan = ScorePlan::of(scoring, contract.terms(), asker, &under)?;
+        return Ok(Would {
+            price: None,
+            approvals: plan.trained().terms().approval.iter().cloned().collect(),
+        });
+    }
     let rules = Rules::new(&document, parsed, at)?;
     rules.purpose(at.purpose)?;
     rules.kind_of_question()?;
@@ -419,6 +439,15 @@ pub fn would_permit(parsed: &Parsed, at: &Circumstances, contract: &Contract) ->
     let of_join = rules.join()?.map(|join| join.charged(Party::Asker));
     let price = rules.plan()?.map(|plan| plan.price().amount()).or(of_join);
     Ok(Would { price, approvals: rules.people().0 })
+}
+
+/// Who asks, by its name in this contract.
+fn asker_of<'a>(at: &Circumstances, contract: &'a Contract) -> &'a str {
+    let asker = match at.role {
+        Role::Asker => at.me,
+        Role::Answerer { from } => from,
+    };
+    contract.partner(&asker).map_or("", |partner| &partner.name)
 }
 
 /// The tables of a question, for people.

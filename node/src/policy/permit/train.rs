@@ -59,6 +59,7 @@ pub fn permit_training(
         plan: None,
         join: None,
         train: Some(plan),
+        score: None,
         approvals,
         tells,
         parsed,
@@ -66,7 +67,7 @@ pub fn permit_training(
 }
 
 /// The own dataset is there, and its columns are of kinds that can be learned from.
-fn own_side(
+pub(super) fn own_side(
     parsed: &Parsed,
     document: &Document,
     table: &TableName,
@@ -127,7 +128,7 @@ fn tells(plan: &TrainPlan) -> Vec<String> {
 
 impl Rules<'_> {
     /// Every column of every partner is listed for what the job does with it: whoever trains learns of all of them.
-    fn learned_columns(&self, datasets: &dyn Datasets) -> Result<(), PolicyError> {
+    pub(super) fn learned_columns(&self, datasets: &dyn Datasets) -> Result<(), PolicyError> {
         for (column, usage) in self.job_uses() {
             let own =
                 (column.table.owner == self.me).then(|| datasets.dataset(&column.table.dataset)).flatten();

@@ -5,6 +5,7 @@ mod contracts;
 pub(crate) mod figures;
 pub(crate) mod joins;
 mod permit;
+mod scoring;
 mod training;
 
 use std::collections::BTreeMap;

@@ -70,6 +70,16 @@ pub enum TrainError {
         /// As the contract says.
         weights: String,
     },
+    /// Scores of single customers are for somebody else, or for nobody.
+    #[error("{} does not let {asker} have scores of single customers", contract.title())]
+    Score {
+        /// The contract.
+        contract: Under,
+        /// Who asks for them.
+        asker: String,
+        /// Who may have them.
+        to: Option<String>,
+    },
     /// Noise was agreed on.
     #[error("{} allows no training without noise", contract.title())]
     WithoutNoise {
@@ -129,6 +139,7 @@ impl Refusal for TrainError {
             Self::Cohort { .. } => "E-POLICY-TRAIN-COHORT",
             Self::LeavesOut { .. } => "E-POLICY-TRAIN-COHORT",
             Self::Weights { .. } => "E-POLICY-TRAIN-WEIGHTS",
+            Self::Score { .. } => "E-POLICY-TRAIN-SCORE",
             Self::WithoutNoise { .. } => "E-POLICY-TRAIN-NOISE",
             Self::NoEncoding { .. } => "E-POLICY-TRAIN-VALUES",
             Self::Target { .. } => "E-POLICY-TRAIN-TARGET",
@@ -177,6 +188,18 @@ impl Refusal for TrainError {
                 "a job with all of them, or noise: [privacy] epsilon and delta".to_owned(),
             ),
             Self::Weights { contract, .. } => (contract, None, "allow.train.weights = \"both\"".to_owned()),
+            Self::Score { contract, asker, to } => (
+                contract,
+                Some(match to {
+                    Some(_) => {
+                        "who gets scores of single customers is one partner, and it asks for them itself"
+                    }
+                    None => {
+                        "a score of a customer tells what the other partner's columns say of that customer"
+                    }
+                }),
+                format!("allow.train.score = \"{asker}\""),
+            ),
             Self::WithoutNoise { contract } => (
                 contract,
                 Some("without noise, weights can tell of single customers"),

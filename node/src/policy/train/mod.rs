@@ -5,6 +5,7 @@
 //! and nothing of it can be chosen by the one who asks.
 
 mod error;
+mod score;
 
 use tacit_protocol::{learn::encode, log::Amount};
 
@@ -12,6 +13,7 @@ use super::{AggregateError, Align, Decimal, Price, Terms, TrainTerms, Values, We
 use crate::query::{ColumnName, Job, JobShape, ModelKind, TableName};
 
 pub use error::TrainError;
+pub use score::ScorePlan;
 
 /// The plan of a training job; see the module.
 #[derive(Debug, Clone, PartialEq)]

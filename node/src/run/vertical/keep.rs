@@ -14,7 +14,7 @@ use tacit_protocol::{
 use super::{Course, End, Fitted, terms::party};
 use crate::{
     learn::{
-        Ended, Held, Model, Part, Registry, Scores, TrainFault,
+        Ended, Halves, Held, Model, Part, Registry, Scores, TrainFault,
         state::{RoundLine, RunFolder},
     },
     ledger::Reserved,
@@ -89,14 +89,15 @@ async fn kept(
         transcript: trained.conversation,
     }
     .model();
-    let shares = (held == Held::Shared).then(|| trained.state.to_bytes());
+    let halves = Halves { state: trained.state, basis: trained.basis };
     let scores = scores.map(|scores| Scores { snapshot: snapshot.to_string(), scores });
     let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
     blocking(move || {
         if let Some(scores) = &scores {
             registry.keep_scores(kept.id, scores)?;
         }
-        registry.keep(&kept, shares.as_ref().map(|shares| &shares[..]))
+        registry.keep_halves(kept.id, &halves)?;
+        registry.keep(&kept, None)
     })
     .await?;
     Ok((folder, model))
