@@ -108,7 +108,7 @@ impl Trainer {
         if !states.iter().all(|state| state.fits(&params, party)) {
             return Err(Abort::OwnState);
         }
-        let whitened = whiten(&params, party, input)?;
+        let whitened = whiten(&params, party, input, secret)?;
         let columns = Columns::new(params.rows() as usize, whitened.columns)?;
         let one = params.residual_one() as f64;
         let target = whitened
@@ -238,10 +238,11 @@ impl Training {
         let step = params.step(state.round);
         let (own, theirs) = round.backward.gradient();
         let count = own.len() + theirs.len();
-        let noise = params.agreed().noise.as_ref().map(|noise| {
+        let widths = params.agreed().noise.as_ref().map(|noise| &noise.gradients);
+        let noise = widths.and_then(|widths| widths.get(usize::from(state.round))).map(|width| {
             // LEARNV-40: of the job's secret and the round, so that a round that is run again has the same.
             let seed = self.ground.draws.seed("noise", state.round, 0, &[0; 32]);
-            Zeroizing::new(noise.width.samples(&seed, count))
+            Zeroizing::new(width.samples(&seed, count))
         });
         let noise = noise.iter().flat_map(|noise| noise.iter()).copied().chain(std::iter::repeat(0));
         let weights = state.own.iter_mut().chain(state.theirs.iter_mut());

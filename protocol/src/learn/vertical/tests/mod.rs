@@ -124,6 +124,19 @@ impl Case {
     }
 }
 
+/// Noise of this price for columns of numbers.
+pub(super) fn noise_of(nano_rho: u64, linkage: Linkage, rounds: u16, columns: (usize, usize)) -> Noise {
+    let numbers = |count| vec![Variable::Number; count];
+    Noise::of_price(nano_rho, linkage, rounds, [numbers(columns.0), numbers(columns.1)]).unwrap()
+}
+
+/// Columns from [0, 1] brought to [−½, ½].
+pub(super) fn centred(mut inputs: (Input, Input)) -> (Input, Input) {
+    let all = inputs.0.columns.iter_mut().chain(&mut inputs.1.columns).flatten();
+    all.for_each(|x| *x -= 0.5);
+    inputs
+}
+
 /// What a node would have on its disk.
 #[derive(Clone, Default)]
 pub(super) struct Kept(pub Arc<Mutex<Vec<State>>>);
