@@ -1,9 +1,12 @@
 //! What both ends agree on before the first message.
 
-use super::moments::{self, Variable};
+use super::{
+    moments::{self, Variable},
+    plan::gradient_one,
+};
 use crate::{
     ids::{ContractId, SessionId},
-    noise::{DiscreteGaussian, NoiseError},
+    noise::{DiscreteGaussian, NoiseError, Variance},
     session::Abort,
     transcript::Transcript,
 };
@@ -98,21 +101,10 @@ impl Noise {
         rounds: u16,
         variables: [Vec<Variable>; 2],
     ) -> Result<Self, NoiseError> {
-        let shares = Shares::of(nano_rho, rounds);
-        let moments = |variables: &[Variable]| match variables {
-            // An end without columns has no moments; what is never drawn may be as wide as anything.
-            [] => DiscreteGaussian::of_price(shares.moments, 1),
-            variables => DiscreteGaussian::of_price(shares.moments, moments::sensitivity(variables)),
-        };
-        let width = |variables: &[Variable]| variables.iter().map(|variable| variable.width()).sum::<u32>();
-        let columns = width(&variables[0]) + 1 + width(&variables[1]);
-        let sensitivity = Params::sensitivity(linkage, columns);
-        let gradient = |share: &u64| DiscreteGaussian::of_price(*share, sensitivity);
-        Ok(Self {
-            moments: [moments(&variables[0])?, moments(&variables[1])?],
-            gradients: shares.rounds.iter().map(gradient).collect::<Result<_, _>>()?,
-            variables,
-        })
+        let (moments, gradients) = Shares::of(nano_rho, rounds).widths(linkage, &variables)?;
+        let [label, features] = moments.map(DiscreteGaussian::new);
+        let gradients = gradients.into_iter().map(DiscreteGaussian::new);
+        Ok(Self { moments: [label?, features?], gradients: gradients.collect::<Result<_, _>>()?, variables })
     }
 
     /// An end's variables, and what it adds to its moments.
@@ -157,6 +149,35 @@ impl Shares {
             *last += left - spent;
         }
         Self { moments, rounds }
+    }
+
+    /// How wide the noise is that they buy: of the label end's moments and the feature end's, and of each round's gradient.
+    ///
+    /// # Errors
+    /// [`NoiseError`]: a share that buys none.
+    pub fn widths(
+        &self,
+        linkage: Linkage,
+        variables: &[Vec<Variable>; 2],
+    ) -> Result<([Variance; 2], Vec<Variance>), NoiseError> {
+        // An end without columns has no moments; what is never drawn may be as wide as anything.
+        let moments =
+            |variables: &[Variable]| Variance::of_price(self.moments, moments::sensitivity(variables).max(1));
+        let width = |variables: &[Variable]| variables.iter().map(|variable| variable.width()).sum::<u32>();
+        let sensitivity = Params::sensitivity(linkage, width(&variables[0]) + 1 + width(&variables[1]));
+        let gradients = self.rounds.iter().map(|share| Variance::of_price(*share, sensitivity));
+        Ok(([moments(&variables[0])?, moments(&variables[1])?], gradients.collect::<Result<_, _>>()?))
+    }
+
+    /// The deviation of an end's noise in the last round's gradient, for residuals and whitened columns as real numbers:
+    /// for people.
+    ///
+    /// # Errors
+    /// As [`widths`](Self::widths).
+    pub fn deviation(&self, linkage: Linkage, variables: &[Vec<Variable>; 2]) -> Result<f64, NoiseError> {
+        let (_, gradients) = self.widths(linkage, variables)?;
+        let last = gradients.last().ok_or(NoiseError::PriceTooSmall)?;
+        Ok((last.num() as f64 / last.den() as f64).sqrt() / gradient_one(linkage) as f64)
     }
 }
 

@@ -26,6 +26,18 @@ const fn fraction(linkage: Linkage) -> u32 {
     }
 }
 
+const fn residual_one(linkage: Linkage) -> u64 {
+    match linkage {
+        Linkage::Logistic => sigmoid::ONE as u64,
+        Linkage::Linear => 1 << LINEAR_BITS,
+    }
+}
+
+/// What a gradient's unit is: a residual of 1 with a whitened number of 1.
+pub(super) const fn gradient_one(linkage: Linkage) -> u64 {
+    residual_one(linkage) << super::input::UNIT_BITS
+}
+
 /// Bits after the point of a score in a scoring session.
 pub(super) const SCORE_BITS: u32 = 10;
 /// Bits after the point of a residual of the linear model.
@@ -73,10 +85,7 @@ impl Params {
 
     /// What stands for a residual of 1.
     pub(super) const fn residual_one(&self) -> u64 {
-        match self.linkage() {
-            Linkage::Logistic => sigmoid::ONE as u64,
-            Linkage::Linear => 1 << LINEAR_BITS,
-        }
+        residual_one(self.linkage())
     }
 
     /// By what a round's gradient is multiplied before it is added to the weights: the step 4/n or 1/n, times
@@ -121,11 +130,11 @@ impl Params {
     /// 1/127 or 2⁻¹⁰ for r. The same bound holds for the logistic model if one end's part alone counts as zero: the other's part
     /// then moves by the change of r, which is at most 1.
     pub fn sensitivity(linkage: Linkage, columns: u32) -> u64 {
-        let one = match linkage {
-            Linkage::Logistic => u64::from(sigmoid::ONE),
-            Linkage::Linear => 3 << LINEAR_BITS,
+        let largest = match linkage {
+            Linkage::Logistic => 1,
+            Linkage::Linear => 3,
         };
-        let squared = u128::from(one << super::input::UNIT_BITS).pow(2) * u128::from(columns);
+        let squared = u128::from(largest * gradient_one(linkage)).pow(2) * u128::from(columns);
         let root = squared.isqrt();
         (root + u128::from(root * root < squared)) as u64
     }
