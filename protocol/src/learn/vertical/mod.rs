@@ -12,7 +12,7 @@
 //!   input     what an end brings, whitened     product    columns × halves, under encryption
 //!   state     what survives a killed node      half …     look-ups on halves: sigmoid, wrap, histogram
 //!   trainer   the session that fits            ground     keys and record, of every session
-//!   scorer    the session that scores rows     forward, link, backward   the parts of a round
+//!   scorer    the session that scores rows     forward, link, presence, backward   the parts of a round
 //! ```
 
 #[cfg(test)]
@@ -31,6 +31,7 @@ mod message;
 mod model;
 mod params;
 mod plan;
+mod presence;
 mod product;
 mod scorer;
 mod share;

@@ -37,7 +37,7 @@ fn input(party: Party) -> Input {
 /// What an end's draws come from: its secret, bound to what it brings (LEARNV-13).
 fn bound(case: &Case, run: u8, party: Party) -> Secret<[u8; 32]> {
     let params = case.params();
-    let whitened = whiten(&params, party, &input(party)).unwrap();
+    let whitened = whiten(&params, party, &input(party), None).unwrap();
     let one = params.residual_one() as f64;
     let target =
         whitened.target.map(|target| target.iter().map(|y| (y * one).round() as u64).collect::<Vec<_>>());

@@ -112,7 +112,7 @@ fn learnv_40_noise_is_in_the_weights_before_they_open() {
     let own = label.state.own.iter().zip(features.state.theirs.iter());
     let theirs = label.state.theirs.iter().zip(features.state.own.iter());
     let entries: Vec<f64> = own.chain(theirs).map(|(x, y)| sum(x, y)).collect();
-    let whitened = |party, input: &Input| input::whiten(&noisy.params(), party, input).unwrap().columns;
+    let whitened = |party, input: &Input| input::whiten(&noisy.params(), party, input, None).unwrap().columns;
     let mut columns = whitened(Party::Label, &inputs.0).to_vec();
     columns.extend_from_slice(&whitened(Party::Features, &inputs.1));
     let target = inputs.0.target.as_ref().unwrap();
