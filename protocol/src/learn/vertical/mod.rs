@@ -12,7 +12,7 @@
 //!   input     what an end brings, whitened     product    columns × halves, under encryption
 //!   moments   what it is whitened by, noisy    half …     look-ups on halves: sigmoid, wrap, histogram
 //!   state     what survives a killed node      ground     keys and record, of every session
-//!   trainer   the session that fits            forward, link, backward   the parts of a round
+//!   trainer   the session that fits            forward, link, presence, backward   the parts of a round
 //!   scorer    the session that scores rows
 //! ```
 
@@ -34,6 +34,7 @@ mod model;
 mod moments;
 mod params;
 mod plan;
+mod presence;
 mod product;
 mod scorer;
 mod share;

@@ -160,9 +160,8 @@ impl Shares {
         linkage: Linkage,
         variables: &[Vec<Variable>; 2],
     ) -> Result<([Variance; 2], Vec<Variance>), NoiseError> {
-        // An end without columns has no moments; what is never drawn may be as wide as anything.
         let moments =
-            |variables: &[Variable]| Variance::of_price(self.moments, moments::sensitivity(variables).max(1));
+            |variables: &[Variable]| Variance::of_price(self.moments, moments::sensitivity(variables));
         let width = |variables: &[Variable]| variables.iter().map(|variable| variable.width()).sum::<u32>();
         let sensitivity = Params::sensitivity(linkage, width(&variables[0]) + 1 + width(&variables[1]));
         let gradients = self.rounds.iter().map(|share| Variance::of_price(*share, sensitivity));
@@ -212,6 +211,8 @@ pub struct Agreed {
 #[derive(Debug, Clone)]
 pub struct Params {
     agreed: Agreed,
+    /// Over a union, as how many customers the rows count.
+    common: Option<u32>,
 }
 
 impl Params {
@@ -221,7 +222,7 @@ impl Params {
     /// [`Abort::LearnShape`]: no rows, columns or rounds, or more than there may be; a penalty above
     /// 10⁶, noise for other columns or rounds.
     pub fn new(agreed: Agreed) -> Result<Self, Abort> {
-        let params = Self { agreed };
+        let params = Self { agreed, common: None };
         let Agreed { rounds, l2_micro, label_columns, feature_columns, .. } = params.agreed;
         // LEARNV-02: refused when planned.
         let fits = params.agreed.rows > 0
@@ -239,9 +240,24 @@ impl Params {
         &self.agreed
     }
 
+    /// The same over the places of a union, of which each end has some: only those that both have count, nobody learns
+    /// which these are, and both know about how many: `common` (LEARNV-50).
+    ///
+    /// # Errors
+    /// [`Abort::LearnShape`]: none in common, or more than there are places.
+    pub fn over_a_union(self, common: u32) -> Result<Self, Abort> {
+        let fits = (1..=self.agreed.rows).contains(&common);
+        if fits { Ok(Self { common: Some(common), ..self }) } else { Err(Abort::LearnShape) }
+    }
+
+    /// Over a union, as how many customers its places count.
+    pub const fn common(&self) -> Option<u32> {
+        self.common
+    }
+
     /// The same without rows for a penalty.
     pub(super) fn without_penalty(self) -> Self {
-        Self { agreed: Agreed { l2_micro: 0, ..self.agreed } }
+        Self { agreed: Agreed { l2_micro: 0, ..self.agreed }, ..self }
     }
 
     /// How the target hangs on the columns.
@@ -276,6 +292,14 @@ impl Params {
         if rows > u32::MAX as u64 { u32::MAX } else { rows as u32 }
     }
 
+    /// As how many the rows count in a step: all, or over a union those that both have, with the pseudo-rows.
+    pub(super) const fn counted(&self) -> u32 {
+        match self.common {
+            None => self.rows(),
+            Some(common) => self.rows() - self.agreed.rows + common,
+        }
+    }
+
     /// Everything both ends must have in common (LEARNV-01); the session's id apart, the same after a cut.
     pub(super) fn absorb_into(&self, transcript: &mut Transcript) {
         let Agreed { contract, job, linkage, rows, label_columns, feature_columns, rounds, l2_micro, .. } =
@@ -296,6 +320,9 @@ impl Params {
             for width in noise.moments.iter().chain(&noise.gradients) {
                 transcript.absorb("noise", format!("{:?}", width.variance()).as_bytes());
             }
+        }
+        if let Some(common) = self.common {
+            transcript.absorb("over a union", &common.to_le_bytes());
         }
     }
 

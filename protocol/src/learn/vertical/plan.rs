@@ -5,10 +5,10 @@
 
 use super::{
     bfv::{N, Request, Response},
-    half::Scale,
+    half::{PRODUCT, Scale},
     message::Stage,
     params::{Linkage, Params, Party},
-    sigmoid,
+    presence, sigmoid,
     wrap::{self, Cut},
 };
 use crate::{
@@ -103,7 +103,7 @@ impl Params {
             (None, _) => STEPS[usize::from(round) % STEPS.len()],
         };
         let unit = (1u64 << super::input::UNIT_BITS) as f64 * self.residual_one() as f64;
-        let step = bound * times * (1u64 << self.weight_bits()) as f64 / (f64::from(self.rows()) * unit);
+        let step = bound * times * (1u64 << self.weight_bits()) as f64 / (f64::from(self.counted()) * unit);
         (step.round() as u64).max(1)
     }
 
@@ -141,9 +141,12 @@ impl Params {
 
     /// How long a message of this job may be.
     pub fn limits(&self) -> Limits {
+        let block = N * PRODUCT;
         let slab = SLAB * (sigmoid::BYTES).max(self.cut().bytes()).max(self.score_cut().bytes());
         let setup = Request::BYTES + KeeperSetup::<1>::MESSAGE + ChooserSetup::<1>::MESSAGE;
-        Limits::new(slab.max(Request::BYTES).max(Response::bytes(N)).max(setup).max(8 * 4096) + 128)
+        Limits::new(
+            slab.max(block).max(Request::BYTES).max(Response::bytes(N)).max(setup).max(8 * 4096) + 128,
+        )
     }
 
     /// What an end says in a job's rounds, stage by stage.
@@ -162,6 +165,8 @@ impl Params {
             Stage::Weights => theirs * Request::BYTES as u64,
             Stage::Scores => scores,
             Stage::Link => rows * row / 2,
+            Stage::Presence if self.common().is_none() => 0,
+            Stage::Presence => rows * presence::BYTES as u64,
             Stage::Residuals => blocks * Request::BYTES as u64,
             Stage::Gradients => own * Response::bytes(1) as u64,
         };
