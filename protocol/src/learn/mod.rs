@@ -17,6 +17,7 @@ pub mod encode;
 pub mod evaluate;
 pub mod glm;
 pub mod horizontal;
+pub mod union;
 pub mod vertical;
 
 /// One run of a job: what its trainers sign for and derive masks and noise from. Two runs have nothing in common.

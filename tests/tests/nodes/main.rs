@@ -27,6 +27,7 @@ mod till;
 mod training;
 mod training_cuts;
 mod training_hostile;
+mod training_noise;
 mod training_star;
 mod trust;
 

@@ -84,7 +84,7 @@ async fn kept(
         weights: (intercept, weights),
         lines: lines.collect(),
         metrics,
-        sigma: 0.0,
+        sigma: plan.deviation(),
         resumed: story.resumed,
         transcript: trained.conversation,
     }
