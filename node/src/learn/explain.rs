@@ -84,8 +84,10 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
     }
     let (rounds, bytes) = match job.shape {
         JobShape::Horizontal => {
-            let plan = fit::plan(plan)?;
-            (plan.rounds(), plan.bytes())
+            let rounds = fit::plan(plan)?;
+            let last = fit::review(plan, &rounds)?;
+            let last = last.map_or(0, |review| review.shape().bytes(plan.sides().len()));
+            (rounds.rounds(), rounds.bytes() + last)
         }
         JobShape::Vertical => (job.rounds, vertical_bytes(plan, rows)),
     };

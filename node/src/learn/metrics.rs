@@ -10,7 +10,7 @@ use tacit_protocol::learn::evaluate::{Evaluation, Interval};
 use super::model::{Exact, Metric};
 
 /// Half of a 95 % interval, in standard errors.
-const NORMAL: f64 = 1.959_963_985;
+pub const NORMAL: f64 = 1.959_963_985;
 
 /// The lines of a model `on` some customers, such as `joint` or `bank alone`; `groups` names the histogram's groups, and
 /// is empty if there is only one.

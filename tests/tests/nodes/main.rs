@@ -25,6 +25,7 @@ mod three;
 mod till;
 mod training;
 mod training_star;
+mod training_star_metrics;
 mod trust;
 
 /// The program under test.

@@ -70,6 +70,12 @@ pub enum TrainError {
         /// As the contract says.
         weights: String,
     },
+    /// Figures by partner.
+    #[error("{} does not let partners see what each of them adds to a model", contract.title())]
+    LeaveOneOut {
+        /// The contract.
+        contract: Under,
+    },
     /// Noise was agreed on.
     #[error("{} allows no training without noise", contract.title())]
     WithoutNoise {
@@ -129,6 +135,7 @@ impl Refusal for TrainError {
             Self::Cohort { .. } => "E-POLICY-TRAIN-COHORT",
             Self::LeavesOut { .. } => "E-POLICY-TRAIN-COHORT",
             Self::Weights { .. } => "E-POLICY-TRAIN-WEIGHTS",
+            Self::LeaveOneOut { .. } => "E-POLICY-TRAIN-LEAVE-OUT",
             Self::WithoutNoise { .. } => "E-POLICY-TRAIN-NOISE",
             Self::NoEncoding { .. } => "E-POLICY-TRAIN-VALUES",
             Self::Target { .. } => "E-POLICY-TRAIN-TARGET",
@@ -177,6 +184,11 @@ impl Refusal for TrainError {
                 "a job with all of them, or noise: [privacy] epsilon and delta".to_owned(),
             ),
             Self::Weights { contract, .. } => (contract, None, "allow.train.weights = \"both\"".to_owned()),
+            Self::LeaveOneOut { contract } => (
+                contract,
+                Some("noise hides single customers, not what is true of all that a partner has"),
+                "a job without evaluate.leave_one_out, or allow.train.leave_one_out = true".to_owned(),
+            ),
             Self::WithoutNoise { contract } => (
                 contract,
                 Some("without noise, weights can tell of single customers"),
