@@ -33,9 +33,9 @@ pub use card::{document, page, text};
 pub use error::TrainFault;
 pub use explain::explain;
 pub(crate) use finish::Ended;
-#[cfg(test)]
-pub(crate) use fit::plan as planned;
 pub(crate) use fit::told as round_line;
+#[cfg(test)]
+pub(crate) use fit::{plan as planned, review as reviewed};
 pub(crate) use horizontal::tell;
 pub use metrics::{drift, metrics};
 pub use model::{

@@ -399,6 +399,18 @@ impl Job {
         if let Some(twice) = groups.iter().find(|group| !told_apart.insert(*group)) {
             return Err(JobError::Twice { column: shown(&twice.to_string()) });
         }
+        // Where customers differ, figures of a group are of everybody's customers: each dataset has the same columns.
+        let of = |table: &TableName| {
+            groups.iter().filter(|group| group.table == *table).map(|group| &group.column).collect::<Vec<_>>()
+        };
+        let lists: BTreeSet<_> = self.features.keys().map(of).collect();
+        if self.shape == JobShape::Horizontal && lists.len() > 1 {
+            return Err(JobError::OutOfRange {
+                field: "evaluate.groups",
+                found: "other columns for one dataset than for another".to_owned(),
+                allowed: "the same columns for all",
+            });
+        }
         if groups.iter().any(|group| !self.features.contains_key(&group.table)) {
             return Err(JobError::OutOfRange {
                 field: "evaluate.groups",
