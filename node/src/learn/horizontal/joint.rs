@@ -125,14 +125,14 @@ fn by_partner(
             let of_few = line.name == BY_PARTNER[2];
             line.group.is_none() && BY_PARTNER.contains(&line.name.as_str()) && (enough || of_few)
         });
-        own.iter_mut().for_each(|line| line.group = Some(format!("customers of {name}")));
+        own.iter_mut().for_each(|line| line.group = Some(metrics::customers_of(name)));
         lines.extend(own);
         if let Some((value, error)) = business.bench.saved(review, &business.fit, found, seat) {
             let end = |side: f64| Some(Exact(value + side * NORMAL * error));
             lines.push(Metric {
                 on: format!("{} (held out)", permitted.me()),
                 group: Some(format!("by {name}")),
-                name: "loss-saved".to_owned(),
+                name: metrics::SAVED.to_owned(),
                 value: Exact(value),
                 low95: end(-1.0),
                 high95: end(1.0),

@@ -282,7 +282,7 @@ fn learnh_24_who_spoils_a_model_and_who_brings_nothing_shows_under_noise() {
         .iter()
         .map(|histogram| Evaluation::of(histogram, noise.as_ref(), 0.5).auc.unwrap())
         .collect();
-    assert!(worth[0].low > 0.6 && worth[3].low > 0.6, "{worth:?}");
+    assert!(worth[0].low > 0.5 && worth[3].low > 0.5, "{worth:?}");
     assert!(worth[1].high < 0.4, "its customers are told the opposite: {worth:?}");
     assert!(worth[2].low < 0.5 && 0.5 < worth[2].high, "nothing is learned from it: {worth:?}");
     // At home: the loss of an honest trainer's own held-out rows, with everybody and without each.
