@@ -134,6 +134,18 @@ impl Bench {
         Ok(Self { plan, rows, held, held_target, held_groups })
     }
 
+    /// Of rows that a test made.
+    #[cfg(test)]
+    pub fn of(
+        plan: Plan,
+        rows: Rows,
+        held: Rows,
+        held_target: Vec<f32>,
+        held_groups: Vec<Vec<Option<u32>>>,
+    ) -> Self {
+        Self { plan, rows, held, held_target, held_groups }
+    }
+
     /// The plan.
     pub const fn plan(&self) -> &Plan {
         &self.plan

@@ -358,3 +358,6 @@ impl Business {
         Ok(model)
     }
 }
+
+#[cfg(test)]
+mod tests;
