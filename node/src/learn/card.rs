@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::metrics::{COUNTS, OBSERVED};
+use super::metrics::{COUNTS, OBSERVED, is_of_partner};
 use super::model::{Coefficient, Exact, Held, Metric, Model, Noise, Paid, Shape};
 use crate::{
     audit::{
@@ -352,6 +352,8 @@ fn sections(model: &Model) -> Vec<Section> {
     let observed = |metric: &&Metric| metric.name == OBSERVED;
     let (steps, others): (Vec<&Metric>, Vec<&Metric>) = model.metrics.iter().partition(step);
     let (bins, others): (Vec<&Metric>, Vec<&Metric>) = others.into_iter().partition(observed);
+    let (of_partners, others): (Vec<&Metric>, Vec<&Metric>) =
+        others.into_iter().partition(|metric| is_of_partner(metric));
     let (whole, grouped): (Vec<&Metric>, Vec<&Metric>) =
         others.into_iter().partition(|metric| metric.group.is_none());
     vec![
@@ -362,6 +364,13 @@ fn sections(model: &Model) -> Vec<Section> {
             "By group",
             "Differences between groups are what a bias would look like; intervals say how sure they are.",
             &grouped,
+        ),
+        metrics(
+            "partners",
+            "By partner",
+            "How it does on each partner's customers, and by how much the loss of ours is less with that partner's rows: below 0, \
+             it spoils the model for us; about 0, it adds nothing.",
+            &of_partners,
         ),
         metrics(
             "lift",

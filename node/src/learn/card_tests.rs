@@ -26,6 +26,21 @@ fn the_card_shows_coefficients_with_odds_noise_intervals_and_groups() {
 }
 
 #[test]
+fn learnh_24_figures_of_partners_are_not_taken_for_figures_of_groups() {
+    let mut model = example();
+    let mut line = model.metrics[0].clone();
+    line.group = Some(crate::learn::metrics::customers_of("bank"));
+    let mut saved = model.metrics[0].clone();
+    (saved.name, saved.group) = (crate::learn::metrics::SAVED.to_owned(), Some("by bank".to_owned()));
+    model.metrics.extend([line, saved]);
+    let text = text(&model);
+    let (groups, partners) = (text.find("By group").unwrap(), text.find("By partner").unwrap());
+    let places = ["region = north", "customers of bank", "by bank"].map(|line| text.find(line).unwrap());
+    assert!(groups < places[0] && places[0] < partners, "{text}");
+    assert!(partners < places[1] && partners < places[2], "{text}");
+}
+
+#[test]
 fn a_weight_that_is_not_ours_is_on_no_card() {
     let mut model = example();
     model.weights = Held::Own;

@@ -95,8 +95,10 @@ fn cost(
     let mut document = json!({ "own_rows": rows, "partners": partners });
     let (rounds, bytes, seconds, each) = match job.shape {
         JobShape::Horizontal => {
-            let plan = fit::plan(plan)?;
-            (plan.rounds(), plan.bytes(), seconds.horizontal(&plan, rows), "a trainer")
+            let rounds = fit::plan(plan)?;
+            let last = fit::review(plan, &rounds)?;
+            let last = last.map_or(0, |review| review.shape().bytes(plan.sides().len()));
+            (rounds.rounds(), rounds.bytes() + last, seconds.horizontal(&rounds, rows), "a trainer")
         }
         JobShape::Vertical => {
             let params = run::training_params(plan, contract, learned_from(plan, rows))

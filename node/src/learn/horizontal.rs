@@ -3,9 +3,11 @@
 //! Every node that takes part makes the same plan, pays in its own ledger for what it learns of each other partner's
 //! customers, and enforces cohort, roster and rounds itself; the coordinator only carries. After every round the weights,
 //! the history and what was promised are durable before the next word leaves, so a node that was killed goes on from
-//! there, with the same masks and the same noise.
+//! there, with the same masks and the same noise. The evaluation of all partners' held-out rows is a round like the
+//! others, between the last step and the closing.
 
 mod coordinator;
+mod joint;
 mod trainer;
 
 pub(crate) use coordinator::coordinate;
@@ -15,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use tacit_protocol::{
     ids::{PartnerId, QueryId},
     learn::{
-        glm::Fit,
-        horizontal::{Breach, Contribution, JobKey, Promises, Roster, Round, Seat, Shape, Sum, Trainer},
+        glm::{Fit, Review},
+        horizontal::{
+            Breach, Contribution, JobKey, Promises, Roster, Round, Seat, Shape, Sum, Survivors, Trainer,
+        },
         run_of_job,
     },
     secret::Secret,
@@ -27,7 +31,8 @@ use tacit_protocol::{
 use super::{
     TrainFault, finish, fit,
     fit::Bench,
-    model::{Held, Metric, Model, Part, Rows},
+    metrics::NORMAL,
+    model::{Exact, Held, Metric, Model, Part, Rows},
     own::Own,
     state::{RoundLine, RunFolder, secret},
 };
@@ -58,6 +63,23 @@ struct Kept {
     lines: Vec<RoundLine>,
     resumed: u32,
     closed: bool,
+    /// Who was in the evaluation, and its sum.
+    #[serde(default)]
+    reviewed: Option<(u16, Vec<i64>)>,
+    /// How sure the weights are, as far as their last round says.
+    #[serde(default)]
+    errors: Vec<Option<Exact>>,
+}
+
+/// Which round is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// One that moves the weights.
+    Step,
+    /// The evaluation.
+    Review,
+    /// The one that makes sure of the last sum.
+    Closing,
 }
 
 /// A round is not attempted more often.
@@ -72,6 +94,7 @@ struct Business {
     job: [u8; 32],
     partner: String,
     bench: Bench,
+    review: Option<Review>,
     key: JobKey,
     noise: Secret<[u8; 32]>,
     folder: RunFolder,
@@ -89,6 +112,7 @@ impl Business {
         let train = permitted.train().ok_or(TrainFault::StateDamaged)?;
         let job = permitted.parsed().hash();
         let plan = fit::plan(train)?;
+        let review = fit::review(train, &plan)?;
         let bench = Bench::new(plan, train, &job, own)?;
         let least = u64::from(permitted.terms().privacy.min_group);
         if (bench.rows().len() as u64) < least {
@@ -115,6 +139,7 @@ impl Business {
             key: JobKey::new(of("x25519")),
             noise: of("noise"),
             bench,
+            review,
             folder,
             _held: held,
             roster: None,
@@ -194,13 +219,17 @@ impl Business {
         self.roster.as_ref().ok_or_else(|| self.protocol(Breach::Roster.into()))
     }
 
-    /// The round that is due: one of the fit's, or the closing one.
+    /// The number of the round that is due: one of the fit's, then the evaluation, then the closing one.
     fn due(&self) -> u32 {
-        self.fit.round()
+        self.fit.round() + u32::from(self.kept.reviewed.is_some())
     }
 
-    fn is_fitted(&self) -> bool {
-        self.fit.is_done(self.bench.plan())
+    fn due_kind(&self) -> Due {
+        match (self.fit.is_done(self.bench.plan()), &self.review, &self.kept.reviewed) {
+            (false, ..) => Due::Step,
+            (true, Some(_), None) => Due::Review,
+            (true, ..) => Due::Closing,
+        }
     }
 
     const fn is_closed(&self) -> bool {
@@ -213,10 +242,12 @@ impl Business {
 
     fn shape(&self) -> Shape {
         let closing = || Shape::closing(self.bench.plan().terms().trainers);
-        match self.is_fitted() {
-            true => closing(),
-            false => self.bench.plan().shape(self.due()).cloned().unwrap_or_else(closing),
-        }
+        let shape = match self.due_kind() {
+            Due::Step => self.bench.plan().shape(self.due()),
+            Due::Review => self.review.as_ref().map(Review::shape),
+            Due::Closing => None,
+        };
+        shape.cloned().unwrap_or_else(closing)
     }
 
     /// Begins an attempt: our sums, our noise, our masks.
@@ -225,18 +256,17 @@ impl Business {
         if attempt >= ATTEMPTS {
             return Err(self.protocol(Breach::AttemptRepeated.into()));
         }
-        let exact = match self.is_fitted() {
-            true => Vec::new(),
-            false => self
-                .fit
-                .statistics(self.bench.plan(), self.bench.rows())
-                .map_err(|error| ExchangeError::Learn(error.to_string()))?,
+        let seat = self.roster()?.seat_of(&me).ok_or_else(|| self.protocol(Breach::NotSeated.into()))?;
+        let exact = match (self.due_kind(), &self.review) {
+            (Due::Step, _) => self.fit.statistics(self.bench.plan(), self.bench.rows()),
+            (Due::Review, Some(review)) => self.bench.reviewed(review, &self.fit, seat),
+            (Due::Review | Due::Closing, _) => Ok(Vec::new()),
         };
+        let exact = exact.map_err(|error| ExchangeError::Learn(error.to_string()))?;
         let (shape, round) = (self.shape(), self.round(attempt));
         let contribution = Contribution::new(&shape, exact, &self.noise, &self.binding(), round.number)
             .map_err(|error| ExchangeError::Learn(error.to_string()))?;
         let roster = self.roster()?;
-        let seat = roster.seat_of(&me).ok_or_else(|| self.protocol(Breach::NotSeated.into()))?;
         let trainer = Trainer::start(roster, seat, &self.key, round, &shape, &contribution, &self.promises)
             .map_err(|abort| self.protocol(abort))?;
         self.kept.attempts = attempt.saturating_add(1);
@@ -258,22 +288,27 @@ impl Business {
         self.folder.keep_value(STATE, &self.kept)
     }
 
-    /// Takes a sum: one step of the weights, kept. The line of the round, unless it was the closing one.
+    /// Takes a sum: one step of the weights, or what was counted at the end, kept. The line of a round of training.
     fn take(&mut self, sum: &Sum, attempt: u32, message: &Bulk) -> Result<Option<RoundLine>, TrainFault> {
         self.kept.last = Some((self.due(), attempt, message.0.clone()));
         self.kept.history = Some(sum.history);
         self.kept.attempts = 0;
-        let line = if self.is_fitted() {
-            self.kept.closed = true;
-            None
-        } else {
-            let plan = self.bench.plan().clone();
-            let stepped = self.fit.clone().step(&plan, &sum.entries).map_err(TrainFault::Model)?;
-            self.fit = stepped;
-            let line = self.bench.line(&self.fit);
-            self.kept.lines.push(line.clone());
-            Some(line)
-        };
+        let mut line = None;
+        match self.due_kind() {
+            Due::Closing => self.kept.closed = true,
+            Due::Review => self.kept.reviewed = Some((sum.survivors.bits(), sum.entries.clone())),
+            Due::Step => {
+                let plan = self.bench.plan().clone();
+                self.fit = self.fit.clone().step(&plan, &sum.entries).map_err(TrainFault::Model)?;
+                if self.fit.is_done(&plan) {
+                    let errors = self.fit.errors(&plan, &sum.entries, None);
+                    self.kept.errors = errors.into_iter().map(|error| error.map(Exact)).collect();
+                }
+                let said = self.bench.line(&self.fit);
+                self.kept.lines.push(said.clone());
+                line = Some(said);
+            }
+        }
         self.keep()?;
         Ok(line)
     }
@@ -301,16 +336,19 @@ impl Business {
             high95: None,
         };
         let metrics = [("loss", loss), ("auc", auc)];
-        let metrics = metrics.into_iter().filter_map(|(name, value)| Some(metric(name, value?))).collect();
+        let mut metrics: Vec<Metric> =
+            metrics.into_iter().filter_map(|(name, value)| Some(metric(name, value?))).collect();
+        let found = joint::found(self, permitted, plan)?;
+        metrics.extend(found.metrics);
         let last = self.bench.plan().shape(self.bench.plan().rounds().saturating_sub(1));
         let sigma = last.map_or(0.0, |shape| shape.deviation(shape.parts().len().saturating_sub(1)));
-        Ok(finish::Ended {
+        let mut model = finish::Ended {
             run: self.run,
             permitted,
             plan,
             part,
             snapshot: own.snapshot(),
-            rows: Rows { trained: self.fit.rows(), held_out: None, own: own.len() as u64 },
+            rows: Rows { trained: self.fit.rows(), held_out: found.held_out, own: own.len() as u64 },
             held: Held::Open,
             weights: finish::fitted(&self.fit),
             lines: self.kept.lines.clone(),
@@ -319,6 +357,16 @@ impl Business {
             resumed: self.kept.resumed,
             transcript: self.kept.history.unwrap_or_default(),
         }
-        .model())
+        .model();
+        for (coefficient, error) in model.coefficients.iter_mut().zip(found.errors) {
+            if let (Some(value), Some(error)) = (coefficient.value, error) {
+                let ends = [-1.0, 1.0].map(|side: f64| value.0 + side * NORMAL * error);
+                (coefficient.low95, coefficient.high95) = (Some(Exact(ends[0])), Some(Exact(ends[1])));
+            }
+        }
+        Ok(model)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use tacit_protocol::learn::evaluate::{Evaluation, Interval};
 use super::model::{Exact, Metric};
 
 /// Half of a 95 % interval, in standard errors.
-const NORMAL: f64 = 1.959_963_985;
+pub const NORMAL: f64 = 1.959_963_985;
 
 /// The lines of a model `on` some customers, such as `joint` or `bank alone`; `groups` names the histogram's groups, and
 /// is empty if there is only one.
@@ -64,6 +64,22 @@ pub const COUNTS: [&str; 2] = ["customers", "with-outcome"];
 
 /// The name of the lines of the calibration table.
 pub const OBSERVED: &str = "observed";
+
+/// What a partner's rows do for ours.
+pub const SAVED: &str = "loss-saved";
+
+/// The customers of a partner, as a group of lines.
+pub fn customers_of(partner: &str) -> String {
+    format!("{OF}{partner}")
+}
+
+const OF: &str = "customers of ";
+
+/// Whether a line is about one partner rather than a group of customers, which is `column = value`.
+pub fn is_of_partner(metric: &Metric) -> bool {
+    let named = metric.group.as_ref().is_some_and(|group| group.starts_with(OF) && !group.contains(" = "));
+    named || metric.name == SAVED
+}
 
 /// The line that says how far the scores of now are from those of the training.
 pub fn drift(on: &str, index: Option<Interval>) -> Option<Metric> {

@@ -46,8 +46,9 @@ impl Own {
         let kind = permitted.train().map_or(ModelKind::Linear, |plan| plan.job().kind);
         let features: Vec<Feature> = side.features.iter().map(crate::policy::Feature::encoded).collect();
         let target = side.target.as_ref().map(|target| (target.encoded(), target_of(kind, &target.encoding)));
-        let columns: Vec<Feature> =
-            features.iter().cloned().chain(target.iter().map(|(feature, _)| feature.clone())).collect();
+        let groups = side.groups.iter().map(crate::policy::Feature::encoded);
+        let columns = features.iter().cloned().chain(target.iter().map(|(feature, _)| feature.clone()));
+        let columns: Vec<Feature> = columns.chain(groups).collect();
         let terms = permitted.terms().identity.clone();
         let datasets = rooms.datasets.clone();
         let withdrawn = rooms.withdrawn.clone().read_owned().await;
@@ -148,6 +149,18 @@ impl Own {
             return Ok(None);
         };
         target.encode(raw).map(Some).map_err(TrainFault::Column)
+    }
+
+    /// Of each column that figures are told apart by, the place of each customer's value, if it has one: of listed values,
+    /// or of no and yes.
+    pub fn groups(&self) -> Vec<Vec<Option<u32>>> {
+        let first = self.features.len() + usize::from(self.target.is_some());
+        let place = |raw: &Raw| match raw {
+            Raw::Code(codes) => codes.clone(),
+            Raw::Boolean(cells) => cells.iter().map(|cell| cell.map(u32::from)).collect(),
+            Raw::Number(cells) => vec![None; cells.len()],
+        };
+        self.input.columns.iter().skip(first).map(place).collect()
     }
 
     /// Whether each customer is held back: by a hash of its least item, the same whatever else there is in the table.

@@ -261,6 +261,12 @@ fn training(
             ),
         ),
     }
+    if plan.review().is_some() {
+        stage(
+            "all",
+            "count scores of held-out customers, by group if the job says so, and open the sum of all".into(),
+        );
+    }
     if plan.price().is_some() {
         stage("all", "add discrete Gaussian noise to what is opened, each for its own customers".to_owned());
         if job.shape == JobShape::Vertical {
@@ -290,5 +296,12 @@ fn training(
                 (false, _) => format!("the weights of its own columns, {hidden}"),
             },
         );
+        if plan.review().is_some() {
+            let noise = if plan.price().is_some() { "with noise" } else { "counted exactly" };
+            learn(name, format!("how the model does on the held-out customers of all, {noise}"));
+        }
+        if job.evaluate.leave_one_out {
+            learn(name, "how it does on each partner's customers, and what each adds, with noise".to_owned());
+        }
     }
 }

@@ -29,6 +29,7 @@ mod training_cuts;
 mod training_hostile;
 mod training_noise;
 mod training_star;
+mod training_star_metrics;
 mod trust;
 
 /// The program under test.

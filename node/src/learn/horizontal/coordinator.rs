@@ -170,7 +170,7 @@ async fn walk(
     let traffic = hub.traffic();
     stages.moved(traffic.sent + traffic.received);
     stages.begin("write model");
-    let model = business.model(&permitted, Part::Coordinator, &own)?;
+    let model = tokio::task::block_in_place(|| business.model(&permitted, Part::Coordinator, &own))?;
     let (registry, kept) = (Registry::at(rooms.home.models_dir()), model.clone());
     blocking(move || registry.keep(&kept, None)).await?;
     let transcript = business.kept.history.unwrap_or_default();

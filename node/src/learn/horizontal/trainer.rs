@@ -73,7 +73,7 @@ async fn walk(
     tokio::time::timeout(limit, running)
         .await
         .unwrap_or(Err(ExchangeError::TookTooLong { partner }.into()))?;
-    let model = business.model(permitted, Part::Trainer, &own)?;
+    let model = tokio::task::block_in_place(|| business.model(permitted, Part::Trainer, &own))?;
     let registry = Registry::at(rooms.home.models_dir());
     blocking(move || registry.keep(&model, None)).await?;
     let seen = Served {

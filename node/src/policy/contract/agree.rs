@@ -138,6 +138,13 @@ fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
     } else {
         "Noise hides single customers in everything that a job opens, and costs privacy budget.".to_owned()
     });
+    if train.leave_one_out {
+        sentences.push(
+            "Partners with the same columns may see, under noise, how a model does on each one's customers, and what \
+             each one adds to it. Noise hides single customers, not what is true of all of a partner's."
+                .to_owned(),
+        );
+    }
     if train.align == Align::Revealed {
         sentences.push(
             "Two partners that train on different columns both learn which of their own customers the other has, one by \

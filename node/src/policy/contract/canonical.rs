@@ -114,6 +114,9 @@ fn train(train: &TrainTerms) -> Value {
     if train.without_noise {
         object["without_noise"] = json!(true);
     }
+    if train.leave_one_out {
+        object["leave_one_out"] = json!(true);
+    }
     object
 }
 

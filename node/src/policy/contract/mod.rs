@@ -255,6 +255,8 @@ pub struct TrainTerms {
     pub cohort: u32,
     /// Whether a job may add no noise: then weights can tell of single customers.
     pub without_noise: bool,
+    /// Whether a job may show, under noise, how the model does on each partner's customers and what it adds.
+    pub leave_one_out: bool,
     /// The most rounds of one job.
     pub rounds: u32,
 }

@@ -445,8 +445,9 @@ fn train(mut fields: Fields) -> Result<TrainTerms, ContractError> {
     let cohort = whole(&mut fields, "cohort", TrainTerms::COHORT, 3..=16, "a whole number from 3 to 16")?;
     let rounds = whole(&mut fields, "rounds", TrainTerms::ROUNDS, 1..=1000, "a whole number from 1 to 1000")?;
     let without_noise = fields.truth("without_noise", false)?;
+    let leave_one_out = fields.truth("leave_one_out", false)?;
     fields.finish()?;
-    Ok(TrainTerms { models, approval, align, weights, score, cohort, without_noise, rounds })
+    Ok(TrainTerms { models, approval, align, weights, score, cohort, without_noise, leave_one_out, rounds })
 }
 
 fn whole(

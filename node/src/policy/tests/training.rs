@@ -200,6 +200,59 @@ fn every_trainers_sampler_is_in_the_price() {
     assert!(plan.price().atto_delta <= charged.atto_delta);
 }
 
+/// A logistic model of three, with groups.
+fn logistic(train: &str, evaluate: &str) -> (String, String) {
+    let toml = horizontal()
+        .replace("values = [\"home\", \"maternal\"] }", "values = [\"home\", \"maternal\"] }\ntier = { use = [\"group\"], values = [\"a\", \"b\", \"c\"] }")
+        .replace("bounds = [0, 1000]", "bounds = [0, 1]")
+        .replace("models = [\"linear\"]", "models = [\"logistic\"]")
+        .replace("approval = [] }", &format!("approval = []{train} }}"));
+    let job = OVER_ALL.replace("\"linear\"", "\"logistic\"");
+    (toml, format!("{job}[evaluate]\ngroups = [\"tier\"]\n{evaluate}\n"))
+}
+
+#[test]
+fn learnh_25_the_evaluation_is_paid_for_out_of_the_jobs_price() {
+    for (evaluate, parts) in [("", 50_000_u128), ("leave_one_out = true", 150_000), ("share = 0.3", 300_000)]
+    {
+        let (toml, job) = logistic(", leave_one_out = true", evaluate);
+        let brand = ask(&toml, &job, "brand", Role::Asker).unwrap();
+        let train = brand.train().unwrap();
+        let charged = train.charged("bank").unwrap();
+        let plan = crate::learn::planned(train).unwrap();
+        let review = crate::learn::reviewed(train, &plan).unwrap().unwrap();
+        let (learned, looked) = (plan.price(), review.price());
+        assert!(u128::from(looked.nano_rho) <= u128::from(charged.nano_rho) * parts / 1_000_000);
+        assert!(learned.nano_rho + looked.nano_rho <= charged.nano_rho, "{learned:?} {looked:?} {charged:?}");
+        assert!(learned.atto_delta + looked.atto_delta <= charged.atto_delta);
+        assert_eq!(review.asked().groups, [3]);
+    }
+    let (toml, job) = logistic("", "share = 0.0");
+    let brand = ask(&toml, &job, "brand", Role::Asker).unwrap();
+    let train = brand.train().unwrap();
+    let plan = crate::learn::planned(train).unwrap();
+    assert_eq!(crate::learn::reviewed(train, &plan).unwrap(), None);
+    let whole = plan.price().nano_rho;
+    assert!(whole > train.charged("bank").unwrap().nano_rho - 40, "the training has all of it");
+}
+
+#[test]
+fn learnh_24_what_each_partner_adds_is_in_the_contract_or_refused() {
+    let (toml, job) = logistic("", "leave_one_out = true");
+    let error = ask(&toml, &job, "brand", Role::Asker).unwrap_err();
+    assert_eq!(error.code(), "E-POLICY-TRAIN-LEAVE-OUT");
+    let details: Vec<String> = error.details().into_iter().map(|detail| detail.text).collect();
+    assert!(details.iter().any(|text| text.contains("allow.train.leave_one_out = true")), "{details:?}");
+    let (toml, job) = logistic(", leave_one_out = true", "leave_one_out = true");
+    assert!(ask(&toml, &job, "brand", Role::Asker).is_ok());
+    let agreed = |toml: &str| {
+        let contract = Contract::bind(Terms::of_toml(toml).unwrap(), &|name| Everybody.key_of(name)).unwrap();
+        what_you_agree_to(&contract, &Keys::of("bank").id()).join("\n")
+    };
+    assert!(agreed(&toml).contains("what each one adds to it"), "{}", agreed(&toml));
+    assert!(!agreed(&horizontal()).contains("what each one adds to it"));
+}
+
 #[test]
 fn b10_without_noise_nobody_is_left_out() {
     let noiseless = OVER_ALL.replace("epsilon = 1.0\ndelta   = 1e-6", "mechanism = \"none\"");

@@ -80,6 +80,12 @@ pub enum TrainError {
         /// Who may have them.
         to: Option<String>,
     },
+    /// Figures by partner.
+    #[error("{} does not let partners see what each of them adds to a model", contract.title())]
+    LeaveOneOut {
+        /// The contract.
+        contract: Under,
+    },
     /// Noise was agreed on.
     #[error("{} allows no training without noise", contract.title())]
     WithoutNoise {
@@ -140,6 +146,7 @@ impl Refusal for TrainError {
             Self::LeavesOut { .. } => "E-POLICY-TRAIN-COHORT",
             Self::Weights { .. } => "E-POLICY-TRAIN-WEIGHTS",
             Self::Score { .. } => "E-POLICY-TRAIN-SCORE",
+            Self::LeaveOneOut { .. } => "E-POLICY-TRAIN-LEAVE-OUT",
             Self::WithoutNoise { .. } => "E-POLICY-TRAIN-NOISE",
             Self::NoEncoding { .. } => "E-POLICY-TRAIN-VALUES",
             Self::Target { .. } => "E-POLICY-TRAIN-TARGET",
@@ -199,6 +206,11 @@ impl Refusal for TrainError {
                     }
                 }),
                 format!("allow.train.score = \"{asker}\""),
+            ),
+            Self::LeaveOneOut { contract } => (
+                contract,
+                Some("noise hides single customers, not what is true of all that a partner has"),
+                "a job without evaluate.leave_one_out, or allow.train.leave_one_out = true".to_owned(),
             ),
             Self::WithoutNoise { contract } => (
                 contract,

@@ -87,6 +87,15 @@ impl Feature {
         }
     }
 
+    /// How many values customers are told apart by, if they are told apart by it.
+    pub fn values(&self) -> usize {
+        match &self.encoding {
+            Encoding::Scaled { .. } => 0,
+            Encoding::Choice(values) => values.len(),
+            Encoding::Boolean => 2,
+        }
+    }
+
     /// What its numbers are called: `owner.dataset.column`, and `…=value` for each value.
     pub fn labels(&self) -> Vec<String> {
         match &self.encoding {
@@ -164,7 +173,34 @@ impl TrainPlan {
                 rounds.saturating_mul(weights + 1).saturating_add(moments)
             }
         };
+        let opened = opened.saturating_add(self.reviewed_entries().saturating_mul(self.sides.len() as u64));
         Some(Amount { nano_rho: price.amount().nano_rho, atto_delta: opened })
+    }
+
+    /// Of the price, in billionths of ρ, what the evaluation of all partners' rows together costs; the rest is the
+    /// training's. `None` if there is no such evaluation.
+    pub fn review(&self) -> Option<u64> {
+        let evaluate = &self.job.evaluate;
+        let is_due = self.job.shape == JobShape::Horizontal
+            && self.job.kind == ModelKind::Logistic
+            && evaluate.holdout_micro > 0
+            && evaluate.share_micro > 0;
+        let nano_rho = self.price.as_ref().map_or(0, |price| price.amount().nano_rho);
+        let share = u128::from(nano_rho) * u128::from(evaluate.share_micro) / 1_000_000;
+        is_due.then_some(share as u64)
+    }
+
+    /// Numbers that the evaluation opens, at most.
+    fn reviewed_entries(&self) -> u64 {
+        if self.review().is_none() {
+            return 0;
+        }
+        let (bins, sides) = (u64::from(self.job.evaluate.bins), self.sides.len() as u64);
+        let first = self.sides.first();
+        let groups: u64 = first.map_or(0, |side| side.groups.iter().map(|group| group.values() as u64).sum());
+        let width = first.map_or(0, |side| side.width() as u64 + 1);
+        let by_partner = if self.job.evaluate.leave_one_out { sides * (2 * bins + width) } else { 0 };
+        3 * bins + 4 * groups + by_partner
     }
 
     /// Numbers that one round of sums opens, at most.
@@ -227,6 +263,9 @@ impl TrainPlan {
             JobShape::Horizontal if job.features.len() < train.cohort as usize => {
                 let found = job.features.len();
                 return Err(TrainError::Cohort { contract: under(), found, wanted: train.cohort });
+            }
+            JobShape::Horizontal if job.evaluate.leave_one_out && !train.leave_one_out => {
+                return Err(TrainError::LeaveOneOut { contract: under() });
             }
             JobShape::Horizontal if train.weights != Weights::Both => {
                 let weights = train.weights.name().to_owned();

@@ -69,6 +69,22 @@ pub struct Evaluate {
     pub bins: u32,
     /// Columns that metrics are told apart by.
     pub groups: Vec<ColumnName>,
+    /// Where customers differ: whether it is shown what each partner adds to the model, or spoils.
+    pub leave_one_out: bool,
+    /// Where customers differ: the share of the job's privacy that the evaluation spends, in millionths; if it is 0,
+    /// there is no evaluation of all partners' rows together, without noise neither.
+    pub share_micro: u32,
+}
+
+impl Evaluate {
+    /// What is spent on the evaluation unless the job says otherwise.
+    pub const fn usual_share(shape: JobShape, leave_one_out: bool) -> u32 {
+        match (shape, leave_one_out) {
+            (JobShape::Vertical, _) => 0,
+            (JobShape::Horizontal, false) => 50_000,
+            (JobShape::Horizontal, true) => 150_000,
+        }
+    }
 }
 
 /// The kind of model.

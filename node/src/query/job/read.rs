@@ -63,6 +63,9 @@ struct EvaluateFile {
     holdout: Option<f64>,
     bins: Option<u32>,
     groups: Option<Vec<String>>,
+    #[serde(default)]
+    leave_one_out: bool,
+    share: Option<f64>,
 }
 
 /// As nodes send it. Numbers are texts in their shortest form, names are complete.
@@ -80,10 +83,14 @@ struct Sent {
     holdout: String,
     kind: ModelKind,
     l2: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    leave_one_out: bool,
     name: String,
     rounds: u32,
     seed: u64,
     shape: JobShape,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    share: Option<String>,
     targets: Vec<ColumnName>,
     tolerated: u32,
 }
@@ -139,6 +146,18 @@ fn job(file: File) -> Result<Job, JobError> {
         }
     };
     let holdout = decimal("evaluate.holdout", file.evaluate.holdout.unwrap_or(0.25))?;
+    let leave_one_out = file.evaluate.leave_one_out;
+    if let (JobShape::Vertical, Some(_)) = (shape, file.evaluate.share) {
+        return Err(JobError::WrongShape {
+            field: "evaluate.share",
+            shape: "vertical",
+            instead: "nothing: it is for partners with the same columns",
+        });
+    }
+    let share_micro = match file.evaluate.share {
+        None => Evaluate::usual_share(shape, leave_one_out),
+        Some(share) => micro(decimal("evaluate.share", share)?),
+    };
     Job {
         name: file.name,
         kind: file.kind,
@@ -151,9 +170,11 @@ fn job(file: File) -> Result<Job, JobError> {
         clip: decimal("clip", file.clip.unwrap_or(2.0))?,
         tolerated: file.tolerated.unwrap_or(1),
         evaluate: Evaluate {
-            holdout_micro: holdout.micro().and_then(|micro| u32::try_from(micro).ok()).unwrap_or(u32::MAX),
+            holdout_micro: micro(holdout),
             bins: file.evaluate.bins.unwrap_or(32),
             groups,
+            leave_one_out,
+            share_micro,
         },
         seed: file.seed,
     }
@@ -270,6 +291,11 @@ fn decimal(field: &'static str, number: f64) -> Result<Decimal, JobError> {
     number.to_string().parse().map_err(|_| wrong())
 }
 
+/// In millionths; what is none is beyond every range.
+fn micro(number: Decimal) -> u32 {
+    number.micro().and_then(|micro| u32::try_from(micro).ok()).unwrap_or(u32::MAX)
+}
+
 fn out_of_range(field: &'static str, found: &str, allowed: &'static str) -> JobError {
     JobError::OutOfRange { field, found: shown(found), allowed }
 }
@@ -342,7 +368,27 @@ impl Job {
             let allowed = "fewer than there are partners";
             return Err(out_of_range("tolerated", &self.tolerated.to_string(), allowed));
         }
-        let Evaluate { holdout_micro, bins, groups } = &self.evaluate;
+        let Evaluate { holdout_micro, bins, groups, leave_one_out, share_micro } = &self.evaluate;
+        if *leave_one_out && self.shape == JobShape::Vertical {
+            return Err(JobError::WrongShape {
+                field: "evaluate.leave_one_out",
+                shape: "vertical",
+                instead: "nothing: without its partner, the one who has the target has its own model",
+            });
+        }
+        // LEARNH-24.
+        if *leave_one_out && self.noise.is_none() {
+            return Err(JobError::WrongShape {
+                field: "evaluate.leave_one_out",
+                shape: "noiseless",
+                instead: "[privacy] epsilon and delta: of exact sums, what one partner adds is its own statistics",
+            });
+        }
+        let least = if *leave_one_out { 1 } else { 0 };
+        if !(least..=500_000).contains(share_micro) {
+            let allowed = "0 to 0.5, of the job's privacy; more than 0 with leave_one_out";
+            return Err(out_of_range("evaluate.share", "this", allowed));
+        }
         if !(0..=900_000).contains(holdout_micro) {
             return Err(out_of_range("evaluate.holdout", "this", "0 to 0.9"));
         }
@@ -352,6 +398,18 @@ impl Job {
         let mut told_apart = BTreeSet::new();
         if let Some(twice) = groups.iter().find(|group| !told_apart.insert(*group)) {
             return Err(JobError::Twice { column: shown(&twice.to_string()) });
+        }
+        // Where customers differ, figures of a group are of everybody's customers: each dataset has the same columns.
+        let of = |table: &TableName| {
+            groups.iter().filter(|group| group.table == *table).map(|group| &group.column).collect::<Vec<_>>()
+        };
+        let lists: BTreeSet<_> = self.features.keys().map(of).collect();
+        if self.shape == JobShape::Horizontal && lists.len() > 1 {
+            return Err(JobError::OutOfRange {
+                field: "evaluate.groups",
+                found: "other columns for one dataset than for another".to_owned(),
+                allowed: "the same columns for all",
+            });
         }
         if groups.iter().any(|group| !self.features.contains_key(&group.table)) {
             return Err(JobError::OutOfRange {
@@ -375,10 +433,13 @@ pub(super) fn text(job: &Job) -> String {
         holdout: Decimal::of_micro(job.evaluate.holdout_micro.into()).to_string(),
         kind: job.kind,
         l2: job.l2.to_string(),
+        leave_one_out: job.evaluate.leave_one_out,
         name: job.name.clone(),
         rounds: job.rounds,
         seed: job.seed,
         shape: job.shape,
+        share: (job.evaluate.share_micro != Evaluate::usual_share(job.shape, job.evaluate.leave_one_out))
+            .then(|| Decimal::of_micro(job.evaluate.share_micro.into()).to_string()),
         targets: job.targets.clone(),
         tolerated: job.tolerated,
     };
@@ -432,6 +493,10 @@ pub(in crate::query) fn of_text(text: &str) -> Result<Job, JobError> {
         return Err(unreadable());
     }
     let holdout = number(&sent.holdout)?.micro().and_then(|micro| u32::try_from(micro).ok());
+    let share_micro = match &sent.share {
+        None => Evaluate::usual_share(sent.shape, sent.leave_one_out),
+        Some(share) => micro(number(share)?),
+    };
     Job {
         name: sent.name,
         kind: sent.kind,
@@ -447,6 +512,8 @@ pub(in crate::query) fn of_text(text: &str) -> Result<Job, JobError> {
             holdout_micro: holdout.ok_or_else(unreadable)?,
             bins: sent.bins,
             groups: sent.groups,
+            leave_one_out: sent.leave_one_out,
+            share_micro,
         },
         seed: sent.seed,
     }

@@ -107,6 +107,42 @@ fn c05_a_job_that_a_stranger_sends_is_read_as_carefully() {
 }
 
 #[test]
+fn learnh_24_what_each_partner_adds_is_asked_for_under_noise_alone() {
+    let noisy = HORIZONTAL.replace("mechanism = \"none\"", "epsilon = 1.0\ndelta = 1e-6");
+    let with = |text: &str, evaluate: &str| format!("{text}[evaluate]\n{evaluate}\n");
+    let share = |text: &str| Job::of_toml(text).unwrap().0.evaluate.share_micro;
+    let asked = with(&noisy, "leave_one_out = true\ngroups = [\"region\"]");
+    assert_eq!((share(&noisy), share(&asked)), (50_000, 150_000));
+    assert_eq!((share(&with(&noisy, "share = 0.2")), share(VERTICAL)), (200_000, 0));
+    for text in [&asked, &with(&noisy, "share = 0.2"), &with(HORIZONTAL, "share = 0.0")] {
+        let (job, _) = Job::of_toml(text).unwrap();
+        assert_eq!(parse(&job.text(), &NoColumns).unwrap().training(), Some(&job), "{}", job.text());
+    }
+    // What is usual is not written, so that older jobs keep their hash.
+    let (plain, _) = Job::of_toml(HORIZONTAL).unwrap();
+    assert!(!plain.text().contains("share") && !plain.text().contains("leave"), "{}", plain.text());
+    let code = |text: &str| crate::report::Refusal::code(&Job::of_toml(text).unwrap_err());
+    let vertical = |more: &str| VERTICAL.replace("holdout = 0.2", more);
+    for (text, expected) in [
+        (with(HORIZONTAL, "leave_one_out = true"), "E-JOB-SHAPE"),
+        (vertical("leave_one_out = true"), "E-JOB-SHAPE"),
+        (vertical("share = 0.1"), "E-JOB-SHAPE"),
+        (with(&noisy, "share = 0.6"), "E-JOB-VALUE"),
+        (with(&noisy, "share = 0.0\nleave_one_out = true"), "E-JOB-VALUE"),
+    ] {
+        assert_eq!(code(&text), expected, "{text}");
+    }
+    // A stranger's job says it to each partner alike, and not without noise.
+    let (job, _) = Job::of_toml(&asked).unwrap();
+    let mut other = job.clone();
+    other.evaluate.groups[1].column = "tier".to_owned();
+    assert!(parse(&other.text(), &NoColumns).is_err());
+    let mut exact = job.clone();
+    exact.noise = None;
+    assert!(parse(&exact.text(), &NoColumns).is_err() && parse(&job.text(), &NoColumns).is_ok());
+}
+
+#[test]
 fn c05_where_customers_differ_each_partner_has_one_target_of_one_name() {
     let (job, _) = Job::of_toml(HORIZONTAL).unwrap();
     assert!(parse(&job.text(), &NoColumns).is_ok());

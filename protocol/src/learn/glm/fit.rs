@@ -32,7 +32,7 @@ pub struct Fit {
 const SMALL: f64 = 1e-7;
 
 /// How far ahead of the last step a noisy gradient is asked for.
-const AHEAD: f64 = 0.3;
+pub(super) const AHEAD: f64 = 0.3;
 
 impl Fit {
     /// Before the first round.
@@ -69,6 +69,12 @@ impl Fit {
     /// One weight a column, in the units of the encoding: where the next gradient is taken, and at the end the model.
     pub fn weights(&self) -> &[f64] {
         &self.weights
+    }
+
+    /// The noisy bound of the curvature that all steps went by, raised by what noise may have taken; nothing where there
+    /// is none.
+    pub(super) fn curvature(&self) -> &[f64] {
+        &self.curvature
     }
 
     /// The mean loss over all rows at the weights of the last round, without penalty; with noise nobody knows it.
@@ -202,9 +208,7 @@ impl Fit {
                     quarter * gram[place(i, j)] as f64 / (weight * unit)
                 })
                 .collect();
-            // The norm of a symmetric matrix of independent Gaussians of deviation σ comes to about 2σ√d. Half as much
-            // again, since all trainers' shares are more than σ, and no direction may come near 0.
-            let ridge = quarter * 3.0 * shape.deviation(0) / (OFF as f64 * unit) * (d as f64).sqrt();
+            let ridge = ridge(plan, self.round, quarter);
             (0..d).for_each(|i| self.curvature[place(i, i)] += ridge);
         }
         if rest.is_empty() {
@@ -237,6 +241,15 @@ impl Fit {
     }
 }
 
+/// What is added to a curvature of this round, `quarter` times a noisy sum. The norm of a symmetric matrix of independent
+/// Gaussians of deviation σ comes to about 2σ√d. Half as much again, since all trainers' shares are more than σ, and no
+/// direction may come near 0.
+pub(super) fn ridge(plan: &Plan, round: u32, quarter: f64) -> f64 {
+    let sigma = plan.shape(round).map_or(0.0, |shape| shape.deviation(0));
+    let unit = f64::from(1u32 << FRACTION);
+    quarter * 3.0 * sigma / (OFF as f64 * unit) * (plan.terms().columns as f64).sqrt()
+}
+
 /// Adds the penalty's part to curvature and gradient.
 fn penalise(triangle: &mut [f64], gradient: &mut [f64], weights: &[f64], l2: f64) {
     for i in 1..weights.len() {
@@ -247,7 +260,7 @@ fn penalise(triangle: &mut [f64], gradient: &mut [f64], weights: &[f64], l2: f64
 
 /// The solution of the equations, made solvable by as little as need be if columns depend on each other, or noise has
 /// taken the matrix's definiteness.
-fn newton(triangle: &[f64], gradient: &[f64]) -> Result<Vec<f64>, LearnError> {
+pub(super) fn newton(triangle: &[f64], gradient: &[f64]) -> Result<Vec<f64>, LearnError> {
     let d = gradient.len();
     let largest = (0..d).fold(0.0, |most: f64, i| most.max(triangle[place(i, i)].abs()));
     let least = largest * 1e-6 + 1e-9;

@@ -14,6 +14,7 @@
 //!   Terms (public) ──► Plan ──► shape of each round, price
 //!   Plan + Design + targets ──► Rows (checked, clipped)
 //!   Fit + Rows ──► statistics ──(summed by horizontal)──► Fit::step ──► Fit of the next round
+//!   finished Fit + held-out Rows ──► Review ──(summed likewise)──► Reviewed: histograms of its scores
 //! ```
 //!
 //! Everything in [`Fit::step`] is IEEE 754 addition, subtraction, multiplication, division and square root in a
@@ -22,12 +23,15 @@
 
 mod fit;
 mod plan;
+mod review;
 mod rows;
 mod solve;
+mod spread;
 mod statistics;
 
 pub use fit::Fit;
-pub use plan::{Noise, Plan, Price, Terms};
+pub use plan::{FRACTION, Noise, Plan, Price, Terms};
+pub use review::{Asked, HeldOut, Review, Reviewed};
 pub use rows::Rows;
 
 /// What the target is and how the score becomes its mean.
@@ -80,6 +84,9 @@ pub enum LearnError {
     /// There is no noise of this price.
     #[error("there is no such noise")]
     Noise(#[source] crate::noise::NoiseError),
+    /// A last round that cannot be: no labels, no bins, too many groups, or figures by trainer without noise.
+    #[error("there is no such evaluation of this model")]
+    Review,
     /// Our own rows are more than were announced, or of another shape.
     #[error("our own rows are not of the agreed shape")]
     OwnRows,
@@ -100,5 +107,7 @@ pub enum LearnError {
     State,
 }
 
+#[cfg(test)]
+mod review_tests;
 #[cfg(test)]
 mod tests;

@@ -194,14 +194,14 @@ impl Plan {
             let curvature = noise.nano_rho / 10 * CURVATURE_TENTHS;
             let mut shapes = vec![shape(vec![self.gram(noise, curvature)?])?];
             for nano_rho in rising(noise.nano_rho - curvature, steps) {
-                shapes.push(shape(vec![self.gradient(noise, nano_rho)?])?);
+                shapes.push(shape(vec![self.gradient(nano_rho)?])?);
             }
             return Ok(shapes);
         }
         rising(noise.nano_rho, steps)
             .map(|nano_rho| {
                 let half = nano_rho / 2;
-                shape(vec![self.gram(noise, half)?, self.gradient(noise, half)?])
+                shape(vec![self.gram(noise, half)?, self.gradient(half)?])
             })
             .collect()
     }
@@ -225,19 +225,24 @@ impl Plan {
     }
 
     /// LEARNH-20: the same row adds x·(y − μ), |y − μ| ≤ r: norm at most C·r·2²⁴.
-    fn gradient(&self, noise: Noise, nano_rho: u64) -> Result<Part, LearnError> {
-        let residual = match self.terms.family {
-            Family::Linear | Family::Logistic => 1,
-            Family::Poisson { most } => u64::from(most.max(1)) * ABOVE as u64,
-        };
-        let sensitivity =
-            (u64::from(noise.clip) << GRID).checked_mul(residual).ok_or(LearnError::MayOverflow)?;
+    fn gradient(&self, nano_rho: u64) -> Result<Part, LearnError> {
+        let sensitivity = self.gradient_sensitivity()?;
         let largest = sensitivity.checked_mul(self.terms.rows).ok_or(LearnError::MayOverflow)?;
         Ok(Part {
             entries: self.terms.columns,
             bound: largest,
             noise: Some(PartNoise { nano_rho, sensitivity }),
         })
+    }
+
+    /// By how much one row changes a gradient; nothing without noise, where rows are not clipped.
+    pub(super) fn gradient_sensitivity(&self) -> Result<u64, LearnError> {
+        let residual = match self.terms.family {
+            Family::Linear | Family::Logistic => 1,
+            Family::Poisson { most } => u64::from(most.max(1)) * ABOVE as u64,
+        };
+        let clip = self.terms.noise.map_or(0, |noise| noise.clip);
+        (u64::from(clip) << GRID).checked_mul(residual).ok_or(LearnError::MayOverflow)
     }
 
     fn part(&self, entries: usize, largest: f64, noise: Option<PartNoise>) -> Result<Part, LearnError> {

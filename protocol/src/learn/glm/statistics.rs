@@ -55,6 +55,18 @@ pub(super) fn statistics(
     if shape.allows(&entries) { Ok(entries) } else { Err(LearnError::OwnValue) }
 }
 
+/// X'(y − μ) alone, in units of 2⁻²⁴, of rows on the grid.
+pub(super) fn gradient(plan: &Plan, weights: &[f64], rows: &Rows) -> Vec<i64> {
+    let blocks: Vec<Sums> = (0..rows.len().div_ceil(BLOCK))
+        .into_par_iter()
+        .map(|block| {
+            let range = block * BLOCK..rows.len().min((block + 1) * BLOCK);
+            sums(plan, (false, true), weights, rows, range)
+        })
+        .collect();
+    total(blocks.iter().map(|sums| &sums.gradient[..]), plan.terms().columns, plan.terms().noise.is_some())
+}
+
 /// Block after block: exact integers on the grid, else a sum of fractions that is brought to units at the end.
 fn total<'a>(blocks: impl Iterator<Item = &'a [f64]>, entries: usize, on_grid: bool) -> Vec<i64> {
     if on_grid {

@@ -73,11 +73,10 @@ impl Rules {
         2 * self.trainers / 3 + 1
     }
 
-    /// LEARNH-24: whether the model may also be trained without each trainer in turn, to see what each adds to it, or
-    /// who spoils it. Without noise the difference of the two is that trainer's own statistics, and with three, two
-    /// would be left. It costs the price of a training each.
+    /// LEARNH-24: whether it may be opened what each trainer's rows add to the model, or who spoils it. Without noise that
+    /// is the trainer's own statistics. Nobody is left out of a sum for it, so three are enough.
     pub const fn leaves_one_out(&self) -> bool {
-        self.noisy && self.trainers > LEAST
+        self.noisy
     }
 
     /// LEARNH-09: the fewest whose sum may be opened.

@@ -135,6 +135,12 @@ impl Shape {
         variance.map_or(0.0, |variance| (variance.num() as f64 / variance.den() as f64).sqrt())
     }
 
+    /// What one trainer adds to each entry of this part; nothing if there is no noise.
+    pub fn share(&self, part: usize) -> Option<DiscreteGaussian> {
+        let noise = self.parts.get(part)?.noise?;
+        share(noise, self.honest).ok()
+    }
+
     /// Bytes that one trainer sends and receives in a round of this shape, envelopes left out.
     pub fn bytes(&self, trainers: usize) -> u64 {
         let (entries, k) = (8 * self.entries() as u64, trainers as u64);
@@ -212,5 +218,11 @@ impl Contribution {
             }
         }
         Ok(Self { entries: exact })
+    }
+
+    /// The numbers, for tests that add them up without masks.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> &[i64] {
+        &self.entries
     }
 }

@@ -4,6 +4,7 @@ mod isolation;
 mod leakage;
 mod meddling;
 mod noise;
+mod review;
 mod vectors;
 
 use super::*;
