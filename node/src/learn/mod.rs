@@ -38,7 +38,6 @@ pub use error::TrainFault;
 pub use explain::explain;
 pub(crate) use finish::Ended;
 pub(crate) use fit::plan as planned;
-#[cfg(test)]
 pub(crate) use fit::review as reviewed;
 pub(crate) use fit::told as round_line;
 pub use halves::MOST_SCORINGS;

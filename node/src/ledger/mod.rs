@@ -47,7 +47,7 @@ pub use heads::{Considered, Heads};
 pub use journal::Signer;
 pub use kept::{Kept, KeptAnswer, Sameness};
 pub use measure::{Measured, measure};
-pub use noise::{GRADIENT, MOMENTS, Noise};
+pub use noise::{EVALUATION, GRADIENT, MOMENTS, Noise};
 pub use outcome::Outcome;
 pub use proof::{Receipt, Reserved};
 pub use read::{Reading, read, read_with};

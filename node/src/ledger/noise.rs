@@ -20,6 +20,8 @@ const PADDING: &str = "truncated-double-geometric";
 pub const MOMENTS: &str = "moments";
 /// See [`MOMENTS`].
 pub const GRADIENT: &str = "gradient";
+/// Counts of customers by score and target, of which a model's figures are made.
+pub const EVALUATION: &str = "evaluation";
 
 /// The noise of one paid figure. All buckets of one measure are one: a customer is in one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +126,7 @@ impl Noise {
 
     /// Whether it is of a training, whose rounds divide one price unevenly.
     pub fn is_training(&self) -> bool {
-        [MOMENTS, GRADIENT].contains(&self.figure.as_str())
+        [MOMENTS, GRADIENT, EVALUATION].contains(&self.figure.as_str())
     }
 
     /// Whether it is a padding and no noise on a figure.

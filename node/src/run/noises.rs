@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     learn,
-    ledger::{GRADIENT, MOMENTS, Noise},
+    ledger::{EVALUATION, GRADIENT, MOMENTS, Noise},
     policy::{
         AggregatePlan, Decimal, FixedPoint, JoinPlan, Moment, NoisyColumn, PADDING_EPSILON_MICRO, Party,
         Quantity, TrainPlan, pair_steps, product_steps,
@@ -39,10 +39,13 @@ pub(super) fn of_training(plan: &TrainPlan) -> Vec<Noise> {
     // A job that no plan can be made of ends before anything is spent on it.
     let Some(rounds) = horizontal.then(|| learn::planned(plan).ok()).flatten() else { return Vec::new() };
     let shapes = (0..rounds.rounds()).filter_map(|round| rounds.shape(round));
+    let figure = |entries: usize| if entries > rounds.terms().columns { MOMENTS } else { GRADIENT };
+    let sums = shapes.flat_map(|shape| shape.parts()).map(|part| (figure(part.entries), part));
+    let review = learn::reviewed(plan, &rounds).ok().flatten();
+    let counts = review.iter().flat_map(|review| review.shape().parts()).map(|part| (EVALUATION, part));
     let mut all: Vec<Noise> = Vec::new();
-    for part in shapes.flat_map(|shape| shape.parts()) {
+    for (figure, part) in sums.chain(counts) {
         let Some(noise) = part.noise else { continue };
-        let figure = if part.entries > rounds.terms().columns { MOMENTS } else { GRADIENT };
         // Sums of a training are in units of 2⁻²⁴ (LEARNH-20).
         let step = "2^-24".to_owned();
         let Ok(noise) = Noise::gaussian(figure, None, step, noise.sensitivity, noise.nano_rho) else {
