@@ -10,6 +10,7 @@ use super::{TrainFault, TrainRequest, fit, seconds::Seconds};
 use crate::{
     config::units::show_size,
     control::Reply,
+    exchange::Calibration,
     policy::{Decimal, Permitted, Plan, Role, TrainPlan},
     query::JobShape,
     report::Report,
@@ -32,9 +33,9 @@ pub async fn explain(rooms: &Rooms, request: &TrainRequest) -> Result<Reply, Rep
         Some(own) => rooms.datasets.show(&own.table.dataset)?.snapshot.rows,
         None => 0,
     };
-    let file = rooms.home.training_calibration_file();
-    let seconds = blocking(move || Seconds::of_home(&file)).await;
-    let (cost, costs) = cost(plan, permitted.contract_id(), (permitted.me(), rows), &seconds)?;
+    let files = (rooms.home.training_calibration_file(), rooms.home.calibration_file());
+    let known = blocking(move || (Seconds::of_home(&files.0), Calibration::of_home(&files.1))).await;
+    let (cost, costs) = cost(plan, permitted.contract_id(), (permitted.me(), rows), &known)?;
     let (budget, budgets) = budget(rooms, &permitted);
     let mut text = format!("{}, for {}\n\nWhat happens\n", story.contract, story.purpose);
     for (place, what) in &story.stages {
@@ -58,7 +59,7 @@ fn cost(
     plan: &TrainPlan,
     contract: ContractId,
     (us, rows): (&str, u64),
-    seconds: &Seconds,
+    (seconds, intersection): &(Seconds, Calibration),
 ) -> Result<(String, Value), Report> {
     let job = plan.job();
     let price = plan.price().map(|price| {
@@ -115,7 +116,7 @@ fn cost(
             (
                 job.rounds,
                 said(&own) + said(&theirs),
-                seconds.vertical(&params),
+                intersection.psi_seconds(rows, rows) + seconds.vertical(&params),
                 "each side, there and back, if all our customers are common",
             )
         }

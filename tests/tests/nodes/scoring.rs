@@ -214,6 +214,9 @@ fn a_model_that_nobody_has_scores_other_customers_with_the_partner() {
         assert!(scorings(&pair, home).iter().all(|record| record["body"]["model"].is_string()));
         pair.world.tacit(home, &["audit", "verify"]).ok();
     }
+    let used: Vec<Value> = pair.world.records("bank").into_iter().filter(|it| it["what"] == "used").collect();
+    assert_eq!(used.len(), 6);
+    assert!(used.iter().all(|it| it["body"].get("customers").is_none()), "how many both have is in no log");
     let files: Vec<String> = fs::read_dir(folder(&pair, "brand"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

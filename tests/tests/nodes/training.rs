@@ -131,6 +131,7 @@ fn two_nodes_learn_what_neither_could_alone() {
     let job = pair.world.write("job.toml", JOB);
     let told = pair.brand(&["train", "explain", &job]).ok().out;
     assert!(told.contains("which of its own customers the other has too"), "{told}");
+    assert!(told.contains("traffic    about ") && told.contains("seconds    about "), "{told}");
     let trained = pair.brand(&["train", &job, "-o", "json"]).ok();
     assert!(trained.err.contains("round 8 of at most 8"), "{}", trained.err);
     let cards = ["brand", "bank"].map(|home| card(&pair, home));

@@ -112,8 +112,13 @@ fn settled(world: &World, names: &[&str]) -> Vec<Value> {
     for (name, card) in names.iter().zip(&cards) {
         assert_eq!(card["coefficients"], cards[0]["coefficients"], "{name}, bit for bit");
         assert_eq!(card["model"], cards[0]["model"], "one run");
-        assert_eq!(training_star::spent(world, name).len(), 4, "{name} is charged once for each");
-        world.tacit(name, &["audit", "verify"]).ok();
+        let spent = training_star::spent(world, name);
+        assert_eq!(spent.len(), 4, "{name} is charged once for each");
+        // Each record tells the noise that its price bought, and an audit computes it again.
+        let noises = spent.iter().map(|entry| entry["body"]["noise"].as_array().map_or(0, Vec::len));
+        assert!(noises.min().is_some_and(|least| least >= 2), "{spent:?}");
+        let verified = world.tacit(name, &["audit", "verify"]).ok();
+        assert!(!verified.out.contains("tell no noise"), "{}", verified.out);
     }
     cards
 }

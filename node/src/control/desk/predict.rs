@@ -62,10 +62,12 @@ pub async fn predict(rooms: &Rooms, asked: Prediction, events: &Events) -> Resul
         "customers": of,
         "listed": rows,
     });
-    rooms
-        .ledger
-        .note(Kind::Model, Some(model.contract.id), None, "used", body.clone(), Timestamp::now())
-        .await?;
+    let mut record = body.clone();
+    if let (Shape::Vertical, Some(fields)) = (model.shape, record.as_object_mut()) {
+        // How many both have is in no log.
+        fields.retain(|name, _| !["customers", "listed"].contains(&name.as_str()));
+    }
+    rooms.ledger.note(Kind::Model, Some(model.contract.id), None, "used", record, Timestamp::now()).await?;
     std::fs::rename(&partial, &path)
         .map_err(|source| ReleaseError::Unwritten { path: path.clone(), source })?;
     let mut notes = told;
