@@ -203,12 +203,12 @@ fn every_trainers_sampler_is_in_the_price() {
 /// A logistic model of three, with groups.
 fn logistic(train: &str, evaluate: &str) -> (String, String) {
     let toml = horizontal()
-        .replace("values = [\"home\", \"maternal\"] }", "values = [\"home\", \"maternal\"] }\ntier = { use = [\"group\"], values = [\"a\", \"b\", \"c\"] }")
+        .replace("values = [\"home\", \"maternal\"] }", "values = [\"home\", \"maternal\"] }\nregion = { use = [\"group\"], values = [\"a\", \"b\", \"c\"] }")
         .replace("bounds = [0, 1000]", "bounds = [0, 1]")
         .replace("models = [\"linear\"]", "models = [\"logistic\"]")
         .replace("approval = [] }", &format!("approval = []{train} }}"));
     let job = OVER_ALL.replace("\"linear\"", "\"logistic\"");
-    (toml, format!("{job}[evaluate]\ngroups = [\"tier\"]\n{evaluate}\n"))
+    (toml, format!("{job}[evaluate]\ngroups = [\"region\"]\n{evaluate}\n"))
 }
 
 #[test]
