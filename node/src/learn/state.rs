@@ -311,7 +311,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         assert_eq!(forget(&home, SystemTime::now()).unwrap(), 0, "no job was ever begun");
-        let (one, other) = ([7, 8].map(|run| RunFolder::of(&home, &QueryId::new([run; 32]))));
+        let [one, other] = [7, 8].map(|run| RunFolder::of(&home, &QueryId::new([run; 32])));
         one.keep("state", b"secret").unwrap();
         other.keep("state", b"secret").unwrap();
         begin_run(&home, "job", &QueryId::new([7; 32])).unwrap();
