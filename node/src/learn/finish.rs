@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     data::hex,
-    policy::{self, Permitted, TrainPlan, TrainSide},
+    policy::{self, PADDING_EPSILON_MICRO, Permitted, TrainPlan, TrainSide},
     query::{self, JobShape},
 };
 
@@ -177,7 +177,7 @@ fn round(line: &RoundLine) -> Round {
 
 /// Each partner's customers are paid for by those who learn of them.
 fn paid(plan: &TrainPlan) -> Vec<Paid> {
-    let Some(price) = plan.price() else { return Vec::new() };
+    let Some(price) = plan.price() else { return padded(plan) };
     let learned_of = |side: &&TrainSide| {
         plan.sides()
             .iter()
@@ -190,6 +190,22 @@ fn paid(plan: &TrainPlan) -> Vec<Paid> {
         delta_femto: price.delta_femto(),
     };
     plan.sides().iter().filter(learned_of).map(of).collect()
+}
+
+/// Without noise there is the padding of two numbers of each side's customers, where nobody learns who is in both.
+fn padded(plan: &TrainPlan) -> Vec<Paid> {
+    let of = |side: &TrainSide| {
+        let heard = plan.charged(&side.table.owner)?;
+        let ledger = side.table.owner.clone();
+        // The two are as many: what is heard of one is as dear as what is heard of the other.
+        Some(Paid {
+            ledger,
+            nano_rho: heard.nano_rho,
+            epsilon_micro: 2 * PADDING_EPSILON_MICRO,
+            delta_femto: heard.atto_delta / 1000,
+        })
+    };
+    plan.sides().iter().filter_map(of).collect()
 }
 
 fn untold(plan: &TrainPlan) -> Vec<String> {
@@ -208,6 +224,13 @@ fn untold(plan: &TrainPlan) -> Vec<String> {
             Some(partner) => format!("scores of single customers were opened to nobody but {partner}"),
             None => "no score of a single customer was opened to anybody".to_owned(),
         });
+    }
+    if plan.hides_overlap() {
+        untold.push(
+            "which customers both have was learned by nobody; how many is known padded, and so are the numbers of \
+             customers here"
+                .to_owned(),
+        );
     }
     untold
 }

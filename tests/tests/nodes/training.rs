@@ -11,8 +11,8 @@ use tacit_tests::{
 use crate::TACIT;
 
 /// Customers of each, and of both.
-const EACH: u64 = 6_000;
-const BOTH: u64 = 5_000;
+pub(crate) const EACH: u64 = 6_000;
+pub(crate) const BOTH: u64 = 5_000;
 
 /// A number between 0 and 1 that follows from a customer's.
 fn drawn(number: u64, salt: u64) -> f64 {
@@ -45,7 +45,7 @@ fn accounts() -> String {
     text
 }
 
-const CONTRACT: &str = r#"
+pub(crate) const CONTRACT: &str = r#"
 name = "credit"
 partners = ["brand", "bank"]
 purpose = "testing"
@@ -81,7 +81,7 @@ defaulted = { use = ["target"], values = [false, true] }
 train = { models = ["logistic", "linear"], approval = [], align = "revealed", score = "bank", without_noise = true, rounds = 60 }
 "#;
 
-const JOB: &str = r#"
+pub(crate) const JOB: &str = r#"
 name = "default"
 contract = "credit"
 kind = "logistic"
@@ -97,7 +97,7 @@ mechanism = "none"
 holdout = 0.2
 "#;
 
-fn pair_under(contract: &str) -> Pair {
+pub(crate) fn pair_under(contract: &str) -> Pair {
     let world = World::new(TACIT);
     world.befriended();
     let file = world.write("customers.csv", customers());
@@ -107,13 +107,13 @@ fn pair_under(contract: &str) -> Pair {
     Pair::agreed(world, contract)
 }
 
-fn card(pair: &Pair, home: &str) -> Value {
+pub(crate) fn card(pair: &Pair, home: &str) -> Value {
     let show = || pair.world.tacit(home, &["model", "show", "default", "-o", "json"]);
     pair.world.until("the model", || show().status == 0);
     show().ok().json()
 }
 
-fn coefficient(card: &Value, name: &str) -> f64 {
+pub(crate) fn coefficient(card: &Value, name: &str) -> f64 {
     let all = card["coefficients"].as_array().expect("coefficients");
     let one = all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name} in {card}"));
     let value = &one["value"];
@@ -180,7 +180,7 @@ fn copied(from: &Path, to: &Path) {
 }
 
 /// Whether a round has been kept in a home.
-fn has_state(home: &Path) -> bool {
+pub(crate) fn has_state(home: &Path) -> bool {
     let jobs = std::fs::read_dir(home.join("jobs")).into_iter().flatten().flatten();
     jobs.map(|job| job.path().join("state-even")).any(|state| state.exists())
 }

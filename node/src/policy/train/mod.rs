@@ -8,10 +8,15 @@ mod error;
 
 use tacit_protocol::{learn::encode, log::Amount};
 
-use super::{AggregateError, Align, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under};
+use super::{
+    AggregateError, Align, Decimal, PADDING, Price, Terms, TrainTerms, Values, Weights, error::Under,
+};
 use crate::query::{ColumnName, Job, JobShape, ModelKind, TableName};
 
 pub use error::TrainError;
+
+/// What whoever hears two padded numbers of the other's customers is charged: of all, and of those in common.
+const HEARD: Amount = Amount { nano_rho: 2 * PADDING.nano_rho, atto_delta: 2 * PADDING.atto_delta };
 
 /// The plan of a training job; see the module.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,16 +129,27 @@ impl TrainPlan {
         }
     }
 
-    /// What a partner is charged for what it learns of another's customers; nothing without noise.
+    /// Whether nobody may learn which customers both have: rows are the places of a union.
+    pub fn hides_overlap(&self) -> bool {
+        self.job.shape == JobShape::Vertical && self.terms.align == Align::Hidden
+    }
+
+    /// What a partner is charged for what it learns of another's customers: weights with noise; and where nobody learns
+    /// who is in both, two padded numbers, of all and of those in common. Nothing without either.
     pub fn charged(&self, learner: &str) -> Option<Amount> {
-        let price = self.price.as_ref().filter(|_| self.receives(learner))?;
+        let padding = self.hides_overlap().then_some(HEARD);
+        let Some(price) = self.price.as_ref().filter(|_| self.receives(learner)) else { return padding };
         // A sampler's error for each number that is opened with noise in it, of each that adds noise to it.
         let samplers = match self.job.shape {
             JobShape::Horizontal => self.sides.len() as u64,
             JobShape::Vertical => 1,
         };
         let opened = u64::from(self.job.rounds).saturating_mul(self.entries()).saturating_mul(samplers);
-        Some(Amount { nano_rho: price.amount().nano_rho, atto_delta: opened })
+        let padding = padding.unwrap_or(Amount { nano_rho: 0, atto_delta: 0 });
+        Some(Amount {
+            nano_rho: price.amount().nano_rho.saturating_add(padding.nano_rho),
+            atto_delta: opened.saturating_add(padding.atto_delta),
+        })
     }
 
     /// Numbers that one round opens, at most.
@@ -158,7 +174,8 @@ impl TrainPlan {
             return Err(TrainError::Rounds { contract: under(), wanted: job.rounds, allowed: train.rounds });
         }
         match job.shape {
-            JobShape::Vertical if train.align == Align::Hidden => {
+            // A score is of a row, and rows are places: it would say that the place counts.
+            JobShape::Vertical if train.align == Align::Hidden && train.score.is_some() => {
                 return Err(TrainError::Alignment { contract: under() });
             }
             JobShape::Horizontal if job.features.len() < train.cohort as usize => {
