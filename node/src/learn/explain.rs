@@ -63,16 +63,16 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
             .sides()
             .iter()
             .map(|other| other.table.owner.as_str())
-            .filter(|other| other != owner && plan.receives(other))
+            .filter(|other| other != owner)
             .collect();
-        let said = match (&price, learners.is_empty()) {
-            (None, _) if plan.hides_overlap() => format!(
-                "no noise; two numbers of {owner}'s customers are padded, at epsilon {} each, charged to the other",
-                Decimal::of_micro(PADDING_EPSILON_MICRO)
+        let said = match &price {
+            None if plan.hides_overlap() => format!(
+                "no noise; two numbers of {owner}'s customers are padded, at epsilon {} each, charged to {}",
+                Decimal::of_micro(PADDING_EPSILON_MICRO),
+                crate::policy::list(&learners)
             ),
-            (None, _) => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
-            (Some(_), true) => "nothing: nobody else gets the weights".to_owned(),
-            (Some((epsilon, delta, _)), false) => format!(
+            None => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
+            Some((epsilon, delta, _)) => format!(
                 "epsilon {epsilon}, delta {delta} of {owner}'s customers, charged to {}",
                 crate::policy::list(&learners)
             ),
@@ -82,8 +82,8 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
             "partner": owner,
             "columns": side.width(),
             "charged_to": learners,
-            "epsilon": price.as_ref().filter(|_| !learners.is_empty()).map(|price| price.0.to_string()),
-            "nano_rho": price.as_ref().filter(|_| !learners.is_empty()).map(|price| price.2),
+            "epsilon": price.as_ref().map(|price| price.0.to_string()),
+            "nano_rho": price.as_ref().map(|price| price.2),
         }));
     }
     let (rounds, bytes) = match job.shape {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tacit_protocol::{
     ids::{QueryId, SnapshotHash},
     learn::glm,
+    log::Amount,
 };
 
 use super::{
@@ -177,35 +178,26 @@ fn round(line: &RoundLine) -> Round {
 
 /// Each partner's customers are paid for by those who learn of them.
 fn paid(plan: &TrainPlan) -> Vec<Paid> {
-    let Some(price) = plan.price() else { return padded(plan) };
-    let learned_of = |side: &&TrainSide| {
-        plan.sides()
-            .iter()
-            .any(|other| other.table.owner != side.table.owner && plan.receives(&other.table.owner))
-    };
+    let padded = plan.heard().into_iter().flat_map(|heard| padded(plan, heard));
+    let Some(price) = plan.price() else { return padded.collect() };
     let of = |side: &TrainSide| Paid {
         ledger: side.table.owner.clone(),
         nano_rho: price.amount().nano_rho,
         epsilon_micro: price.epsilon_micro(),
         delta_femto: price.delta_femto(),
     };
-    plan.sides().iter().filter(learned_of).map(of).collect()
+    plan.sides().iter().map(of).chain(padded).collect()
 }
 
-/// Without noise there is the padding of two numbers of each side's customers, where nobody learns who is in both.
-fn padded(plan: &TrainPlan) -> Vec<Paid> {
-    let of = |side: &TrainSide| {
-        let heard = plan.charged(&side.table.owner)?;
-        let ledger = side.table.owner.clone();
-        // The two are as many: what is heard of one is as dear as what is heard of the other.
-        Some(Paid {
-            ledger,
-            nano_rho: heard.nano_rho,
-            epsilon_micro: 2 * PADDING_EPSILON_MICRO,
-            delta_femto: heard.atto_delta / 1000,
-        })
+/// Two padded numbers of each side's customers, where nobody learns who is in both.
+fn padded(plan: &TrainPlan, heard: Amount) -> Vec<Paid> {
+    let of = |side: &TrainSide| Paid {
+        ledger: side.table.owner.clone(),
+        nano_rho: heard.nano_rho,
+        epsilon_micro: 2 * PADDING_EPSILON_MICRO,
+        delta_femto: heard.atto_delta / 1000,
     };
-    plan.sides().iter().filter_map(of).collect()
+    plan.sides().iter().map(of).collect()
 }
 
 fn untold(plan: &TrainPlan) -> Vec<String> {

@@ -254,6 +254,12 @@ fn training(
     }
     if plan.price().is_some() {
         stage("all", "add discrete Gaussian noise to what is opened, each for its own customers".to_owned());
+        if job.shape == JobShape::Vertical {
+            stage(
+                "both",
+                "add such noise to the means and covariances that their own columns are scaled by".to_owned(),
+            );
+        }
     }
     stage("all", "record the run; those who get the weights keep the model".to_owned());
     for name in &names {
@@ -278,7 +284,7 @@ fn training(
                     "a share of the weights, which tells nothing by itself".to_owned()
                 }
                 (true, _) => format!("the weights, {hidden}"),
-                (false, _) => "nothing of the weights".to_owned(),
+                (false, _) => format!("the weights of its own columns, {hidden}"),
             },
         );
     }

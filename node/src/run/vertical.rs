@@ -146,7 +146,7 @@ async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted
     });
     let (order, mut seen) = course.align(&own, &folder).await?;
     let permitted = course.reserved.permitted();
-    let mut split = Split::of(permitted, &course.terms.plan, &own, &order)?;
+    let mut split = Split::of(permitted, (&course.terms.plan, course.party), &own, &order)?;
     let story = Story::told(&folder)?;
     course.terms.job = bound(&course.terms.job, &run, order.hash());
     let alone = split.without_partner(&course.terms.plan).await;

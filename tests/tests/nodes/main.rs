@@ -25,6 +25,7 @@ mod three;
 mod till;
 mod training;
 mod training_hidden;
+mod training_noise;
 mod training_star;
 mod trust;
 

@@ -16,7 +16,7 @@ use tacit_protocol::{
 
 use super::{Course, fresh_seed};
 use crate::{
-    exchange::{Answering, Asking, Bringing, ExchangeError, Served, Watch},
+    exchange::{Answering, Aside, Asking, Bringing, ExchangeError, Served, Watch},
     learn::{Own, TrainFault, state::RunFolder},
     ledger::Reserved,
     report::Report,
@@ -143,6 +143,8 @@ pub(super) struct Union {
     pub(super) places: Vec<Option<u32>>,
     /// About how many both have: the padded number less what padding is on average. The same at both ends.
     pub(super) about: u32,
+    /// About how many we have, and the partner; likewise.
+    pub(super) sizes: [u32; 2],
     transcript: [u8; 32],
     own_size: u32,
     partner_size: u32,
@@ -167,6 +169,10 @@ impl Course<'_> {
         if !self.terms.plan.hides_overlap() {
             let (aligned, seen) = self.reveal(own).await?;
             return Ok((Order::Revealed(aligned), seen));
+        }
+        // An intersection's session begins with this word; here nothing else would say it.
+        if let End::Answering(answering) = &mut self.end {
+            answering.say(Aside::Ready).await?;
         }
         let union = match self.recall(folder).await? {
             Some(union) => union,
@@ -211,7 +217,16 @@ impl Course<'_> {
         // number would be another one then, and the two would not step alike.
         let padded = (u64::from(own_count) + u64::from(peer_count)).saturating_sub(places.len() as u64);
         let about = u32::try_from(padded.saturating_sub(pool.into())).unwrap_or(u32::MAX);
-        let union = Union { places, about, transcript, own_size: own_count, partner_size: peer_count };
+        // Each brings both pools, and half of what its number is padded with at most.
+        let size = |count: u32| count.saturating_sub(2 * pool + pool / 2);
+        let union = Union {
+            places,
+            about,
+            sizes: [size(own_count), size(peer_count)],
+            transcript,
+            own_size: own_count,
+            partner_size: peer_count,
+        };
         folder.keep_value(UNION, &union)?;
         Ok(union)
     }

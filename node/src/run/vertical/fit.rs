@@ -57,7 +57,7 @@ impl Course<'_> {
         let start = move |session: SessionId| {
             let params = terms.params(session, count)?;
             let params = match &union {
-                Some((_, common)) => params.over_a_union(*common)?,
+                Some((_, over)) => params.over_a_union(*over)?,
                 None => params,
             };
             let limits = params.limits();

@@ -1,6 +1,9 @@
 //! Which customers are learned from, and what each of them has.
 
-use tacit_protocol::learn::encode::kept;
+use tacit_protocol::learn::{
+    encode::kept,
+    vertical::{Over, Party},
+};
 
 use super::end::Order;
 
@@ -26,8 +29,8 @@ pub(super) struct Split {
 #[derive(Default)]
 pub(super) struct Half {
     pub(super) rows: usize,
-    /// Over a union, at which of the rows we have a customer, and about how many of the rows both have.
-    pub(super) union: Option<(Vec<bool>, u32)>,
+    /// Over a union, at which of the rows we have a customer, and what both know of them.
+    pub(super) union: Option<(Vec<bool>, Over)>,
     pub(super) columns: Vec<Vec<f64>>,
     pub(super) target: Option<Vec<f64>>,
 }
@@ -36,7 +39,7 @@ impl Split {
     /// Divides the customers of the order by a hash of their place in it, which both ends know.
     pub(super) fn of(
         permitted: &Permitted,
-        plan: &TrainPlan,
+        (plan, me): (&TrainPlan, Party),
         own: &Own,
         order: &Order,
     ) -> Result<Self, Report> {
@@ -51,18 +54,23 @@ impl Split {
         let learn: Vec<Option<usize>> = kept(&all, &held_out.iter().map(|held| !held).collect::<Vec<bool>>());
         let least = u64::from(permitted.terms().privacy.min_group);
         // Over a union about as many of them are both's as of all places.
-        let common = |rows: usize| match order {
-            Order::Revealed(_) => rows as u64,
-            Order::Hidden(union) => u64::from(union.about) * rows as u64 / all.len().max(1) as u64,
+        let share = |about: u32, rows: usize| u64::from(about) * rows as u64 / all.len().max(1) as u64;
+        let found = match order {
+            Order::Revealed(_) => learn.len() as u64,
+            Order::Hidden(union) => share(union.about, learn.len()),
         };
-        let found = common(learn.len());
         if found < least {
             return Err(TrainFault::TooFew { found, least }.into());
         }
         let union = |rows: &[Option<usize>]| {
-            let about = u32::try_from(common(rows.len())).unwrap_or(u32::MAX);
-            let hidden = matches!(order, Order::Hidden(_));
-            hidden.then(|| (rows.iter().map(Option::is_some).collect(), about))
+            let Order::Hidden(union) = order else { return None };
+            let of = |about| {
+                u32::try_from(share(about, rows.len())).unwrap_or(u32::MAX).clamp(1, rows.len().max(1) as u32)
+            };
+            let [ours, theirs] = union.sizes.map(of);
+            let sizes = if me == Party::Label { [ours, theirs] } else { [theirs, ours] };
+            let over = Over { common: of(union.about), sizes };
+            Some((rows.iter().map(Option::is_some).collect(), over))
         };
         let (design, target) = (own.design(false)?, own.target()?);
         let part = |rows: &[Option<usize>]| Half {
@@ -85,7 +93,9 @@ impl Split {
     /// How many are learned from, and how many are held back; over a union about.
     pub(super) fn counts(&self) -> (u64, u64) {
         match (&self.learn.union, &self.all.union) {
-            (Some((_, learn)), Some((_, all))) => (u64::from(*learn), u64::from(all.saturating_sub(*learn))),
+            (Some((_, learn)), Some((_, all))) => {
+                (learn.common.into(), all.common.saturating_sub(learn.common).into())
+            }
             _ => (self.learn.rows as u64, self.held_out.iter().filter(|held| **held).count() as u64),
         }
     }

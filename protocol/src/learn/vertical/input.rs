@@ -13,10 +13,12 @@ use std::{borrow::Cow, fmt};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
+    draws::Draws,
+    moments::{self, Cells},
     params::{Linkage, Params, Party},
     presence::Bits,
 };
-use crate::{learn::encode::kept, session::Abort};
+use crate::{learn::encode::kept, secret::Secret, session::Abort};
 
 /// Bits after the point of a whitened number.
 pub(super) const UNIT_BITS: u32 = 12;
@@ -106,32 +108,40 @@ fn penalty(params: &Params) -> f64 {
     }
 }
 
-/// Whitens an end's rows.
+/// Whitens an end's rows. `secret` is the job's, for the noise of what they are whitened by, if there is any.
 ///
 /// # Errors
 /// As [`Input::check`].
 pub(super) fn whiten(
     params: &Params,
     party: Party,
-    input: &Input,
-    present: Option<&[bool]>,
+    (input, present): (&Input, Option<&[bool]>),
+    secret: &Secret<[u8; 32]>,
 ) -> Result<Whitened, Abort> {
     input.check(params, party)?;
     let bits = presence(params, present)?;
+    let own = Own::of(params, party, input, present);
     let each = params.rows_of_a_penalty() as usize;
     let real = params.agreed().rows as usize;
     let intercept = party == Party::Label;
     let basis = match &params.agreed().noise {
-        // LEARNV-40: with noise nothing of the model may hang on the rows but through it.
-        Some(_) => Basis::public(input.columns.len(), intercept),
-        None => {
-            let own = Own::of(params, input, present);
-            Basis::fit(&own.columns, intercept, penalty(params), (each, own.share), params.counted())
+        // LEARNV-42: with noise nothing of the model may hang on the rows but through it.
+        Some(noise) => {
+            let (variables, width) = noise.of(party);
+            let sums = Cells::new(&own.columns, variables)?.sums();
+            // Of other rows other noise; of the same, after a cut, the same.
+            let draws = Draws::new(secret, params, b"moments", party);
+            let words: Zeroizing<Vec<u64>> =
+                Zeroizing::new(sums.iter().map(|sum| sum.cast_unsigned()).collect());
+            let noisy = moments::noisy(&sums, width, &draws.seed("moments", 0, 0, &draws.digest(&words)));
+            let pseudo = each as f64 * penalty(params).powi(2) / f64::from(params.counted());
+            moments::basis(&noisy, variables, width, own.rows, pseudo, intercept)
         }
+        None => Basis::fit(&own.columns, intercept, penalty(params), (each, own.share), params.counted()),
     };
     let mut columns = basis.apply(&input.columns, real);
-    if let Some(noise) = &params.agreed().noise {
-        clip(&mut columns, noise.clip);
+    if params.agreed().noise.is_some() {
+        clip(&mut columns);
     }
     // LEARNV-51: nothing of a place where this end has nobody; also not the intercept, nor what is left of the means.
     for (row, here) in present.unwrap_or_default().iter().enumerate() {
@@ -169,7 +179,7 @@ pub(super) fn whiten(
 
 /// LEARNV-50, the bits of all rows over a union: as many as there are places, and only then. The pseudo-rows are both's.
 fn presence(params: &Params, present: Option<&[bool]>) -> Result<Option<Bits>, Abort> {
-    match (params.common(), present) {
+    match (params.over(), present) {
         (None, None) => Ok(None),
         (Some(_), Some(present)) if present.len() == params.agreed().rows as usize => {
             let mut bits = Zeroizing::new(vec![1; params.rows() as usize]);
@@ -185,16 +195,20 @@ struct Own<'a> {
     columns: Cow<'a, [Vec<f64>]>,
     /// For how many of those that count one of them stands, so that the pseudo-rows have their weight beside them.
     share: f64,
+    /// How many both ends take them for.
+    rows: u32,
 }
 
 impl<'a> Own<'a> {
-    fn of(params: &Params, input: &'a Input, present: Option<&[bool]>) -> Self {
-        let (Some(common), Some(present)) = (params.common(), present) else {
-            return Self { columns: Cow::Borrowed(&input.columns), share: 1.0 };
+    fn of(params: &Params, party: Party, input: &'a Input, present: Option<&[bool]>) -> Self {
+        let (Some(over), Some(present)) = (params.over(), present) else {
+            let rows = params.agreed().rows;
+            return Self { columns: Cow::Borrowed(&input.columns), share: 1.0, rows };
         };
         let columns: Vec<Vec<f64>> = input.columns.iter().map(|column| kept(column, present)).collect();
-        let own = present.iter().filter(|here| **here).count().max(1);
-        Self { columns: Cow::Owned(columns), share: f64::from(common) / own as f64 }
+        // LEARNV-54: not how many there are, of which the weights could tell when they are turned back.
+        let rows = over.sizes[party as usize];
+        Self { columns: Cow::Owned(columns), share: f64::from(over.common) / f64::from(rows), rows }
     }
 }
 
@@ -206,16 +220,34 @@ impl Drop for Own<'_> {
     }
 }
 
-/// LEARNV-40: no row is longer than `most`.
-fn clip(columns: &mut [Vec<i32>], most: u32) {
-    let most = f64::from(most) * f64::from(1u32 << UNIT_BITS);
+/// LEARNV-40: no row is longer than √d, the root of what the square of a whitened row's length is on average.
+fn clip(columns: &mut [Vec<i32>]) {
+    let most = (columns.len() as u64) << (2 * UNIT_BITS);
     for row in 0..columns.first().map_or(0, Vec::len) {
-        let norm = columns.iter().map(|column| f64::from(column[row]).powi(2)).sum::<f64>().sqrt();
-        if norm > most {
-            // Towards 0, so that what is cut off makes no row longer.
-            let scale = most / norm * (1.0 - 1e-9);
+        // Below 512·2⁴⁰.
+        let square: u64 = columns.iter().map(|column| u64::from(column[row].unsigned_abs()).pow(2)).sum();
+        if square > most {
+            // Towards 0, so that what is cut off makes no row longer; and by more than the last bits of a root are worth.
+            let scale = (most as f64 / square as f64).sqrt() * (1.0 - 1e-9);
             columns.iter_mut().for_each(|column| column[row] = (f64::from(column[row]) * scale) as i32);
         }
+    }
+}
+
+/// Cholesky's factor of the lower triangle, in its place; a ridge or a floor keeps what is under the root positive.
+fn cholesky(factor: &mut [f64], count: usize) {
+    for j in 0..count {
+        for k in 0..j {
+            let above = factor[j * count + k];
+            for i in j..count {
+                factor[i * count + j] -= factor[i * count + k] * above;
+            }
+        }
+        let root = factor[j * count + j].max(RIDGE).sqrt();
+        for i in j..count {
+            factor[i * count + j] /= root;
+        }
+        factor[j * count + j] = root;
     }
 }
 
@@ -248,28 +280,19 @@ impl Basis {
                 factor[i * count + j] = variance + if i == j { RIDGE * (1.0 + variance) } else { 0.0 };
             }
         }
-        // Cholesky's way, in place; the ridge keeps what is under the root positive.
-        for j in 0..count {
-            for k in 0..j {
-                let above = factor[j * count + k];
-                for i in j..count {
-                    factor[i * count + j] -= factor[i * count + k] * above;
-                }
-            }
-            let root = factor[j * count + j].max(RIDGE).sqrt();
-            for i in j..count {
-                factor[i * count + j] /= root;
-            }
-            factor[j * count + j] = root;
-        }
+        cholesky(&mut factor, count);
         Self { means, factor, intercept }
     }
 
-    /// One that depends on nothing: each column alone, twice as long.
-    fn public(count: usize, intercept: bool) -> Self {
-        let mut factor = Zeroizing::new(vec![0.0; count * count]);
-        factor.iter_mut().step_by(count + 1).for_each(|root| *root = 0.5);
-        Self { means: Zeroizing::new(vec![0.0; count]), factor, intercept }
+    /// Of columns with these means and covariances, of which the lower triangle is read.
+    pub(super) fn of_covariance(means: Vec<f64>, covariance: Vec<f64>, intercept: bool) -> Self {
+        let count = means.len();
+        let mut factor = Zeroizing::new(covariance);
+        cholesky(&mut factor, count);
+        for i in 0..count {
+            factor[i * count + i + 1..(i + 1) * count].fill(0.0);
+        }
+        Self { means: Zeroizing::new(means), factor, intercept }
     }
 
     /// How many columns there are, without the intercept.

@@ -143,7 +143,7 @@ impl Trainer {
         if !states.iter().all(|state| state.fits(&params, party)) {
             return Err(Abort::OwnState);
         }
-        let whitened = whiten(&params, party, input, present)?;
+        let whitened = whiten(&params, party, (input, present), secret)?;
         let columns = Columns::new(params.rows() as usize, whitened.columns)?;
         let one = params.residual_one() as f64;
         let target = whitened
@@ -207,7 +207,7 @@ impl Round {
         Self {
             forward: Forward::new(number),
             link: Link::new(params, number, Aim::Prediction),
-            presence: params.common().map(|_| Presence::new(number)),
+            presence: params.over().map(|_| Presence::new(number)),
             backward: Backward::new(number),
             said: false,
             heard: false,
@@ -283,10 +283,11 @@ impl Training {
         let step = params.step(state.round);
         let (own, theirs) = round.backward.gradient();
         let count = own.len() + theirs.len();
-        let noise = params.agreed().noise.as_ref().map(|noise| {
+        let widths = params.agreed().noise.as_ref().map(|noise| &noise.gradients);
+        let noise = widths.and_then(|widths| widths.get(usize::from(state.round))).map(|width| {
             // LEARNV-40: of the job's secret and the round, so that a round that is run again has the same.
             let seed = self.ground.draws.seed("noise", state.round, 0, &[0; 32]);
-            Zeroizing::new(noise.width.samples(&seed, count))
+            Zeroizing::new(width.samples(&seed, count))
         });
         let noise = noise.iter().flat_map(|noise| noise.iter()).copied().chain(std::iter::repeat(0));
         let weights = state.own.iter_mut().chain(state.theirs.iter_mut());
