@@ -37,7 +37,7 @@ pub(super) struct Comparing {
     /// The same under this end's key for comparing.
     theirs_twice: Vec<[u8; 32]>,
     /// In which order those go back.
-    back: Vec<u32>,
+    pub(super) back: Vec<u32>,
     /// This end's points under both keys for comparing, as the peer has shuffled them.
     ours_twice: Vec<[u8; 32]>,
     /// This end's places, by its own order.

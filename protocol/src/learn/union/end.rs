@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// One end of a run. Both ends are the same. Its memory: some 180 bytes an own item and 140 for each of the peer's.
-pub struct Uniter(Await);
+pub struct Uniter(pub(super) Await);
 
-enum Await {
+pub(super) enum Await {
     Announce(Box<Party>),
     Comparing(Box<Comparing>),
     Placing(Box<Placing>),

@@ -1,12 +1,16 @@
-//! Whole runs: the union, what is said, and what happens when somebody meddles.
+//! Whole runs: the union, what is said, who could link what, and what happens when somebody meddles.
 
+mod links;
+mod meddling;
+mod rules;
 mod sets;
 
 use super::*;
 use crate::{
     ids::{ContractId, SessionId},
     secret::Secret,
-    testing::Pair,
+    testing::{Ended, Meddler, Pair, Said},
+    wire::{Role as End, Wire},
 };
 
 /// Chunks of four items, so that a dozen make several.
@@ -22,23 +26,29 @@ fn item(number: u32) -> [u8; 32] {
     item
 }
 
-fn items(numbers: impl IntoIterator<Item = u32>) -> Vec<Option<[u8; 32]>> {
+type Items = Vec<Option<[u8; 32]>>;
+
+fn items(numbers: impl IntoIterator<Item = u32>) -> Items {
     numbers.into_iter().map(|number| Some(item(number))).collect()
 }
 
-fn end(params: &Params, role: Role, items: &[Option<[u8; 32]>], padding: Padding, seed: u8) -> Uniter {
+fn end(params: &Params, role: Role, items: &Items, padding: Padding, seed: u8) -> Uniter {
     Uniter::start(params.clone(), role, items, padding, Secret::new([seed; 32])).unwrap()
 }
 
 /// A run in which the ends draw so many shared dummies of a pool.
-fn pair(
-    own: &[Option<[u8; 32]>],
-    theirs: &[Option<[u8; 32]>],
-    pool: u32,
-    shared: [u32; 2],
-) -> Pair<Uniter, Uniter> {
+fn pair(own: &Items, theirs: &Items, pool: u32, shared: [u32; 2]) -> Pair<Uniter, Uniter> {
     let params = params(pool);
     let [asker, answerer] = shared.map(|shared| Padding { alone: 1, shared });
     let asker = end(&params, Role::Asker, own, asker, 3);
     Pair::new(asker, end(&params, Role::Answerer, theirs, answerer, 4), params.limits())
+}
+
+/// Nine against ten with their dummies, five of them in common: several chunks of each kind at each end.
+fn small(meddler: &mut Meddler) -> Ended<United, United> {
+    pair(&items(0..6), &items(3..10), 1, [1, 1]).run_past(meddler)
+}
+
+fn read(said: &Said) -> Message {
+    Message::decode(&said.bytes, &params(0).limits()).unwrap()
 }

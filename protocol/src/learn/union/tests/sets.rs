@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use super::*;
 
 /// Every customer that takes part stands at one place; those with the same item at the same; nobody else does.
-fn right(own: &[Option<[u8; 32]>], theirs: &[Option<[u8; 32]>], ours: &United, others: &United) {
+fn right(own: &Items, theirs: &Items, ours: &United, others: &United) {
     assert_eq!(ours.places.len(), others.places.len());
     assert_eq!(ours.transcript, others.transcript);
-    let standing = |items: &[Option<[u8; 32]>], united: &United| -> HashMap<[u8; 32], usize> {
+    let standing = |items: &Items, united: &United| -> HashMap<[u8; 32], usize> {
         let at =
             |(place, customer): (usize, &Option<u32>)| Some((items[(*customer)? as usize].unwrap(), place));
         let standing: Vec<_> = united.places.iter().enumerate().filter_map(at).collect();
@@ -45,7 +45,7 @@ proptest! {
         let ended = pair(&own, &theirs, pool, shared).room(room).schedule(schedule).run();
         let (ours, others) = (ended.initiator.unwrap(), ended.responder.unwrap());
         right(&own, &theirs, &ours, &others);
-        let distinct = |set: &[Option<[u8; 32]>]| set.iter().flatten().copied().collect::<HashSet<_>>();
+        let distinct = |set: &Items| set.iter().flatten().copied().collect::<HashSet<_>>();
         let (one, other) = (distinct(&own), distinct(&theirs));
         let common = one.intersection(&other).count() as u32;
         prop_assert_eq!(ours.own_count, one.len() as u32 + 1 + 2 * pool);
