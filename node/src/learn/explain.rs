@@ -11,7 +11,7 @@ use crate::{
     config::units::show_size,
     control::Reply,
     exchange::Calibration,
-    policy::{Decimal, Permitted, Plan, Role, TrainPlan},
+    policy::{Decimal, PADDING_EPSILON_MICRO, Permitted, Plan, Role, TrainPlan},
     query::JobShape,
     report::Report,
     rooms::{Rooms, blocking},
@@ -78,6 +78,11 @@ fn cost(
             .filter(|other| other != owner)
             .collect();
         let said = match &price {
+            None if plan.hides_overlap() => format!(
+                "no noise; two numbers of {owner}'s customers are padded, at epsilon {} each, charged to {}",
+                Decimal::of_micro(PADDING_EPSILON_MICRO),
+                crate::policy::list(&learners)
+            ),
             None => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
             Some((epsilon, delta, _)) => format!(
                 "epsilon {epsilon}, delta {delta} of {owner}'s customers, charged to {}",

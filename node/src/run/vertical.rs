@@ -1,7 +1,7 @@
 //! The two walks' middle part for a training of two partners with different columns about the same customers.
 //!
-//! Both find out which of their own customers the other has too (the contract says that they may), bring these into one
-//! order, divide it by a public hash into customers that are learned from and customers that are held back, and fit the
+//! Both find out which of their own customers the other has too, where the contract says that they may, and bring these
+//! into one order; or they bring all customers of either into an order that tells neither who is in both. They divide it by a public hash into customers that are learned from and customers that are held back, and fit the
 //! model in shares that neither can read. After every round this node's share is durable before the next word leaves; a
 //! run that was cut goes on from there with the same randomness, so it comes to the same model, and nothing is learned
 //! or paid for twice.
@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use tacit_protocol::{
     ids::{ContractId, QueryId, SessionId, SnapshotHash},
-    learn::vertical::{Params, Party, Trained},
+    learn::vertical::{Over, Params, Party, Trained},
     secret::Secret,
     session::Abort,
 };
@@ -46,9 +46,16 @@ use rows::Split;
 pub(crate) use terms::party as training_party;
 use terms::{Terms, bound};
 
-/// What both ends would tell the protocol of a job over so many rows.
+/// What both ends would tell the protocol of a job over so many customers of each, all of them in common.
 pub(crate) fn training_params(plan: &TrainPlan, contract: ContractId, rows: u32) -> Result<Params, Abort> {
-    Terms { plan: plan.clone(), contract, job: [0; 32] }.params(SessionId::new([0; 32]), rows)
+    let terms = Terms { plan: plan.clone(), contract, job: [0; 32] };
+    let session = SessionId::new([0; 32]);
+    if !plan.hides_overlap() {
+        return terms.params(session, rows);
+    }
+    // The longest that a union of them can be: nobody is in both.
+    let over = Over { common: rows, sizes: [rows; 2] };
+    terms.params(session, rows.saturating_mul(2))?.over_a_union(over)
 }
 
 /// Trains with the partner that was asked.
@@ -147,18 +154,22 @@ impl<'a> Course<'a> {
 }
 
 async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted, Report> {
-    course.stages.begin("find common customers");
-    let (aligned, mut seen) = course.align(&own).await?;
-    let permitted = course.reserved.permitted();
-    let mut split = Split::of(permitted, &course.terms.plan, &own, &aligned)?;
     let folder = RunFolder::of(&course.rooms.home, &run);
     let held = folder.hold()?;
+    course.stages.begin(if course.terms.plan.hides_overlap() {
+        "find an order"
+    } else {
+        "find common customers"
+    });
+    let (order, mut seen) = course.align(&own, &folder).await?;
+    let permitted = course.reserved.permitted();
+    let mut split = Split::of(permitted, (&course.terms.plan, course.party), &own, &order)?;
     let story = Story::told(&folder)?;
-    course.terms.job = bound(&course.terms.job, &run, &aligned.customers);
+    course.terms.job = bound(&course.terms.job, &run, order.hash());
     let alone = split.without_partner(&course.terms.plan).await;
     course.stages.begin("train");
     let secret = secret(&course.rooms.identity.padding_key(), "vertical", &run, &own.snapshot());
-    let (learned_from, held_out) = (split.learn.rows as u64, split.held_out());
+    let (learned_from, held_out) = split.counts();
     let trained = course.fit(std::mem::take(&mut split.learn), &folder, secret).await?;
     let customers = std::mem::take(&mut split.rows);
     let (metrics, scores) = course.evaluate(&trained, split, alone).await?;

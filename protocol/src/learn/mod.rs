@@ -18,6 +18,7 @@ pub mod encode;
 pub mod evaluate;
 pub mod glm;
 pub mod horizontal;
+pub mod recall;
 pub mod union;
 pub mod vertical;
 

@@ -26,6 +26,7 @@ mod three;
 mod till;
 mod training;
 mod training_cuts;
+mod training_hidden;
 mod training_hostile;
 mod training_noise;
 mod training_star;

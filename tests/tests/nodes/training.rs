@@ -11,8 +11,8 @@ use tacit_tests::{
 use crate::TACIT;
 
 /// Customers of each, and of both.
-const EACH: u64 = 6_000;
-const BOTH: u64 = 5_000;
+pub(crate) const EACH: u64 = 6_000;
+pub(crate) const BOTH: u64 = 5_000;
 
 /// A number between 0 and 1 that follows from a customer's.
 fn drawn(number: u64, salt: u64) -> f64 {
@@ -118,7 +118,7 @@ pub fn card(pair: &Pair, home: &str) -> Value {
     show().ok().json()
 }
 
-fn coefficient(card: &Value, name: &str) -> f64 {
+pub(crate) fn coefficient(card: &Value, name: &str) -> f64 {
     let all = card["coefficients"].as_array().expect("coefficients");
     let one = all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name} in {card}"));
     let value = &one["value"];
@@ -186,7 +186,7 @@ pub fn copied(from: &Path, to: &Path) {
 }
 
 /// Whether a round has been kept in a home.
-fn has_state(home: &Path) -> bool {
+pub(crate) fn has_state(home: &Path) -> bool {
     let jobs = std::fs::read_dir(home.join("jobs")).into_iter().flatten().flatten();
     jobs.map(|job| job.path().join("state-even")).any(|state| state.exists())
 }

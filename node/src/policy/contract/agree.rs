@@ -145,7 +145,13 @@ fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
                 .to_owned(),
         );
     }
-    if train.align == Align::Revealed {
+    if train.align == Align::Hidden {
+        let padding = Decimal::of_micro(PADDING_EPSILON_MICRO);
+        sentences.push(format!(
+            "Two partners that train on different columns do not learn which customers both have. Each hears how many \
+             the other brings and about how many both have, either padded at ε {padding}, and pays for both."
+        ));
+    } else {
         sentences.push(
             "Two partners that train on different columns both learn which of their own customers the other has, one by \
              one. No noise hides this, and no privacy budget is charged for it: whoever has trained once knows it."

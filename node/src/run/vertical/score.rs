@@ -95,7 +95,7 @@ async fn score(
     own: &Own,
 ) -> Result<(Vec<(u64, f64)>, Served), Report> {
     course.stages.begin("find common customers");
-    let (aligned, mut seen) = course.align(own).await?;
+    let (aligned, mut seen) = course.reveal(own).await?;
     let places: Vec<usize> = aligned.rows.iter().map(|place| *place as usize).collect();
     scorable.count(course.rooms).await?;
     if places.is_empty() {
