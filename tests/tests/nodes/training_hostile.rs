@@ -296,7 +296,7 @@ async fn b09_a_trainer_whose_sums_are_none_is_left_out_and_the_others_have_their
     let asking = Arc::clone(&world);
     let training = tokio::task::spawn_blocking(move || {
         // A connection to the node that was there before the rogue may be lost at first.
-        let mut train = || asking.tacit("north", &["train", &file]);
+        let train = || asking.tacit("north", &["train", &file]);
         let first = train();
         if first.err.contains("E-LINK-") { train() } else { first }.ok()
     });
