@@ -176,6 +176,9 @@ pub enum PeerMisbehaved {
     /// An item was named as common that is none of ours.
     #[error("an item was named that is not in common")]
     ItemNotInCommon,
+    /// Items that both ends bring are not in common.
+    #[error("the dummies that both ends bring are not in common")]
+    PoolMissing,
     /// An item came twice, or before one that is less.
     #[error("an item came out of order")]
     ItemOutOfOrder,
@@ -188,6 +191,7 @@ impl PeerMisbehaved {
             Self::RoleReflected => "E-PEER-ROLE-REFLECTED",
             Self::ItemNotInCommon => "E-PEER-ITEM-NOT-IN-COMMON",
             Self::ItemOutOfOrder => "E-PEER-ITEM-OUT-OF-ORDER",
+            Self::PoolMissing => "E-PEER-POOL-MISSING",
             Self::CountAboveCap { .. } => "E-PEER-COUNT-ABOVE-CAP",
             Self::ChunkOutOfOrder { .. } => "E-PEER-CHUNK-OUT-OF-ORDER",
             Self::CountDiffers { .. } => "E-PEER-COUNT-DIFFERS",

@@ -4,7 +4,8 @@
 //!   Announce ──Announce──► Comparing ──all Blinded, Keyed, Shuffled──► Placing ──all Asked, Answered──► Closing ──► done
 //! ```
 //!
-//! All that is said in bulk comes from `produce`, never from `handle`, so that two ends that speak and hear at the same
+//! What is said, and when, follows from sizes and the padded number in common (UNION-14): every list has its length
+//! before its first point is known. All that is said in bulk comes from `produce`, never from `handle`, so that two ends that speak and hear at the same
 //! time cannot wait for each other (`docs/decisions/0002-streaming-sessions.md`).
 
 use super::{

@@ -7,6 +7,8 @@
 
 use std::collections::HashSet;
 
+use zeroize::Zeroizing;
+
 use super::{
     draws::{Draws, Use},
     message::Role,
@@ -37,13 +39,16 @@ impl Own {
         }
         // UNION-03: of several customers with one item the first.
         let mut seen = HashSet::with_capacity(items.len());
-        let customers = (0u32..).zip(items).filter_map(|(customer, item)| Some((Some(customer), (*item)?)));
-        let mut all: Vec<_> = customers.filter(|(_, item)| seen.insert(*item)).collect();
-        let count = all.len() as u64 + u64::from(padding.alone) + 2 * u64::from(pool);
+        let customers = (0u32..).zip(items).filter_map(|(customer, item)| Some((customer, item.as_ref()?)));
+        let customers: Vec<_> = customers.filter(|(_, item)| seen.insert(*item)).collect();
+        let count = customers.len() as u64 + u64::from(padding.alone) + 2 * u64::from(pool);
         let total = match u32::try_from(count) {
             Ok(total) if total <= cap => total,
             _ => return Err(Abort::OwnSetAboveCap { count, cap }),
         };
+        // Room for all at once, so that no copy stays behind when it grows.
+        let mut all = Zeroizing::new(Vec::with_capacity(total as usize));
+        all.extend(customers.iter().map(|(customer, item)| (Some(*customer), **item)));
         let shared = draws.order(Use::Pool, pool).into_iter().take(padding.shared as usize);
         all.extend(shared.map(|number| (None, pooled(params, role, number))));
         all.extend((0..pool).map(|number| (None, pooled(params, role.peer(), number))));

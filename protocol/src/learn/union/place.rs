@@ -57,11 +57,7 @@ impl Placing {
         let (own, params) = (party.own.count(), &party.params);
         // The peer has all of the pool from which this end draws, so what this end drew is in common.
         if common < party.shared {
-            return Err(PeerMisbehaved::CountDiffers {
-                expected: party.shared as usize,
-                got: common as usize,
-            }
-            .into());
+            return Err(PeerMisbehaved::PoolMissing.into());
         }
         // UNION-15: off by what the peer's draw is off its mean, half of the pool.
         let about = i64::from(common) - i64::from(party.shared) - i64::from(params.pool() / 2);
@@ -168,7 +164,7 @@ impl Placing {
             .all(Chunks::is_done)
     }
 
-    /// The union in its order.
+    /// UNION-02: the union in its order, each item where its point stands.
     pub(super) fn unite(self) -> Result<Closing, Abort> {
         let Self { party, peer_count, about, places, .. } = self;
         // UNION-10: no place twice, also not one of the peer's that is one of ours.

@@ -4,6 +4,7 @@ mod links;
 mod meddling;
 mod rules;
 mod sets;
+mod vectors;
 
 use super::*;
 use crate::{

@@ -82,6 +82,12 @@ fn union_05_dummies_are_of_three_kinds_and_have_no_customer() {
     assert_eq!(ours.places.len(), 15 + 16 - 8);
     let nobody = ours.places.iter().zip(&others.places).filter(|pair| *pair == (&None, &None)).count();
     assert_eq!(nobody, ours.places.len() - 10, "six and seven customers, three of them the same");
+    // A peer without the pools is found out.
+    let bare = end(&params(0), Role::Answerer, &items(10..20), Padding::default(), 4);
+    let asker = end(&params(1), Role::Asker, &items(0..6), Padding { alone: 0, shared: 1 }, 3);
+    let ended = Pair::new(asker, bare, params(1).limits()).run();
+    assert_eq!(ended.initiator.unwrap_err(), PeerMisbehaved::PoolMissing.into());
+    assert_eq!(format!("{:?}", Padding::default()), "Padding(..)");
     // However many are shared, an end brings as many.
     for shared in 0..=4 {
         let ended = pair(&items(0..6), &items(3..10), 4, [shared, 2]).run();

@@ -56,3 +56,30 @@ proptest! {
         prop_assert_eq!(others.about, i64::from(common + shared[0]) - i64::from(pool / 2));
     }
 }
+
+/// The places are H(e)^(p·p′) in the order of their encodings, computed here in one place with both keys.
+#[test]
+fn union_02_a_place_is_the_items_point_under_both_keys() {
+    let sets = [items(0..6), items(3..10)];
+    let party = |role: Role| {
+        let padding = Padding { alone: 1, shared: 1 };
+        let seed = Secret::new([3 + role as u8; 32]);
+        super::super::party::Party::new(params(1), role, &sets[role as usize], padding, &seed).unwrap()
+    };
+    let (asker, answerer) = (party(Role::Asker), party(Role::Answerer));
+    let key = asker.keys.place.expose() * answerer.keys.place.expose();
+    let point =
+        |item: &[u8; 32]| (crate::ristretto::hash(&params(1).domain(), item) * key).compress().to_bytes();
+    let all: HashSet<_> = [&asker, &answerer].into_iter().flat_map(|party| party.own.items()).collect();
+    let mut union: Vec<_> = all.into_iter().map(|item| (point(item), *item)).collect();
+    union.sort_unstable();
+    let ended = small(&mut Meddler::idle());
+    for (united, set) in [(ended.initiator.unwrap(), &sets[0]), (ended.responder.unwrap(), &sets[1])] {
+        assert_eq!(united.places.len(), union.len());
+        let customers: Vec<_> =
+            union.iter().map(|(_, item)| (0u32..).zip(set).find(|(_, own)| **own == Some(*item))).collect();
+        let customers: Vec<_> =
+            customers.into_iter().map(|found| found.map(|(customer, _)| customer)).collect();
+        assert_eq!(united.places, customers);
+    }
+}
