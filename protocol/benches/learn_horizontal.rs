@@ -7,7 +7,8 @@
 //! (with a description `TABLE.json` beside it: `features` with `kind`, `bounds` or `values`; columns `y`, `split`),
 //! the AUC of the joint model on its test rows without and with noise; `TACIT_BENCH_EPSILON` (1), `TACIT_BENCH_CLIP`
 //! (in 2⁻¹², the default is the largest length that the encoding has), `TACIT_BENCH_ROUNDS`, `TACIT_BENCH_L2`,
-//! `TACIT_BENCH_DRAWS` (10) change what is asked. Partners are the rows by their number modulo four, or with
+//! `TACIT_BENCH_DRAWS` (10) change what is asked; `TACIT_BENCH_SHARE` (0) of the price in thousandths is for a last
+//! round, in bins as `TACIT_BENCH_BINS` (32) says, whose AUC is shown as well. Partners are the rows by their number modulo four, or with
 //! `TACIT_BENCH_SKEW=1` four runs of the rows sorted by the first number.
 
 use std::{env, fs, time::Instant};
@@ -17,9 +18,11 @@ use tacit_protocol::{
     ids::{ContractId, PartnerId},
     learn::{
         encode::{Design, Encoding, Feature, Raw},
-        glm::{Family, Fit, Noise, Plan, Rows, Terms},
+        evaluate::{Evaluation, Interval},
+        glm::{Asked, Family, Fit, HeldOut, Noise, Plan, Review, Rows, Terms},
         horizontal::{
-            Contribution, Coordinator, JobKey, Promises, Roster, Round, Rules, Seat, Shape, Trainer,
+            Contribution, Coordinator, JobKey, Promises, Roster, Round, Rules, Seat, Shape, Survivors,
+            Trainer,
         },
     },
     noise::rho_limit,
@@ -197,7 +200,8 @@ fn table(path: &str) {
         .collect();
     println!("{path}: {rows} rows to learn from, {} held out, {} columns", held.rows(), own.columns().len());
     let l2 = number("TACIT_BENCH_L2", 1.0);
-    let run = |noise: Option<Noise>, rounds: u32, l2: f64, draw: u8| {
+    let bins = number("TACIT_BENCH_BINS", 32);
+    let run = |noise: Option<Noise>, rounds: u32, l2: f64, draw: u8, last: u64| {
         let rules = Rules::new(4, 3, 0, 1, noise.is_some()).expect("rules");
         let terms = Terms {
             family: Family::Logistic,
@@ -229,19 +233,58 @@ fn table(path: &str) {
             fit = fit.step(&plan, &sum).expect("a step");
         }
         let test = Rows::new(&plan, &held, &held_target).expect("rows");
-        (auc(&test.score(fit.weights()), &held_target), fit.round())
+        let direct = auc(&test.score(fit.weights()), &held_target);
+        // What the last round says of the same rows, if it is paid for.
+        let joint = (noise.is_none() || last > 0).then(|| -> Interval {
+            let asked = Asked { bins, nano_rho: last, ..Asked::default() };
+            let review = Review::new(&plan, asked).expect("a last round");
+            let vectors: Vec<Contribution> = (0u8..)
+                .zip(&prepared)
+                .map(|(seat, rows)| {
+                    let keep: Vec<bool> =
+                        (0..held_target.len()).map(|row| row % 4 == usize::from(seat)).collect();
+                    let target = kept(&held_target, &keep);
+                    let test = Rows::new(&plan, &held.rows_where(&keep), &target).expect("rows");
+                    let held_out = HeldOut { rows: &test, groups: &[] };
+                    let exact =
+                        review.statistics(&plan, &fit, rows, held_out, seat.into()).expect("statistics");
+                    let seed = Secret::new([seat * 31 + draw; 32]);
+                    Contribution::new(review.shape(), exact, &seed, &JOB, fit.round()).expect("a vector")
+                })
+                .collect();
+            let round = Round { number: fit.round(), attempt: 0, history };
+            let (sum, ..) = sum_of(&keys, &roster, round, review.shape(), &vectors);
+            let all = Survivors::all(4);
+            let found = review.read(&fit, all, &sum).expect("histograms");
+            Evaluation::of(&found.held_out, review.noise(0, all).as_ref(), 0.5).auc.expect("an AUC")
+        });
+        (direct, fit.round(), joint)
     };
-    let (exact, rounds) = run(None, 50, l2, 0);
+    let (exact, rounds, joint) = run(None, 50, l2, 0, 0);
+    let read_off = joint.map_or(f64::NAN, |joint| joint.value);
+    println!("the last round's histograms: AUC {read_off:.4} of {bins} bins");
     println!("without noise: AUC {exact:.4} after {rounds} rounds");
     let epsilon = env::var("TACIT_BENCH_EPSILON").unwrap_or("1".to_owned());
     let delta = env::var("TACIT_BENCH_DELTA").unwrap_or("1e-5".to_owned());
     let nano_rho = rho_limit(epsilon.parse().expect("ε"), delta.parse().expect("δ")).expect("a budget");
     let largest = (table.features.sqrt() * 4096.0).ceil() as u32;
-    let noise = Noise { clip: number("TACIT_BENCH_CLIP", largest), nano_rho, honest: 3 };
+    let last = nano_rho / 1000 * number("TACIT_BENCH_SHARE", 0);
+    let noise = Noise { clip: number("TACIT_BENCH_CLIP", largest), nano_rho: nano_rho - last, honest: 3 };
     let (rounds, draws) = (number("TACIT_BENCH_ROUNDS", 4), number("TACIT_BENCH_DRAWS", 10u8));
     for l2 in env::var("TACIT_BENCH_NOISY_L2").unwrap_or("1,10,30,100".to_owned()).split(',') {
         let l2: f64 = l2.parse().expect("a penalty");
-        let aucs: Vec<f64> = (1..=draws).map(|draw| run(Some(noise), rounds, l2, draw).0).collect();
+        let runs: Vec<(f64, u32, Option<Interval>)> =
+            (1..=draws).map(|draw| run(Some(noise), rounds, l2, draw, last)).collect();
+        let aucs: Vec<f64> = runs.iter().map(|run| run.0).collect();
+        let said: Vec<(f64, Interval)> = runs.iter().filter_map(|run| Some((run.0, run.2?))).collect();
+        if !said.is_empty() {
+            let count = said.len() as f64;
+            let wide = said.iter().map(|(_, joint)| (joint.high - joint.low) / 2.0).sum::<f64>() / count;
+            let off = said.iter().map(|(direct, joint)| (direct - joint.value).abs()).sum::<f64>() / count;
+            println!(
+                "joint AUC of the last round: off by {off:.4} on average, half an interval is {wide:.4}"
+            );
+        }
         let mean = aucs.iter().sum::<f64>() / f64::from(draws);
         let deviation = (aucs.iter().map(|auc| (auc - mean).powi(2)).sum::<f64>() / f64::from(draws)).sqrt();
         println!(
