@@ -84,10 +84,20 @@ fn cost(
                 crate::policy::list(&learners)
             ),
             None => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
-            Some((epsilon, delta, _)) => format!(
-                "epsilon {epsilon}, delta {delta} of {owner}'s customers, charged to {}",
-                crate::policy::list(&learners)
-            ),
+            Some((epsilon, delta, _)) => {
+                let padded = if plan.hides_overlap() {
+                    format!(
+                        ", and two padded numbers of them at epsilon {} each",
+                        Decimal::of_micro(PADDING_EPSILON_MICRO)
+                    )
+                } else {
+                    String::new()
+                };
+                format!(
+                    "epsilon {epsilon}, delta {delta} of {owner}'s customers{padded}, charged to {}",
+                    crate::policy::list(&learners)
+                )
+            }
         };
         text.push_str(&format!("  {owner:<10} {said}\n"));
         partners.push(json!({

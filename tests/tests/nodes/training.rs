@@ -23,9 +23,9 @@ fn drawn(number: u64, salt: u64) -> f64 {
 }
 
 /// The brand's customers: how much they spend, and in which city they live.
-fn customers() -> String {
+fn customers(each: u64) -> String {
     let mut text = "member,spend,city\n".to_owned();
-    for (number, id) in (0..).zip(ids(0, EACH)) {
+    for (number, id) in (0..).zip(ids(0, each)) {
         let city = ["north", "south", "west"][(drawn(number, 2) * 3.0) as usize];
         writeln!(text, "{id},{:.2},{city}", drawn(number, 1) * 100.0).unwrap();
     }
@@ -33,10 +33,9 @@ fn customers() -> String {
 }
 
 /// The bank's accounts. Who spends much and has a small balance defaults.
-fn accounts() -> String {
+fn accounts(each: u64, first: u64) -> String {
     let mut text = "member,balance,defaulted\n".to_owned();
-    let first = EACH - BOTH;
-    for (number, id) in (first..).zip(ids(first, EACH)) {
+    for (number, id) in (first..).zip(ids(first, each)) {
         let (spend, balance) = (drawn(number, 1), drawn(number, 3));
         let odds = -0.5 + 4.0 * spend - 5.0 * balance;
         let defaulted = drawn(number, 4) < 1.0 / (1.0 + (-odds).exp());
@@ -97,18 +96,23 @@ mechanism = "none"
 holdout = 0.2
 "#;
 
-/// Gives both their data.
-pub fn register(world: &World) {
-    let file = world.write("customers.csv", customers());
+/// Gives both their data: so many customers each, and so many of both.
+pub fn register(world: &World, each: u64, both: u64) {
+    let file = world.write("customers.csv", customers(each));
     world.register("brand", "customers", &file, &["member=member"], "member");
-    let file = world.write("accounts.csv", accounts());
+    let file = world.write("accounts.csv", accounts(each, each - both));
     world.register("bank", "accounts", &file, &["member=member"], "member");
 }
 
 pub fn pair_under(contract: &str) -> Pair {
+    pair_of(contract, EACH, BOTH)
+}
+
+/// Two nodes with so many customers each, and so many of both.
+pub fn pair_of(contract: &str, each: u64, both: u64) -> Pair {
     let world = World::new(TACIT);
     world.befriended();
-    register(&world);
+    register(&world, each, both);
     Pair::agreed(world, contract)
 }
 
