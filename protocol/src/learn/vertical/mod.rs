@@ -13,6 +13,7 @@
 //!   state     what survives a killed node      half …     look-ups on halves: sigmoid, wrap, histogram
 //!   trainer   the session that fits            ground     keys and record, of every session
 //!   scorer    the session that scores rows     forward, link, backward   the parts of a round
+//!   evaluator the session that counts rows by score, group and label
 //! ```
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod attack;
 mod backward;
 mod bfv;
 mod draws;
+mod evaluator;
 mod forward;
 mod ground;
 pub mod half;
@@ -41,6 +43,9 @@ mod tests;
 mod trainer;
 pub mod wrap;
 
+pub use evaluator::{
+    Counts, Evaluated, Evaluator, Figures, KeepTally, Learns, MOST_GROUPS, Row, Tallied,
+};
 pub use input::{Basis, Block, Input};
 pub use message::{Message, Stage};
 pub use params::{Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party};
