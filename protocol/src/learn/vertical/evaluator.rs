@@ -242,11 +242,16 @@ impl Evaluating {
         {
             let mut shares = Zeroizing::new(figures.opens(&figures.cells(params)?, counts));
             // LEARNV-62: before anything is committed to.
-            if let Some(noise) = figures.noise.as_ref().filter(|_| figures.learns.is(self.ground.party.peer())) {
+            if let Some(noise) =
+                figures.noise.as_ref().filter(|_| figures.learns.is(self.ground.party.peer()))
+            {
                 let cells = figures.opened(params)?;
                 let drawn = Zeroizing::new(noise.samples(&self.noise, cells.counts()));
                 let packed = Zeroizing::new(cells.pack(&drawn));
-                shares.iter_mut().zip(&*packed).for_each(|(share, noise)| *share = share.wrapping_add(*noise));
+                shares
+                    .iter_mut()
+                    .zip(&*packed)
+                    .for_each(|(share, noise)| *share = share.wrapping_add(*noise));
             }
             self.shares = Some(shares);
         }

@@ -43,9 +43,7 @@ mod tests;
 mod trainer;
 pub mod wrap;
 
-pub use evaluator::{
-    Counts, Evaluated, Evaluator, Figures, KeepTally, Learns, MOST_GROUPS, Row, Tallied,
-};
+pub use evaluator::{Counts, Evaluated, Evaluator, Figures, KeepTally, Learns, MOST_GROUPS, Row, Tallied};
 pub use input::{Basis, Block, Input};
 pub use message::{Message, Stage};
 pub use params::{Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party};

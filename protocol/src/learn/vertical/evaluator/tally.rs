@@ -43,8 +43,7 @@ enum Slab {
 
 impl Tally {
     pub(super) fn new(params: &Params, cells: Cells, slab: usize) -> Self {
-        let count: usize =
-            (0..params.blocks()).map(|block| params.rows_of_block(block).div_ceil(slab)).sum();
+        let count: usize = (0..params.blocks()).map(|block| params.rows_of_block(block).div_ceil(slab)).sum();
         let counts = Zeroizing::new(vec![0; cells.words()]);
         let slabs = (0..count).map(|_| Slab::Waiting).collect();
         Self { cells, slab, slabs, begun: 0, blocks: 0, rows: 0, say: VecDeque::new(), heard: 0, counts }

@@ -3,7 +3,7 @@
 mod hostile;
 mod noise;
 mod resume;
-mod runs;
+pub(super) mod runs;
 mod scoring;
 mod terms;
 
