@@ -323,17 +323,22 @@ fn weights(model: &Model) -> String {
 /// What it can tell about single customers.
 fn privacy(model: &Model) -> String {
     match &model.noise {
-        Some(noise) => hidden(noise),
+        Some(noise) => hidden(noise, model.shape),
         None => "Trained without noise, as the contract allows: whoever sees the weights or many scores could learn \
                  something about single customers."
             .into(),
     }
 }
 
-fn hidden(noise: &Noise) -> String {
+fn hidden(noise: &Noise, shape: Shape) -> String {
+    let what = match shape {
+        Shape::Horizontal => "whether any one customer took part",
+        // Both know who is in the overlap.
+        Shape::Vertical => "what any one customer's row says",
+    };
     format!(
-        "Differentially private: whether any one customer took part changes what can be concluded from the model by at \
-         most ε = {} at δ = {} (ρ = {}, {} with σ = {}).",
+        "Differentially private: {what} changes what can be concluded from the model by at most ε = {} at δ = {} (ρ = {}, \
+         {} with σ = {}).",
         Decimal::of_micro(noise.epsilon_micro),
         Decimal::of_femto(noise.delta_femto),
         amount::rho(noise.nano_rho),

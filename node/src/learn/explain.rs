@@ -63,12 +63,11 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
             .sides()
             .iter()
             .map(|other| other.table.owner.as_str())
-            .filter(|other| other != owner && plan.receives(other))
+            .filter(|other| other != owner)
             .collect();
-        let said = match (&price, learners.is_empty()) {
-            (None, _) => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
-            (Some(_), true) => "nothing: nobody else gets the weights".to_owned(),
-            (Some((epsilon, delta, _)), false) => format!(
+        let said = match &price {
+            None => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
+            Some((epsilon, delta, _)) => format!(
                 "epsilon {epsilon}, delta {delta} of {owner}'s customers, charged to {}",
                 crate::policy::list(&learners)
             ),
@@ -78,8 +77,8 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
             "partner": owner,
             "columns": side.width(),
             "charged_to": learners,
-            "epsilon": price.as_ref().filter(|_| !learners.is_empty()).map(|price| price.0.to_string()),
-            "nano_rho": price.as_ref().filter(|_| !learners.is_empty()).map(|price| price.2),
+            "epsilon": price.as_ref().map(|price| price.0.to_string()),
+            "nano_rho": price.as_ref().map(|price| price.2),
         }));
     }
     let (rounds, bytes) = match job.shape {

@@ -178,18 +178,13 @@ fn round(line: &RoundLine) -> Round {
 /// Each partner's customers are paid for by those who learn of them.
 fn paid(plan: &TrainPlan) -> Vec<Paid> {
     let Some(price) = plan.price() else { return Vec::new() };
-    let learned_of = |side: &&TrainSide| {
-        plan.sides()
-            .iter()
-            .any(|other| other.table.owner != side.table.owner && plan.receives(&other.table.owner))
-    };
     let of = |side: &TrainSide| Paid {
         ledger: side.table.owner.clone(),
         nano_rho: price.amount().nano_rho,
         epsilon_micro: price.epsilon_micro(),
         delta_femto: price.delta_femto(),
     };
-    plan.sides().iter().filter(learned_of).map(of).collect()
+    plan.sides().iter().map(of).collect()
 }
 
 fn untold(plan: &TrainPlan) -> Vec<String> {

@@ -24,6 +24,8 @@ pub struct Own {
     input: DesignInput,
     features: Vec<Feature>,
     target: Option<Target>,
+    /// For each column that metrics are told apart by its place among those read, and how many values it has.
+    groups: Vec<(usize, u32)>,
     withdrawals: usize,
 }
 
@@ -42,8 +44,16 @@ impl Own {
         let kind = permitted.train().map_or(ModelKind::Linear, |plan| plan.job().kind);
         let features: Vec<Feature> = side.features.iter().map(crate::policy::Feature::encoded).collect();
         let target = side.target.as_ref().map(|target| (target.encoded(), target_of(kind, &target.encoding)));
-        let columns: Vec<Feature> =
+        let mut columns: Vec<Feature> =
             features.iter().cloned().chain(target.iter().map(|(feature, _)| feature.clone())).collect();
+        let mut groups = Vec::with_capacity(side.groups.len());
+        for group in &side.groups {
+            let known = columns.iter().position(|column| column.name == group.name.column);
+            if known.is_none() {
+                columns.push(group.encoded());
+            }
+            groups.push((known.unwrap_or(columns.len() - 1), group.values().len() as u32));
+        }
         let terms = permitted.terms().identity.clone();
         let datasets = rooms.datasets.clone();
         let withdrawn = rooms.withdrawn.clone().read_owned().await;
@@ -60,7 +70,7 @@ impl Own {
             scan::design(&plan, &terms.keys, &columns, &mut |_, _| true)
         })
         .await?;
-        let mut own = Self { input, features, target: target.map(|(_, target)| target), withdrawals };
+        let mut own = Self { input, features, target: target.map(|(_, target)| target), groups, withdrawals };
         own.complete()?;
         Ok(own)
     }
@@ -144,6 +154,22 @@ impl Own {
             return Ok(None);
         };
         target.encode(raw).map(Some).map_err(TrainFault::Column)
+    }
+
+    /// The group of each customer, as the plan numbers and names them.
+    pub fn groups(&self) -> Vec<u8> {
+        let group = |row: usize| {
+            self.groups.iter().fold(0_u32, |group, (place, values)| {
+                let value = match self.input.columns.get(*place) {
+                    Some(Raw::Code(cells)) => cells[row],
+                    Some(Raw::Boolean(cells)) => cells[row].map(u32::from),
+                    Some(Raw::Number(_)) | None => None,
+                };
+                group * (values + 1) + value.map_or(*values, |value| value.min(*values))
+            })
+        };
+        // A plan has at most 30 groups where they are counted by.
+        (0..self.len()).map(|row| group(row) as u8).collect()
     }
 
     /// Whether each customer is held back: by a hash of its least item, the same whatever else there is in the table.

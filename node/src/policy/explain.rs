@@ -246,11 +246,26 @@ fn training(
     }
     if plan.price().is_some() {
         stage("all", "add discrete Gaussian noise to what is opened, each for its own customers".to_owned());
+        if job.shape == JobShape::Vertical {
+            stage(
+                "both",
+                "add such noise to the means and covariances that their own columns are scaled by".to_owned(),
+            );
+        }
     }
     stage("all", "record the run; those who get the weights keep the model".to_owned());
     for name in &names {
         if job.shape == JobShape::Vertical {
             learn(name, "which of its own customers the other has too; no noise hides this".to_owned());
+        }
+        if plan.learns_figures(name) {
+            let noise = if plan.price().is_some() { "with noise" } else { "without noise" };
+            learn(
+                name,
+                format!(
+                    "how many of the common customers have which score, by outcome and group, {noise}: how good the model is"
+                ),
+            );
         }
         let hidden = if plan.price().is_some() {
             "with noise"
@@ -264,7 +279,7 @@ fn training(
                     "a share of the weights, which tells nothing by itself".to_owned()
                 }
                 (true, _) => format!("the weights, {hidden}"),
-                (false, _) => "nothing of the weights".to_owned(),
+                (false, _) => format!("the weights of its own columns, {hidden}"),
             },
         );
     }

@@ -16,4 +16,5 @@ pub mod encode;
 pub mod evaluate;
 pub mod glm;
 pub mod horizontal;
+pub mod union;
 pub mod vertical;

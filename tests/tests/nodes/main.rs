@@ -24,6 +24,8 @@ mod strangers;
 mod three;
 mod till;
 mod training;
+mod training_metrics;
+mod training_noise;
 mod training_star;
 mod trust;
 

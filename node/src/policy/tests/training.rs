@@ -1,6 +1,6 @@
 //! Training jobs: what is permitted, who pays for learning of whom, what a contract would have to say.
 
-use tacit_protocol::log::Amount;
+use tacit_protocol::{learn::vertical::Variable, log::Amount};
 
 use super::{super::*, *};
 use crate::{
@@ -162,6 +162,35 @@ fn every_partner_is_charged_for_learning_of_every_other() {
 }
 
 #[test]
+fn learnv_43_noise_over_different_columns_is_paid_for_by_both_whoever_gets_all_weights() {
+    // No word of the contract is needed for noise; `weights = "bank"` gives the brand those of its own columns.
+    let toml = format!("{HEAD}{VERTICAL}").replace(", without_noise = true", "");
+    let noisy = JOB.replace("mechanism = \"none\"", "epsilon = 1.0\ndelta = 1e-6");
+    let asked = ask(&toml, &noisy, "brand", Role::Asker).unwrap();
+    let plan = asked.train().unwrap();
+    let charges = asked.charges();
+    let paid: Vec<Amount> = charges.iter().map(|(_, amount)| *amount).collect();
+    assert_eq!(paid.len(), 2, "what the brand learns of the bank's customers, and the bank of the brand's");
+    let shares = plan.shares().unwrap();
+    let all = shares.moments + shares.rounds.iter().sum::<u64>();
+    assert_eq!(paid.iter().map(|paid| paid.nano_rho).collect::<Vec<_>>(), [all, all]);
+    // Ten rounds of three columns and the intercept; how many rows, and a number's mean and square, or the means of a choice of two.
+    let mut samples: Vec<u64> = paid.iter().map(|paid| paid.atto_delta).collect();
+    samples.sort_unstable();
+    assert_eq!(samples, [43, 43]);
+    assert!(plan.deviation() > 0.0);
+    assert!(asked.tells().iter().all(|tells| !tells.contains("no noise in them")));
+    // Both see the same, and the noise is what both compute of it.
+    let answered = ask(&toml, &noisy, "bank", Role::Answerer { from: Keys::of("brand").id() }).unwrap();
+    assert_eq!(answered.train(), asked.train());
+    assert_eq!(
+        plan.variables(),
+        [vec![Variable::Number], vec![Variable::Choice(2)]],
+        "the target's owner first"
+    );
+}
+
+#[test]
 fn every_trainers_sampler_is_in_the_price() {
     let brand = ask(&horizontal(), OVER_ALL, "brand", Role::Asker).unwrap();
     let train = brand.train().unwrap();
@@ -210,8 +239,10 @@ fn a_job_that_was_not_agreed_is_refused_with_what_would_allow_it() {
     refused(&vertical, &JOB.replace("logistic", "linear"), "E-POLICY-TRAIN-MODEL", "\"linear\"");
     refused(&vertical, &JOB.replace("category", "spend"), "E-POLICY-COLUMN-USE", "feature");
     refused(&vertical, &JOB.replace("category", "diagnosis"), "E-POLICY-COLUMN", "feature");
-    let noisy = JOB.replace("mechanism = \"none\"", "epsilon = 1.0\ndelta = 1e-6");
-    refused(&vertical, &noisy, "E-NOT-IN-THIS-VERSION", "mechanism");
+    let dear = JOB.replace("mechanism = \"none\"", "epsilon = 3.0\ndelta = 1e-6");
+    refused(&vertical, &dear, "E-POLICY-EPSILON", "");
+    let nothing = JOB.replace("mechanism = \"none\"", "epsilon = 0.00001\ndelta = 1e-6");
+    refused(&vertical, &nothing, "E-POLICY-EPSILON", "");
     let dear = OVER_ALL.replace("epsilon = 1.0", "epsilon = 3.0");
     refused(&horizontal(), &dear, "E-POLICY-EPSILON", "");
     let four = horizontal().replace("approval = [] }", "approval = [], cohort = 4 }");
@@ -237,4 +268,20 @@ fn contracts_from_before_training_was_there_keep_their_form() {
     let me = Keys::of("bank").id();
     let agreed = what_you_agree_to(&contract("without_noise = true"), &me).join("\n");
     assert!(agreed.contains("may add no noise") && agreed.contains("let models learn from it"), "{agreed}");
+}
+
+/// Counting together is for two outcomes over different columns; who learns is what the contract says, and it is a
+/// tenth of the price.
+#[test]
+fn who_learns_how_good_a_model_is_and_what_it_costs() {
+    let with = |metrics: &str| {
+        let toml = format!("{HEAD}{VERTICAL}").replace("train = { ", &format!("train = {{ {metrics}"));
+        let asked = ask(&toml, JOB, "brand", Role::Asker).unwrap();
+        let plan = asked.train().unwrap().clone();
+        (plan.learns_figures("brand"), plan.learns_figures("bank"), plan.figures_rho())
+    };
+    assert_eq!(with("metrics = \"both\", "), (true, true, 0));
+    assert_eq!(with("metrics = \"brand\", "), (true, false, 0));
+    let nobody = format!("{HEAD}{VERTICAL}").replace("train = { ", "train = { metrics = \"nobody\", ");
+    assert!(Terms::of_toml(&nobody).is_err());
 }

@@ -5,8 +5,15 @@
 //! and nothing of it can be chosen by the one who asks.
 
 mod error;
+mod figures;
 
-use tacit_protocol::{learn::encode, log::Amount};
+use tacit_protocol::{
+    learn::{
+        encode,
+        vertical::{self, Linkage, Shares, Variable},
+    },
+    log::Amount,
+};
 
 use super::{AggregateError, Align, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under};
 use crate::query::{ColumnName, Job, JobShape, ModelKind, TableName};
@@ -61,11 +68,30 @@ pub enum Encoding {
 }
 
 impl Feature {
+    /// The values that customers are told apart by in a group; of a number there are none.
+    pub fn values(&self) -> Vec<String> {
+        match &self.encoding {
+            Encoding::Scaled { .. } => Vec::new(),
+            Encoding::Boolean => vec!["false".to_owned(), "true".to_owned()],
+            Encoding::Choice(values) => values.clone(),
+        }
+    }
+
     /// How many numbers it becomes.
     pub fn width(&self) -> usize {
         match &self.encoding {
             Encoding::Scaled { .. } | Encoding::Boolean => 1,
             Encoding::Choice(values) => values.len(),
+        }
+    }
+
+    /// What its numbers say together, which bounds what one customer can do to a sum of them.
+    pub fn variable(&self) -> Variable {
+        match &self.encoding {
+            Encoding::Scaled { .. } => Variable::Number,
+            Encoding::Boolean => Variable::Choice(1),
+            // A job with more columns than there may be is refused when it is planned (LEARNV-02).
+            Encoding::Choice(values) => Variable::Choice(u16::try_from(values.len()).unwrap_or(u16::MAX)),
         }
     }
 
@@ -87,6 +113,11 @@ impl TrainSide {
     /// What they are called.
     pub fn labels(&self) -> Vec<String> {
         self.features.iter().flat_map(Feature::labels).collect()
+    }
+
+    /// What they say together.
+    pub fn variables(&self) -> Vec<Variable> {
+        self.features.iter().map(Feature::variable).collect()
     }
 }
 
@@ -116,7 +147,7 @@ impl TrainPlan {
         self.price.as_ref()
     }
 
-    /// Whether a partner learns anything that depends on the others' customers and is charged for it.
+    /// Whether a partner gets the weights of all columns, and not of its own alone.
     pub fn receives(&self, owner: &str) -> bool {
         match &self.terms.weights {
             Weights::To(partner) if self.job.shape == JobShape::Vertical => partner == owner,
@@ -124,25 +155,66 @@ impl TrainPlan {
         }
     }
 
-    /// What a partner is charged for what it learns of another's customers; nothing without noise.
+    /// What a partner is charged for what it learns of another's customers; nothing without noise. Whoever gets no more
+    /// than the weights of its own columns has learned of the others' customers too, for all weights were fitted together.
     pub fn charged(&self, learner: &str) -> Option<Amount> {
-        let price = self.price.as_ref().filter(|_| self.receives(learner))?;
-        // A sampler's error for each number that is opened with noise in it, of each that adds noise to it.
-        let samplers = match self.job.shape {
-            JobShape::Horizontal => self.sides.len() as u64,
-            JobShape::Vertical => 1,
+        let price = self.price.as_ref()?;
+        // A sampler's error for each number that has noise in it, of each that adds noise to it and is not the learner.
+        let rounds = u64::from(self.job.rounds);
+        let opened = match self.job.shape {
+            JobShape::Horizontal => {
+                rounds.saturating_mul(self.entries()).saturating_mul(self.sides.len() as u64)
+            }
+            JobShape::Vertical => {
+                let others = self.sides.iter().filter(|side| side.table.owner != learner);
+                let moments: u64 = others.map(|side| vertical::moments_entries(&side.variables())).sum();
+                let weights: u64 = self.sides.iter().map(|side| side.width() as u64).sum();
+                let counts = if self.counts() { self.cells() } else { 0 };
+                rounds.saturating_mul(weights + 1).saturating_add(moments).saturating_add(counts)
+            }
         };
-        let opened = u64::from(self.job.rounds).saturating_mul(self.entries()).saturating_mul(samplers);
         Some(Amount { nano_rho: price.amount().nano_rho, atto_delta: opened })
     }
 
-    /// Numbers that one round opens, at most.
+    /// Numbers that one round of sums opens, at most.
     fn entries(&self) -> u64 {
         let widest = self.sides.iter().map(|side| side.width() as u64 + 1).max().unwrap_or(1);
-        match self.job.shape {
-            JobShape::Horizontal => widest * (widest + 1) / 2 + widest + 2,
-            JobShape::Vertical => widest * (widest + 1),
+        widest * (widest + 1) / 2 + widest + 2
+    }
+
+    /// What the columns of the one who has the target say together, and those of the other.
+    pub fn variables(&self) -> [Vec<Variable>; 2] {
+        let of = |target: bool| {
+            let sides = self.sides.iter().filter(|side| side.target.is_some() == target);
+            sides.flat_map(TrainSide::variables).collect()
+        };
+        [of(true), of(false)]
+    }
+
+    /// How the target hangs on different columns; a model of the frequency has no such training.
+    pub const fn linkage(&self) -> Linkage {
+        match self.job.kind {
+            ModelKind::Logistic => Linkage::Logistic,
+            ModelKind::Linear | ModelKind::Poisson => Linkage::Linear,
         }
+    }
+
+    /// Whether a price buys noise for every round.
+    fn is_possible(&self) -> bool {
+        self.shares().is_none_or(|shares| shares.widths(self.linkage(), &self.variables()).is_ok())
+    }
+
+    /// How the price of a training over different columns is shared out; none without one.
+    pub fn shares(&self) -> Option<Shares> {
+        let price = self.price.as_ref().filter(|_| self.job.shape == JobShape::Vertical)?;
+        let rounds = u16::try_from(self.job.rounds).unwrap_or(u16::MAX);
+        Some(Shares::of(price.amount().nano_rho.saturating_sub(self.figures_rho()), rounds))
+    }
+
+    /// The deviation of each partner's noise in the last round of a training over different columns; 0 without noise.
+    pub fn deviation(&self) -> f64 {
+        let of = |shares: Shares| shares.deviation(self.linkage(), &self.variables()).ok();
+        self.shares().and_then(of).unwrap_or(0.0)
     }
 
     /// Makes the plan, and says no where the contract does.
@@ -177,19 +249,6 @@ impl TrainPlan {
                 instead: "kind = \"linear\", or the same columns at three partners",
             });
         }
-        if job.shape == JobShape::Vertical && job.noise.is_some() && train.without_noise {
-            return Err(TrainError::NotYet {
-                what: "noise in a training over different columns",
-                instead: "[privacy] mechanism = \"none\", which the contract allows",
-            });
-        }
-        if job.shape == JobShape::Vertical && job.noise.is_some() {
-            return Err(TrainError::NotYet {
-                what: "noise in a training over different columns",
-                instead: "a contract with allow.train.without_noise = true, whose partners accept that weights have no \
-                          noise; or the same columns at three partners",
-            });
-        }
         let price = match job.noise {
             None if !train.without_noise => return Err(TrainError::WithoutNoise { contract: under() }),
             None => None,
@@ -217,7 +276,15 @@ impl TrainPlan {
         if job.shape == JobShape::Horizontal {
             alike(&sides, under)?;
         }
-        Ok(Self { job: job.clone(), sides, terms: train.clone(), price })
+        let plan = Self { job: job.clone(), sides, terms: train.clone(), price };
+        plan.groups_fit()?;
+        match &plan.price {
+            Some(price) if !plan.is_possible() => {
+                let asked = Decimal::of_micro(price.epsilon_micro());
+                Err(AggregateError::TooLittle { asked, figures: job.rounds }.into())
+            }
+            _ => Ok(plan),
+        }
     }
 }
 

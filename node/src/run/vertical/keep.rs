@@ -45,7 +45,7 @@ pub(super) async fn keep(rooms: &Rooms, reserved: &Reserved, fitted: Fitted) -> 
         weights: (intercept, weights),
         lines: lines.collect(),
         metrics,
-        sigma: 0.0,
+        sigma: plan.deviation(),
         resumed: story.resumed,
         transcript: trained.conversation,
     }

@@ -18,6 +18,8 @@ pub(super) struct Split {
     pub(super) held_out: Vec<bool>,
     /// Their rows of our table.
     pub(super) rows: Vec<u64>,
+    /// Their groups at our side.
+    pub(super) groups: Vec<u8>,
 }
 
 /// Some of the customers.
@@ -60,7 +62,9 @@ impl Split {
                 .map(|target| rows.iter().map(|row| target[*row].map_or(0.0, f64::from)).collect()),
         };
         let rows = all.iter().map(|row| own.rows()[*row]).collect();
-        Ok(Self { learn: part(&learn), all: part(&all), held_out, rows })
+        let of_own = own.groups();
+        let groups = all.iter().map(|row| of_own[*row]).collect();
+        Ok(Self { learn: part(&learn), all: part(&all), held_out, rows, groups })
     }
 
     /// How many are held back.

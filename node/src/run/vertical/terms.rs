@@ -2,14 +2,11 @@
 
 use tacit_protocol::{
     ids::{ContractId, QueryId, SessionId},
-    learn::vertical::{Agreed, Linkage, Opens, Params, Party},
+    learn::vertical::{Agreed, Noise, Opens, Params, Party},
     session::Abort,
 };
 
-use crate::{
-    policy::{TrainPlan, Weights},
-    query::ModelKind,
-};
+use crate::policy::{TrainPlan, Weights};
 
 /// What both ends tell the protocol.
 #[derive(Clone)]
@@ -24,6 +21,7 @@ impl Terms {
     /// The protocol's, of so many rows.
     pub(super) fn params(&self, session: SessionId, rows: u32) -> Result<Params, Abort> {
         let job = self.plan.job();
+        let rounds = u16::try_from(job.rounds).unwrap_or(u16::MAX);
         let width = |of: Party| {
             let side = self.plan.sides().iter().find(|side| (of == Party::Label) == side.target.is_some());
             side.map_or(0, |side| side.width() as u32)
@@ -32,19 +30,28 @@ impl Terms {
             session,
             contract: self.contract,
             job: self.job,
-            linkage: if job.kind == ModelKind::Logistic { Linkage::Logistic } else { Linkage::Linear },
+            linkage: self.plan.linkage(),
             rows,
             label_columns: width(Party::Label),
             feature_columns: width(Party::Features),
-            rounds: u16::try_from(job.rounds).unwrap_or(u16::MAX),
+            rounds,
             l2_micro: job.l2.micro().unwrap_or(0),
             opens: match &self.plan.terms().weights {
                 Weights::Both => Opens::Both,
                 Weights::Shared => Opens::Nobody,
                 Weights::To(partner) => Opens::To(party(&self.plan, partner)),
             },
-            noise: None,
+            noise: self.noise(rounds)?,
         })
+    }
+
+    /// What the price of the job buys; none without a price.
+    fn noise(&self, rounds: u16) -> Result<Option<Noise>, Abort> {
+        let Some(price) = self.plan.price() else { return Ok(None) };
+        // The rest of it pays for the figures.
+        let rho = price.amount().nano_rho.saturating_sub(self.plan.figures_rho());
+        let noise = Noise::of_price(rho, self.plan.linkage(), rounds, self.plan.variables());
+        noise.map(Some).map_err(|_| Abort::LearnShape)
     }
 }
 

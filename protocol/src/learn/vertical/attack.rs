@@ -17,6 +17,7 @@ use super::{
     sigmoid,
     tests::{Case, Kept},
 };
+use crate::secret::Secret;
 
 /// The solution of smallest norm of X·w = y, a little damped: X'(XX' + d)⁻¹y, for X of so many rows.
 fn least_squares(rows: &[Vec<f64>], y: &[f64]) -> Vec<f64> {
@@ -92,7 +93,8 @@ fn sigmoid_10_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
         if labels.iter().all(|label| *label == labels[0]) {
             continue;
         }
-        let columns = whiten(&case.params(), Party::Features, &inputs.1).unwrap().columns;
+        let columns =
+            whiten(&case.params(), Party::Features, &inputs.1, None, &Secret::new([1; 32])).unwrap().columns;
         // The plain gradient of the first round, where every p is ½.
         let gradient: Vec<f64> = columns
             .iter()

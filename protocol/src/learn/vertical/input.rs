@@ -8,12 +8,17 @@
 //! The penalty is data as well: for each column some pseudo-rows that have this column alone (LEARNV-04). So the
 //! protocol has no step of its own for it, and nothing is cut off split weights.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::params::{Linkage, Params, Party};
-use crate::session::Abort;
+use super::{
+    draws::Draws,
+    moments::{self, Cells},
+    params::{Linkage, Params, Party},
+    presence::Bits,
+};
+use crate::{learn::encode::kept, secret::Secret, session::Abort};
 
 /// Bits after the point of a whitened number.
 pub(super) const UNIT_BITS: u32 = 12;
@@ -90,6 +95,8 @@ pub(super) struct Whitened {
     pub columns: Zeroizing<Vec<Vec<i32>>>,
     /// At the label end, of all rows with the pseudo-rows.
     pub target: Option<Zeroizing<Vec<f64>>>,
+    /// Over a union, of all rows with the pseudo-rows whether this end has a customer there.
+    pub bits: Option<Bits>,
 }
 
 /// The pseudo-row's value for λ of λ/2·w².
@@ -101,23 +108,52 @@ fn penalty(params: &Params) -> f64 {
     }
 }
 
-/// Whitens an end's rows.
+/// Whitens an end's rows. `secret` is the job's, for the noise of what they are whitened by, if there is any.
 ///
 /// # Errors
 /// As [`Input::check`].
-pub(super) fn whiten(params: &Params, party: Party, input: &Input) -> Result<Whitened, Abort> {
+pub(super) fn whiten(
+    params: &Params,
+    party: Party,
+    input: &Input,
+    present: Option<&[bool]>,
+    secret: &Secret<[u8; 32]>,
+) -> Result<Whitened, Abort> {
     input.check(params, party)?;
+    let bits = presence(params, present)?;
     let each = params.rows_of_a_penalty() as usize;
     let real = params.agreed().rows as usize;
     let intercept = party == Party::Label;
     let basis = match &params.agreed().noise {
-        // LEARNV-40: with noise nothing of the model may hang on the rows but through it.
-        Some(_) => Basis::public(input.columns.len(), intercept),
-        None => Basis::fit(&input.columns, intercept, penalty(params), each, params.rows()),
+        // LEARNV-42: with noise nothing of the model may hang on the rows but through it.
+        Some(noise) => {
+            let (variables, width) = noise.of(party);
+            let own = Own::of(params, input, present);
+            let sums = Cells::new(&own.columns, variables)?.sums();
+            // Of other rows other noise; of the same, after a cut, the same.
+            let draws = Draws::new(secret, params, b"moments", party);
+            let words: Zeroizing<Vec<u64>> =
+                Zeroizing::new(sums.iter().map(|sum| sum.cast_unsigned()).collect());
+            let noisy = moments::noisy(&sums, width, &draws.seed("moments", 0, 0, &draws.digest(&words)));
+            // How many customers an end has among the places of a union is its own affair, and priced.
+            let rows = if present.is_none() { Some(params.agreed().rows) } else { None };
+            let pseudo = each as f64 * penalty(params).powi(2) / f64::from(params.counted());
+            moments::basis(&noisy, variables, width, rows, pseudo, intercept)
+        }
+        None => {
+            let own = Own::of(params, input, present);
+            Basis::fit(&own.columns, intercept, penalty(params), (each, own.share), params.counted())
+        }
     };
     let mut columns = basis.apply(&input.columns, real);
-    if let Some(noise) = &params.agreed().noise {
-        clip(&mut columns, noise.clip);
+    if params.agreed().noise.is_some() {
+        clip(&mut columns);
+    }
+    // LEARNV-51: nothing of a place where this end has nobody; also not the intercept, nor what is left of the means.
+    for (row, here) in present.unwrap_or_default().iter().enumerate() {
+        if !here {
+            columns.iter_mut().for_each(|column| column[row] = 0);
+        }
     }
     // The pseudo-rows of the label end's columns come first.
     let before = match party {
@@ -140,21 +176,80 @@ pub(super) fn whiten(params: &Params, party: Party, input: &Input) -> Result<Whi
     }
     let target = input.target.as_ref().map(|target| {
         let pseudo = (0..rows - real).map(|row| if each > 1 { (row % 2) as f64 } else { 0.0 });
-        Zeroizing::new(target.iter().copied().chain(pseudo).collect::<Vec<f64>>())
+        let here = |row: usize| present.is_none_or(|present| present[row]);
+        let own = target.iter().enumerate().map(|(row, y)| if here(row) { *y } else { 0.0 });
+        Zeroizing::new(own.chain(pseudo).collect::<Vec<f64>>())
     });
-    Ok(Whitened { basis, columns, target })
+    Ok(Whitened { basis, columns, target, bits })
 }
 
-/// LEARNV-40: no row is longer than `most`.
-fn clip(columns: &mut [Vec<i32>], most: u32) {
-    let most = f64::from(most) * f64::from(1u32 << UNIT_BITS);
+/// LEARNV-50, the bits of all rows over a union: as many as there are places, and only then. The pseudo-rows are both's.
+fn presence(params: &Params, present: Option<&[bool]>) -> Result<Option<Bits>, Abort> {
+    match (params.common(), present) {
+        (None, None) => Ok(None),
+        (Some(_), Some(present)) if present.len() == params.agreed().rows as usize => {
+            let mut bits = Zeroizing::new(vec![1; params.rows() as usize]);
+            bits.iter_mut().zip(present).for_each(|(bit, here)| *bit = u8::from(*here));
+            Ok(Some(bits))
+        }
+        _ => Err(Abort::OwnColumns),
+    }
+}
+
+/// The rows that an end's columns are whitened by: its own customers, whom else it knows nothing of.
+struct Own<'a> {
+    columns: Cow<'a, [Vec<f64>]>,
+    /// For how many of those that count one of them stands, so that the pseudo-rows have their weight beside them.
+    share: f64,
+}
+
+impl<'a> Own<'a> {
+    fn of(params: &Params, input: &'a Input, present: Option<&[bool]>) -> Self {
+        let (Some(common), Some(present)) = (params.common(), present) else {
+            return Self { columns: Cow::Borrowed(&input.columns), share: 1.0 };
+        };
+        let columns: Vec<Vec<f64>> = input.columns.iter().map(|column| kept(column, present)).collect();
+        let own = present.iter().filter(|here| **here).count().max(1);
+        Self { columns: Cow::Owned(columns), share: f64::from(common) / own as f64 }
+    }
+}
+
+impl Drop for Own<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(columns) = &mut self.columns {
+            columns.zeroize();
+        }
+    }
+}
+
+/// LEARNV-40: no row is longer than √d, the root of what the square of a whitened row's length is on average.
+fn clip(columns: &mut [Vec<i32>]) {
+    let most = (columns.len() as u64) << (2 * UNIT_BITS);
     for row in 0..columns.first().map_or(0, Vec::len) {
-        let norm = columns.iter().map(|column| f64::from(column[row]).powi(2)).sum::<f64>().sqrt();
-        if norm > most {
-            // Towards 0, so that what is cut off makes no row longer.
-            let scale = most / norm * (1.0 - 1e-9);
+        // Below 512·2⁴⁰.
+        let square: u64 = columns.iter().map(|column| u64::from(column[row].unsigned_abs()).pow(2)).sum();
+        if square > most {
+            // Towards 0, so that what is cut off makes no row longer; and by more than the last bits of a root are worth.
+            let scale = (most as f64 / square as f64).sqrt() * (1.0 - 1e-9);
             columns.iter_mut().for_each(|column| column[row] = (f64::from(column[row]) * scale) as i32);
         }
+    }
+}
+
+/// Cholesky's factor of the lower triangle, in its place; a ridge or a floor keeps what is under the root positive.
+fn cholesky(factor: &mut [f64], count: usize) {
+    for j in 0..count {
+        for k in 0..j {
+            let above = factor[j * count + k];
+            for i in j..count {
+                factor[i * count + j] -= factor[i * count + k] * above;
+            }
+        }
+        let root = factor[j * count + j].max(RIDGE).sqrt();
+        for i in j..count {
+            factor[i * count + j] /= root;
+        }
+        factor[j * count + j] = root;
     }
 }
 
@@ -164,8 +259,15 @@ fn fixed(value: f64) -> i32 {
 }
 
 impl Basis {
-    /// Of these columns, with `each` pseudo-rows of `penalty` a column, over `rows` rows in all.
-    fn fit(columns: &[Vec<f64>], intercept: bool, penalty: f64, each: usize, rows: u32) -> Self {
+    /// Of these columns, a row of which stands for `share` rows, with `each` pseudo-rows of `penalty` a column, over
+    /// `rows` rows in all.
+    fn fit(
+        columns: &[Vec<f64>],
+        intercept: bool,
+        penalty: f64,
+        (each, share): (usize, f64),
+        rows: u32,
+    ) -> Self {
         let count = columns.len();
         let rows = f64::from(rows);
         let mean = |column: &Vec<f64>| column.iter().sum::<f64>() / column.len().max(1) as f64;
@@ -176,32 +278,23 @@ impl Basis {
                 let terms = columns[i].iter().zip(&columns[j]);
                 let sum: f64 = terms.map(|(x, y)| (x - means[i]) * (y - means[j])).sum();
                 let pseudo = if i == j { each as f64 * penalty * penalty } else { 0.0 };
-                let variance = (sum + pseudo) / rows;
+                let variance = (sum * share + pseudo) / rows;
                 factor[i * count + j] = variance + if i == j { RIDGE * (1.0 + variance) } else { 0.0 };
             }
         }
-        // Cholesky's way, in place; the ridge keeps what is under the root positive.
-        for j in 0..count {
-            for k in 0..j {
-                let above = factor[j * count + k];
-                for i in j..count {
-                    factor[i * count + j] -= factor[i * count + k] * above;
-                }
-            }
-            let root = factor[j * count + j].max(RIDGE).sqrt();
-            for i in j..count {
-                factor[i * count + j] /= root;
-            }
-            factor[j * count + j] = root;
-        }
+        cholesky(&mut factor, count);
         Self { means, factor, intercept }
     }
 
-    /// One that depends on nothing: each column alone, twice as long.
-    fn public(count: usize, intercept: bool) -> Self {
-        let mut factor = Zeroizing::new(vec![0.0; count * count]);
-        factor.iter_mut().step_by(count + 1).for_each(|root| *root = 0.5);
-        Self { means: Zeroizing::new(vec![0.0; count]), factor, intercept }
+    /// Of columns with these means and covariances, of which the lower triangle is read.
+    pub(super) fn of_covariance(means: Vec<f64>, covariance: Vec<f64>, intercept: bool) -> Self {
+        let count = means.len();
+        let mut factor = Zeroizing::new(covariance);
+        cholesky(&mut factor, count);
+        for i in 0..count {
+            factor[i * count + i + 1..(i + 1) * count].fill(0.0);
+        }
+        Self { means: Zeroizing::new(means), factor, intercept }
     }
 
     /// How many columns there are, without the intercept.

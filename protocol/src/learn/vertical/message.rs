@@ -22,11 +22,14 @@ pub enum Stage {
     Residuals,
     /// One entry of the gradient, under a mask.
     Gradients,
+    /// Over a union, before the residuals: bits of who is there, and products with them.
+    Presence,
 }
 
 impl Stage {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] = [Self::Weights, Self::Scores, Self::Link, Self::Residuals, Self::Gradients];
+    pub const ALL: [Self; 6] =
+        [Self::Weights, Self::Scores, Self::Link, Self::Presence, Self::Residuals, Self::Gradients];
 
     /// Its name, for reports.
     pub const fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Stage {
             Self::Link => "Link",
             Self::Residuals => "Residuals",
             Self::Gradients => "Gradients",
+            Self::Presence => "Presence",
         }
     }
 }

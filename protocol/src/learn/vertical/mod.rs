@@ -10,10 +10,10 @@
 //! ```text
 //!   params    what both ends agree on          bfv        encryption of polynomials mod 2^60
 //!   input     what an end brings, whitened     product    columns × halves, under encryption
-//!   state     what survives a killed node      half …     look-ups on halves: sigmoid, wrap, histogram
-//!   trainer   the session that fits            ground     keys and record, of every session
-//!   scorer    the session that scores rows     forward, link, backward   the parts of a round
-//!   evaluator the session that counts rows by score, group and label
+//!   moments   what it is whitened by, noisy    half …     look-ups on halves: sigmoid, wrap, histogram
+//!   state     what survives a killed node      ground     keys and record, of every session
+//!   trainer   the session that fits            forward, link, presence, backward   the parts of a round
+//!   scorer    the session that scores rows     evaluator  the session that counts them
 //! ```
 
 #[cfg(test)]
@@ -21,6 +21,7 @@ mod attack;
 mod backward;
 mod bfv;
 mod draws;
+mod eigen;
 mod evaluator;
 mod forward;
 mod ground;
@@ -31,8 +32,10 @@ mod link;
 mod message;
 #[cfg(test)]
 mod model;
+mod moments;
 mod params;
 mod plan;
+mod presence;
 mod product;
 mod scorer;
 mod share;
@@ -46,7 +49,10 @@ pub mod wrap;
 pub use evaluator::{Counts, Evaluated, Evaluator, Figures, KeepTally, Learns, MOST_GROUPS, Row, Tallied};
 pub use input::{Basis, Block, Input};
 pub use message::{Message, Stage};
-pub use params::{Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party};
+pub use moments::{Variable, entries as moments_entries, sensitivity as moments_sensitivity};
+pub use params::{
+    Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party, Shares,
+};
 pub use plan::Cost;
 pub use scorer::{Held, Scored, Scorer};
 pub use state::{Keep, MalformedState, NotKept, State};

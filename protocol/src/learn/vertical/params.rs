@@ -1,8 +1,12 @@
 //! What both ends agree on before the first message.
 
+use super::{
+    moments::{self, Variable},
+    plan::gradient_one,
+};
 use crate::{
     ids::{ContractId, SessionId},
-    noise::DiscreteGaussian,
+    noise::{DiscreteGaussian, NoiseError, Variance},
     session::Abort,
     transcript::Transcript,
 };
@@ -73,13 +77,107 @@ impl Opens {
     }
 }
 
-/// Noise in the shares of each gradient, before anything opens.
+/// Noise in what an end whitens its columns by, and in the shares of each gradient, before anything opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Noise {
-    /// What each end adds to every entry of every gradient, in the units of [`Params::sensitivity`].
-    pub width: DiscreteGaussian,
-    /// The largest norm of one end's row, twice as long as it is encoded; longer ones are scaled down.
-    pub clip: u32,
+    /// What the label end's columns say together, and the feature end's; without the intercept.
+    pub variables: [Vec<Variable>; 2],
+    /// What the label end adds to its moments, and the feature end to its own, in units of [`moments_sensitivity`].
+    ///
+    /// [`moments_sensitivity`]: super::moments_sensitivity
+    pub moments: [DiscreteGaussian; 2],
+    /// What each end adds to every entry of a round's gradient, in units of [`Params::sensitivity`]: one for each round.
+    pub gradients: Vec<DiscreteGaussian>,
+}
+
+impl Noise {
+    /// The noise that a price buys, in billionths of ρ: what either end pays for what it learns of the other's customers.
+    ///
+    /// # Errors
+    /// [`NoiseError`]: a price that buys less noise than can be drawn, or none.
+    pub fn of_price(
+        nano_rho: u64,
+        linkage: Linkage,
+        rounds: u16,
+        variables: [Vec<Variable>; 2],
+    ) -> Result<Self, NoiseError> {
+        let (moments, gradients) = Shares::of(nano_rho, rounds).widths(linkage, &variables)?;
+        let [label, features] = moments.map(DiscreteGaussian::new);
+        let gradients = gradients.into_iter().map(DiscreteGaussian::new);
+        Ok(Self { moments: [label?, features?], gradients: gradients.collect::<Result<_, _>>()?, variables })
+    }
+
+    /// An end's variables, and what it adds to its moments.
+    pub(super) fn of(&self, party: Party) -> (&[Variable], &DiscreteGaussian) {
+        (&self.variables[party as usize], &self.moments[party as usize])
+    }
+
+    fn fits(&self, agreed: &Agreed) -> bool {
+        let width = |variables: &[Variable]| variables.iter().map(|v| u64::from(v.width())).sum::<u64>();
+        let [label, features] = self.variables.each_ref().map(|variables| width(variables));
+        label == u64::from(agreed.label_columns)
+            && features == u64::from(agreed.feature_columns)
+            && self.gradients.len() == usize::from(agreed.rounds)
+    }
+}
+
+/// LEARNV-43, how a price is shared out, in billionths of ρ: all of them together are the price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shares {
+    /// For the other end's moments: three twentieths.
+    pub moments: u64,
+    /// For each round's gradient, a fifth more than for the one before: what the noise of a round does to the weights the
+    /// next round undoes in part, so it is the last ones that count.
+    pub rounds: Vec<u64>,
+}
+
+impl Shares {
+    /// Of a price, over so many rounds.
+    pub fn of(nano_rho: u64, rounds: u16) -> Self {
+        let moments = (u128::from(nano_rho) * 3 / 20) as u64;
+        let left = nano_rho - moments;
+        // 5²⁰, 6·5¹⁹, …, 6²⁰ over the last rounds, 5²⁰ for those before.
+        let weight = |round: u16| {
+            let before = u32::from(rounds - 1 - round).min(20);
+            6u128.pow(20 - before) * 5u128.pow(before)
+        };
+        let whole: u128 = (0..rounds).map(weight).sum();
+        let share = |round| (u128::from(left) * weight(round) / whole) as u64;
+        let mut rounds: Vec<u64> = (0..rounds).map(share).collect();
+        let spent: u64 = rounds.iter().sum();
+        if let Some(last) = rounds.last_mut() {
+            *last += left - spent;
+        }
+        Self { moments, rounds }
+    }
+
+    /// How wide the noise is that they buy: of the label end's moments and the feature end's, and of each round's gradient.
+    ///
+    /// # Errors
+    /// [`NoiseError`]: a share that buys none.
+    pub fn widths(
+        &self,
+        linkage: Linkage,
+        variables: &[Vec<Variable>; 2],
+    ) -> Result<([Variance; 2], Vec<Variance>), NoiseError> {
+        let moments =
+            |variables: &[Variable]| Variance::of_price(self.moments, moments::sensitivity(variables));
+        let width = |variables: &[Variable]| variables.iter().map(|variable| variable.width()).sum::<u32>();
+        let sensitivity = Params::sensitivity(linkage, width(&variables[0]) + 1 + width(&variables[1]));
+        let gradients = self.rounds.iter().map(|share| Variance::of_price(*share, sensitivity));
+        Ok(([moments(&variables[0])?, moments(&variables[1])?], gradients.collect::<Result<_, _>>()?))
+    }
+
+    /// The deviation of an end's noise in the last round's gradient, for residuals and whitened columns as real numbers:
+    /// for people.
+    ///
+    /// # Errors
+    /// As [`widths`](Self::widths).
+    pub fn deviation(&self, linkage: Linkage, variables: &[Vec<Variable>; 2]) -> Result<f64, NoiseError> {
+        let (_, gradients) = self.widths(linkage, variables)?;
+        let last = gradients.last().ok_or(NoiseError::PriceTooSmall)?;
+        Ok((last.num() as f64 / last.den() as f64).sqrt() / gradient_one(linkage) as f64)
+    }
 }
 
 /// The terms of a job, to be checked by [`Params::new`].
@@ -113,6 +211,8 @@ pub struct Agreed {
 #[derive(Debug, Clone)]
 pub struct Params {
     agreed: Agreed,
+    /// Over a union, as how many customers the rows count.
+    common: Option<u32>,
 }
 
 impl Params {
@@ -120,9 +220,9 @@ impl Params {
     ///
     /// # Errors
     /// [`Abort::LearnShape`]: no rows, columns or rounds, or more than there may be; a penalty above
-    /// 10⁶, a clip outside of 1 to 64.
+    /// 10⁶, noise for other columns or rounds.
     pub fn new(agreed: Agreed) -> Result<Self, Abort> {
-        let params = Self { agreed };
+        let params = Self { agreed, common: None };
         let Agreed { rounds, l2_micro, label_columns, feature_columns, .. } = params.agreed;
         // LEARNV-02: refused when planned.
         let fits = params.agreed.rows > 0
@@ -131,7 +231,7 @@ impl Params {
             && params.rows() <= MOST_ROWS
             && (1..=LARGEST_ROUNDS).contains(&rounds)
             && l2_micro <= 1_000_000_000_000
-            && params.agreed.noise.as_ref().is_none_or(|noise| (1..=64).contains(&noise.clip));
+            && params.agreed.noise.as_ref().is_none_or(|noise| noise.fits(&params.agreed));
         if fits { Ok(params) } else { Err(Abort::LearnShape) }
     }
 
@@ -140,9 +240,24 @@ impl Params {
         &self.agreed
     }
 
+    /// The same over the places of a union, of which each end has some: only those that both have count, nobody learns
+    /// which these are, and both know about how many: `common` (LEARNV-50).
+    ///
+    /// # Errors
+    /// [`Abort::LearnShape`]: none in common, or more than there are places.
+    pub fn over_a_union(self, common: u32) -> Result<Self, Abort> {
+        let fits = (1..=self.agreed.rows).contains(&common);
+        if fits { Ok(Self { common: Some(common), ..self }) } else { Err(Abort::LearnShape) }
+    }
+
+    /// Over a union, as how many customers its places count.
+    pub const fn common(&self) -> Option<u32> {
+        self.common
+    }
+
     /// The same without rows for a penalty.
     pub(super) fn without_penalty(self) -> Self {
-        Self { agreed: Agreed { l2_micro: 0, ..self.agreed } }
+        Self { agreed: Agreed { l2_micro: 0, ..self.agreed }, ..self }
     }
 
     /// The same of another job: of what is asked about this one.
@@ -183,6 +298,14 @@ impl Params {
         if rows > u32::MAX as u64 { u32::MAX } else { rows as u32 }
     }
 
+    /// As how many the rows count in a step: all, or over a union those that both have, with the pseudo-rows.
+    pub(super) const fn counted(&self) -> u32 {
+        match self.common {
+            None => self.rows(),
+            Some(common) => self.rows() - self.agreed.rows + common,
+        }
+    }
+
     /// Everything both ends must have in common (LEARNV-01); the session's id apart, the same after a cut.
     pub(super) fn absorb_into(&self, transcript: &mut Transcript) {
         let Agreed { contract, job, linkage, rows, label_columns, feature_columns, rounds, l2_micro, .. } =
@@ -197,8 +320,15 @@ impl Params {
         transcript.absorb("l2", &l2_micro.to_le_bytes());
         transcript.absorb("opens", format!("{:?}", self.agreed.opens).as_bytes());
         if let Some(noise) = &self.agreed.noise {
-            transcript.absorb("noise", format!("{:?}", noise.width.variance()).as_bytes());
-            transcript.absorb("clip", &noise.clip.to_le_bytes());
+            for variable in &noise.variables {
+                transcript.absorb("variables", format!("{variable:?}").as_bytes());
+            }
+            for width in noise.moments.iter().chain(&noise.gradients) {
+                transcript.absorb("noise", format!("{:?}", width.variance()).as_bytes());
+            }
+        }
+        if let Some(common) = self.common {
+            transcript.absorb("over a union", &common.to_le_bytes());
         }
     }
 

@@ -5,10 +5,10 @@
 
 use super::{
     bfv::{N, Request, Response},
-    half::Scale,
+    half::{PRODUCT, Scale},
     message::Stage,
     params::{Linkage, Params, Party},
-    sigmoid,
+    presence, sigmoid,
     wrap::{self, Cut},
 };
 use crate::{
@@ -24,6 +24,18 @@ const fn fraction(linkage: Linkage) -> u32 {
         Linkage::Logistic => 54,
         Linkage::Linear => 57,
     }
+}
+
+const fn residual_one(linkage: Linkage) -> u64 {
+    match linkage {
+        Linkage::Logistic => sigmoid::ONE as u64,
+        Linkage::Linear => 1 << LINEAR_BITS,
+    }
+}
+
+/// What a gradient's unit is: a residual of 1 with a whitened number of 1.
+pub(super) const fn gradient_one(linkage: Linkage) -> u64 {
+    residual_one(linkage) << super::input::UNIT_BITS
 }
 
 /// Bits after the point of a score in a scoring session.
@@ -51,9 +63,10 @@ impl Params {
         Scale { fraction: fraction(self.linkage()), reach: 5 }
     }
 
-    /// How the linear score is cut.
+    /// How the linear score is cut: with noise to below 2, since noise has to be as wide as the largest residual.
     pub(super) const fn cut(&self) -> Cut {
-        Cut { fraction: fraction(self.linkage()), reach: 2, keep: LINEAR_BITS }
+        let reach = if self.agreed().noise.is_some() { 1 } else { 2 };
+        Cut { fraction: fraction(self.linkage()), reach, keep: LINEAR_BITS }
     }
 
     /// How scores are cut before they are opened.
@@ -72,10 +85,7 @@ impl Params {
 
     /// What stands for a residual of 1.
     pub(super) const fn residual_one(&self) -> u64 {
-        match self.linkage() {
-            Linkage::Logistic => sigmoid::ONE as u64,
-            Linkage::Linear => 1 << LINEAR_BITS,
-        }
+        residual_one(self.linkage())
     }
 
     /// By what a round's gradient is multiplied before it is added to the weights: the step 4/n or 1/n, times
@@ -85,14 +95,15 @@ impl Params {
             Linkage::Logistic => 4.0,
             Linkage::Linear => 1.0,
         };
-        // With noise the columns are not whitened: the bound's largest eigenvalue is at most that of rows as long as
-        // the clip at both ends, of which the step is half the inverse; and longer steps would be steps of noise.
-        let times = match &self.agreed().noise {
-            Some(noise) => 1.0 / f64::from(noise.clip).powi(2),
-            None => STEPS[usize::from(round) % STEPS.len()],
+        // Longer steps would be steps of noise. Two blocks whitened by noisy moments have eigenvalues of nearly 2, of
+        // which the logistic model has some mean of 4p(1 − p).
+        let times = match (&self.agreed().noise, self.linkage()) {
+            (Some(_), Linkage::Logistic) => 1.0,
+            (Some(_), Linkage::Linear) => 0.6,
+            (None, _) => STEPS[usize::from(round) % STEPS.len()],
         };
         let unit = (1u64 << super::input::UNIT_BITS) as f64 * self.residual_one() as f64;
-        let step = bound * times * (1u64 << self.weight_bits()) as f64 / (f64::from(self.rows()) * unit);
+        let step = bound * times * (1u64 << self.weight_bits()) as f64 / (f64::from(self.counted()) * unit);
         (step.round() as u64).max(1)
     }
 
@@ -109,22 +120,33 @@ impl Params {
         (self.rows() as usize).saturating_sub(block as usize * N).min(N)
     }
 
-    /// LEARNV-40, how far one customer can move a round's gradient, in its units: a residual of 1 with a row as long as the
-    /// clip at both ends, √2·clip, rounded up. The price of a round is that of `width` at this sensitivity.
-    pub fn sensitivity(linkage: Linkage, clip: u32) -> u64 {
-        let one = match linkage {
-            Linkage::Logistic => u64::from(sigmoid::ONE),
-            // The linear score can be anything below 4, so its residual anything below 5.
-            Linkage::Linear => 5 << LINEAR_BITS,
+    /// LEARNV-40, how far one customer can move a round's gradient, in its units, rounded up; `columns` are both ends'
+    /// with the intercept.
+    ///
+    /// A row adds r·u to the gradient, u its whitened columns at both ends. At an end with d of them u is no longer than
+    /// √d (a whitened row's length, squared, is d on average), so with both no longer than √(d_L + d_F); and r is at most 1
+    /// (logistic: a target and a chance, both from 0 to 1) or 3 (linear: a score from −2 to 2 less a target from 0 to 1). A
+    /// row that counts as zero takes r·u away: Δ = r·√(d_L + d_F), in units of 2⁻¹² for u and of
+    /// 1/127 or 2⁻¹⁰ for r. The same bound holds for the logistic model if one end's part alone counts as zero: the other's part
+    /// then moves by the change of r, which is at most 1.
+    pub fn sensitivity(linkage: Linkage, columns: u32) -> u64 {
+        let largest = match linkage {
+            Linkage::Logistic => 1,
+            Linkage::Linear => 3,
         };
-        (one * u64::from(clip) * (1 << super::input::UNIT_BITS)).saturating_mul(14_143).div_ceil(10_000)
+        let squared = u128::from(largest * gradient_one(linkage)).pow(2) * u128::from(columns);
+        let root = squared.isqrt();
+        (root + u128::from(root * root < squared)) as u64
     }
 
     /// How long a message of this job may be.
     pub fn limits(&self) -> Limits {
+        let block = N * PRODUCT;
         let slab = SLAB * (sigmoid::BYTES).max(self.cut().bytes()).max(self.score_cut().bytes());
         let setup = Request::BYTES + KeeperSetup::<1>::MESSAGE + ChooserSetup::<1>::MESSAGE;
-        Limits::new(slab.max(Request::BYTES).max(Response::bytes(N)).max(setup).max(8 * 4096) + 128)
+        Limits::new(
+            slab.max(block).max(Request::BYTES).max(Response::bytes(N)).max(setup).max(8 * 4096) + 128,
+        )
     }
 
     /// What an end says in a job's rounds, stage by stage.
@@ -143,6 +165,8 @@ impl Params {
             Stage::Weights => theirs * Request::BYTES as u64,
             Stage::Scores => scores,
             Stage::Link => rows * row / 2,
+            Stage::Presence if self.common().is_none() => 0,
+            Stage::Presence => rows * presence::BYTES as u64,
             Stage::Residuals => blocks * Request::BYTES as u64,
             Stage::Gradients => own * Response::bytes(1) as u64,
         };

@@ -232,7 +232,7 @@ impl Scoring {
                         self.forward.take(&self.ground, &self.columns, stage, number, &bytes.0)?;
                     }
                     Stage::Link => self.link.take(number, &bytes.0)?,
-                    Stage::Residuals | Stage::Gradients => return Err(out_of_turn),
+                    Stage::Presence | Stage::Residuals | Stage::Gradients => return Err(out_of_turn),
                 }
                 self.go_on();
             }

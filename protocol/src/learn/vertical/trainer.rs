@@ -5,6 +5,8 @@
 //!                          └────────────────────── a round, both ends alike ────────────┘
 //! ```
 //!
+//! Over a union there is a part `Presence` between Link and Residuals (LEARNV-50).
+//!
 //! All is said from `produce`; an end says what it can as soon as what it is computed from was heard. After every round
 //! both compare what was said, and only then is the state kept (LEARNV-32): so a round whose messages were altered
 //! leaves nothing behind, and nothing is opened that was not compared.
@@ -21,6 +23,7 @@ use super::{
     link::{Aim, Link},
     message::{Message, Stage},
     params::{NAME, Opens, Params, Party},
+    presence::{self, Bits, Presence},
     product::Columns,
     share::{MASK, centred},
     state::{Keep, Shown, State},
@@ -62,6 +65,8 @@ struct Training {
     basis: Basis,
     /// At the label end, the targets in a residual's units.
     target: Option<Zeroizing<Vec<u64>>>,
+    /// Over a union, where this end has a customer.
+    bits: Option<Bits>,
     keep: Keep,
     /// What was kept, before the first round is settled.
     states: Vec<State>,
@@ -74,6 +79,8 @@ struct Training {
 struct Round {
     forward: Forward,
     link: Link,
+    /// Over a union alone.
+    presence: Option<Presence>,
     backward: Backward,
     said: bool,
     heard: bool,
@@ -105,10 +112,38 @@ impl Trainer {
         seed: Secret<[u8; 32]>,
         keep: Keep,
     ) -> Result<Self, Abort> {
+        Self::begin((params, party), (input, None), states, secret, seed, keep)
+    }
+
+    /// As [`start`](Self::start), over the places of a union ([`Params::over_a_union`]): `present` says at which of them
+    /// this end has a customer. What `input` has at the others does not matter; it has to be within bounds.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); [`Abort::OwnColumns`] also when there are not as many as places.
+    pub fn start_hidden(
+        params: Params,
+        party: Party,
+        (input, present): (&Input, &[bool]),
+        states: Vec<State>,
+        secret: &Secret<[u8; 32]>,
+        seed: Secret<[u8; 32]>,
+        keep: Keep,
+    ) -> Result<Self, Abort> {
+        Self::begin((params, party), (input, Some(present)), states, secret, seed, keep)
+    }
+
+    fn begin(
+        (params, party): (Params, Party),
+        (input, present): (&Input, Option<&[bool]>),
+        states: Vec<State>,
+        secret: &Secret<[u8; 32]>,
+        seed: Secret<[u8; 32]>,
+        keep: Keep,
+    ) -> Result<Self, Abort> {
         if !states.iter().all(|state| state.fits(&params, party)) {
             return Err(Abort::OwnState);
         }
-        let whitened = whiten(&params, party, input)?;
+        let whitened = whiten(&params, party, input, present, secret)?;
         let columns = Columns::new(params.rows() as usize, whitened.columns)?;
         let one = params.residual_one() as f64;
         let target = whitened
@@ -116,13 +151,17 @@ impl Trainer {
             .map(|target| Zeroizing::new(target.iter().map(|y| (y * one).round() as u64).collect()));
         let states = State::to_go_on_from(states, &params, party);
         let newest = states.iter().map(State::round).max().unwrap_or(0);
-        let secret = columns.bind(secret, target.as_deref().map(Vec::as_slice));
+        let mut secret = columns.bind(secret, target.as_deref().map(Vec::as_slice));
+        if let Some(bits) = &whitened.bits {
+            secret = presence::bind(&secret, bits);
+        }
         let ground = Ground::new(params, party, b"training", newest, &secret, seed);
         Ok(Self(Box::new(Training {
             ground,
             columns,
             basis: whitened.basis,
             target,
+            bits: whitened.bits,
             keep,
             states,
             state: None,
@@ -168,6 +207,7 @@ impl Round {
         Self {
             forward: Forward::new(number),
             link: Link::new(params, number, Aim::Prediction),
+            presence: params.common().map(|_| Presence::new(number)),
             backward: Backward::new(number),
             said: false,
             heard: false,
@@ -208,16 +248,21 @@ impl Training {
         let (Some(round), Some(state)) = (&mut self.round, &self.state) else { return Ok(None) };
         let (ground, columns) = (&mut self.ground, &self.columns);
         let mut part = round.forward.make(ground, columns, state);
-        go_on(round, ground, columns, self.target.as_deref().map(Vec::as_slice));
+        go_on(round, ground, columns, (self.target.as_deref().map(Vec::as_slice), self.bits.as_deref()));
         if round.forward.is_said(columns) {
             part = part.or_else(|| round.link.make());
+            if let (None, Some(presence), Some(bits)) = (&part, &mut round.presence, &self.bits) {
+                part = presence.make(ground, bits)?;
+                go_on(round, ground, columns, (self.target.as_deref().map(Vec::as_slice), Some(bits)));
+            }
             // What leaves the last slab may be the last word of it, so it goes before the residuals.
             part = part.or_else(|| round.backward.make(ground, columns));
         }
         if let Some((stage, number, bytes)) = part {
             return Ok(Some(ground.part(stage, number, bytes)));
         }
-        if round.said || !round.backward.is_done(ground, columns) {
+        let counted = round.presence.as_ref().is_none_or(|presence| presence.is_done(ground));
+        if round.said || !counted || !round.backward.is_done(ground, columns) {
             return Ok(None);
         }
         round.said = true;
@@ -238,10 +283,11 @@ impl Training {
         let step = params.step(state.round);
         let (own, theirs) = round.backward.gradient();
         let count = own.len() + theirs.len();
-        let noise = params.agreed().noise.as_ref().map(|noise| {
+        let widths = params.agreed().noise.as_ref().map(|noise| &noise.gradients);
+        let noise = widths.and_then(|widths| widths.get(usize::from(state.round))).map(|width| {
             // LEARNV-40: of the job's secret and the round, so that a round that is run again has the same.
             let seed = self.ground.draws.seed("noise", state.round, 0, &[0; 32]);
-            Zeroizing::new(noise.width.samples(&seed, count))
+            Zeroizing::new(width.samples(&seed, count))
         });
         let noise = noise.iter().flat_map(|noise| noise.iter()).copied().chain(std::iter::repeat(0));
         let weights = state.own.iter_mut().chain(state.theirs.iter_mut());
@@ -398,11 +444,15 @@ impl Training {
         match stage {
             Stage::Weights | Stage::Scores => round.forward.take(ground, columns, stage, number, bytes)?,
             Stage::Link => round.link.take(number, bytes)?,
+            Stage::Presence => match &mut round.presence {
+                Some(presence) => presence.take(ground, number, bytes)?,
+                None => return Err(Abort::OutOfTurn { expected, got: stage.name() }),
+            },
             Stage::Residuals | Stage::Gradients => {
                 round.backward.take(ground, columns, stage, number, bytes)?;
             }
         }
-        go_on(round, ground, columns, self.target.as_deref().map(Vec::as_slice));
+        go_on(round, ground, columns, (self.target.as_deref().map(Vec::as_slice), self.bits.as_deref()));
         Ok(())
     }
 
@@ -465,6 +515,9 @@ impl Training {
                 round.forward.expects(&self.columns)
             }
             Some(round) if !round.link.is_done() => Stage::Link.name(),
+            Some(Round { presence: Some(presence), .. }) if !presence.is_done(&self.ground) => {
+                Stage::Presence.name()
+            }
             Some(round) if !round.backward.is_done(&self.ground, &self.columns) => {
                 round.backward.expects(&self.columns)
             }
@@ -476,20 +529,41 @@ impl Training {
     }
 }
 
-/// What needs no more words: scores that are there go into the look-ups, what comes out becomes residuals.
-fn go_on(round: &mut Round, ground: &Ground, columns: &Columns, target: Option<&[u64]>) {
+/// What needs no more words: scores that are there go into the look-ups, what comes out becomes residuals, which over a
+/// union go through the bits first.
+fn go_on(
+    round: &mut Round,
+    ground: &Ground,
+    columns: &Columns,
+    (target, bits): (Option<&[u64]>, Option<&Vec<u8>>),
+) {
     while round.link.blocks() < round.forward.ready() {
         let scores = round.forward.scores(round.link.blocks());
         round.link.begin(ground, &scores);
     }
-    while round.backward.rows() < ground.params.rows() as usize {
-        let first = round.backward.rows();
-        let count = columns.rows_of(first / super::bfv::N);
-        let Some(mut found) = round.link.found(first, count) else { return };
+    let residuals = |link: &Link, block: usize| {
+        let (first, count) = (block * super::bfv::N, columns.rows_of(block));
+        let mut found = link.found(first, count)?;
         for (row, half) in found.iter_mut().enumerate() {
             let y = target.map_or(0, |target| target[first + row]);
             *half = y.wrapping_sub(*half) & MASK;
         }
+        Some(found)
+    };
+    if let (Some(presence), Some(bits)) = (&mut round.presence, bits) {
+        while presence.blocks() < columns.blocks() {
+            let block = presence.blocks();
+            let Some(found) = residuals(&round.link, block) else { break };
+            presence.add(ground, &bits[block * super::bfv::N..], &found);
+        }
+    }
+    while round.backward.rows() < ground.params.rows() as usize {
+        let block = round.backward.rows() / super::bfv::N;
+        let found = match &round.presence {
+            Some(presence) => presence.found(ground, block),
+            None => residuals(&round.link, block),
+        };
+        let Some(found) = found else { return };
         round.backward.add(&found);
     }
 }

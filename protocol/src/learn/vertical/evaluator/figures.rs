@@ -110,7 +110,8 @@ impl Figures {
             .map_err(|_| Abort::LearnShape)
     }
 
-    /// The feature end's class of a row: its group if the row was held back, and last that it has no such row.
+    /// LEARNV-61, the feature end's class of a row: its group if the row was held back, and last that it has no such row,
+    /// which is never opened.
     pub(super) fn feature_class(&self, row: Row) -> Option<u8> {
         match row {
             Row { present: false, .. } => self.hidden.then_some(self.feature_groups as u8),

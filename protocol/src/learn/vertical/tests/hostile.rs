@@ -24,7 +24,7 @@ fn numbered(said: &[Said]) -> Vec<(Role, usize, &Said)> {
 }
 
 /// What is done to a message of this length, each by itself.
-fn everything(length: usize) -> Vec<Tampering> {
+pub(super) fn everything(length: usize) -> Vec<Tampering> {
     let mut bytes = vec![0, 4, 8, 12, 40, length / 2, length - 9, length - 1];
     bytes.retain(|byte| *byte < length);
     bytes.sort_unstable();
@@ -36,7 +36,7 @@ fn everything(length: usize) -> Vec<Tampering> {
 
 /// Every message of both ends with every tampering: an end at least aborts, an end that opens has the true weights, and no
 /// state is kept but those of the undisturbed run.
-fn meddle(case: &Case, tamperings: impl Fn(usize) -> Vec<Tampering> + Sync) {
+pub(super) fn meddle(case: &Case, tamperings: impl Fn(usize) -> Vec<Tampering> + Sync) {
     let inputs = case.input();
     let kept = <(Kept, Kept)>::default();
     let honest = case.pair(&inputs, &kept).run();

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod noise;
+mod presence;
 mod resume;
 pub(super) mod runs;
 mod scoring;
@@ -73,15 +74,27 @@ pub(super) struct Case {
     pub opens: Opens,
     pub noise: Option<Noise>,
     pub session: u8,
+    /// Over a union, as how many customers it counts; who is there says [`present`].
+    pub common: Option<u32>,
 }
 
 impl Case {
     pub(super) fn new(linkage: Linkage, rows: u32, columns: (u32, u32), rounds: u16) -> Self {
-        Self { linkage, rows, columns, rounds, l2_micro: 0, opens: Opens::Both, noise: None, session: 1 }
+        Self {
+            linkage,
+            rows,
+            columns,
+            rounds,
+            l2_micro: 0,
+            opens: Opens::Both,
+            noise: None,
+            session: 1,
+            common: None,
+        }
     }
 
     pub(super) fn params(&self) -> Params {
-        Params::new(Agreed {
+        let params = Params::new(Agreed {
             session: SessionId::new([self.session; 32]),
             contract: ContractId::new([2; 32]),
             job: [3; 32],
@@ -94,7 +107,11 @@ impl Case {
             opens: self.opens,
             noise: self.noise.clone(),
         })
-        .unwrap()
+        .unwrap();
+        match self.common {
+            None => params,
+            Some(common) => params.over_a_union(common).unwrap(),
+        }
     }
 
     pub(super) fn input(&self) -> (Input, Input) {
@@ -110,7 +127,13 @@ impl Case {
         });
         let secret = Secret::new([40 + party as u8; 32]);
         let seed = Secret::new([50 + self.session; 32]);
-        Trainer::start(self.params(), party, input, states, &secret, seed, keep)
+        let present = present(party, self.rows as usize);
+        match self.common {
+            None => Trainer::start(self.params(), party, input, states, &secret, seed, keep),
+            Some(_) => {
+                Trainer::start_hidden(self.params(), party, (input, &present), states, &secret, seed, keep)
+            }
+        }
     }
 
     pub(super) fn pair(&self, inputs: &(Input, Input), kept: &(Kept, Kept)) -> Pair<Trainer, Trainer> {
@@ -122,6 +145,24 @@ impl Case {
     pub(super) fn run(&self, inputs: &(Input, Input)) -> Ended<Trained, Trained> {
         self.pair(inputs, &Default::default()).run()
     }
+}
+
+/// Noise of this price for columns of numbers.
+pub(super) fn noise_of(nano_rho: u64, linkage: Linkage, rounds: u16, columns: (usize, usize)) -> Noise {
+    let numbers = |count| vec![Variable::Number; count];
+    Noise::of_price(nano_rho, linkage, rounds, [numbers(columns.0), numbers(columns.1)]).unwrap()
+}
+
+/// Columns from [0, 1] brought to [−½, ½].
+pub(super) fn centred(mut inputs: (Input, Input)) -> (Input, Input) {
+    let all = inputs.0.columns.iter_mut().chain(&mut inputs.1.columns).flatten();
+    all.for_each(|x| *x -= 0.5);
+    inputs
+}
+
+/// At which places of a union an end has a customer: either lacks a fifth, and another.
+pub(super) fn present(party: Party, rows: usize) -> Vec<bool> {
+    (0..rows).map(|row| row % 5 != if party == Party::Label { 1 } else { 3 }).collect()
 }
 
 /// What a node would have on its disk.

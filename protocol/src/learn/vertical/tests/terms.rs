@@ -1,7 +1,11 @@
 //! What is refused before anything is said, and what of the terms shows in the outcome.
 
 use super::*;
-use crate::{noise::DiscreteGaussian, session::PeerMisbehaved};
+use crate::session::PeerMisbehaved;
+
+fn noise(rounds: u16, columns: (usize, usize)) -> Noise {
+    noise_of(1_000_000, Linkage::Logistic, rounds, columns)
+}
 
 fn agreed(case: &Case) -> Agreed {
     case.params().agreed().clone()
@@ -20,6 +24,8 @@ fn learnv_02_jobs_that_cannot_be_are_refused_when_planned() {
         Agreed { label_columns: MOST_COLUMNS, ..good.clone() },
         Agreed { rounds: 0, ..good.clone() },
         Agreed { rounds: LARGEST_ROUNDS + 1, ..good.clone() },
+        Agreed { noise: Some(noise(1, (0, 2))), ..good.clone() },
+        Agreed { noise: Some(noise(2, (0, 1))), ..good.clone() },
         Agreed { l2_micro: u64::MAX, ..good },
     ];
     assert!(bad.into_iter().all(|agreed| Params::new(agreed).err() == Some(Abort::LearnShape)));
@@ -32,8 +38,9 @@ fn learnv_01_ends_with_other_terms_do_not_begin() {
         Case { rounds: 2, ..case.clone() },
         Case { l2_micro: 1, ..case.clone() },
         Case { opens: Opens::Own, ..case.clone() },
+        Case { noise: Some(noise(1, (1, 1))), ..case.clone() },
     ];
-    let inputs = case.input();
+    let inputs = centred(case.input());
     for other in others {
         let label = case.start(Party::Label, &inputs.0, &Kept::default()).unwrap();
         let features = other.start(Party::Features, &inputs.1, &Kept::default()).unwrap();
@@ -93,40 +100,4 @@ fn learnv_06_a_logistic_score_has_room_and_a_constant_column_no_weight() {
     let found = runs::joined(&case.run(&inputs).initiator.unwrap());
     assert!(found[2] > 3.0 && found[1].abs() < 0.01 && found[3].abs() < 0.01, "{found:?}");
     assert!(runs::scores(&inputs, &found).iter().all(|z| z.abs() < 32.0));
-}
-
-#[test]
-fn learnv_40_noise_is_in_the_weights_before_they_open() {
-    let width = DiscreteGaussian::of_price(1_000_000_000, Params::sensitivity(Linkage::Logistic, 4)).unwrap();
-    let case = Case::new(Linkage::Logistic, 200, (9, 9), 1);
-    let noise = Some(Noise { width: width.clone(), clip: 4 });
-    let noisy = Case { noise, ..case.clone() };
-    let inputs = case.input();
-    let ended = noisy.run(&inputs);
-    let (label, features) = (ended.initiator.unwrap(), ended.responder.unwrap());
-    // The same round again has the same noise.
-    assert_eq!(Case { session: 4, ..noisy.clone() }.run(&inputs).initiator.unwrap().own, label.own);
-    // Both ends' noise is in it: of variance 2σ², and no row is longer than the clip.
-    let step = noisy.params().step(0);
-    let sum = |x: &u64, y: &u64| share::centred(x.wrapping_add(*y) & share::MASK) as f64 / step as f64;
-    let own = label.state.own.iter().zip(features.state.theirs.iter());
-    let theirs = label.state.theirs.iter().zip(features.state.own.iter());
-    let entries: Vec<f64> = own.chain(theirs).map(|(x, y)| sum(x, y)).collect();
-    let whitened = |party, input: &Input| input::whiten(&noisy.params(), party, input).unwrap().columns;
-    let mut columns = whitened(Party::Label, &inputs.0).to_vec();
-    columns.extend_from_slice(&whitened(Party::Features, &inputs.1));
-    let target = inputs.0.target.as_ref().unwrap();
-    let plain = |column: &Vec<i32>| -> f64 {
-        column.iter().zip(target).map(|(x, y)| f64::from(*x) * 127.0 * (y - 0.5)).sum()
-    };
-    let rest: Vec<f64> = entries.iter().zip(&columns).map(|(entry, column)| entry - plain(column)).collect();
-    let variance = rest.iter().map(|x| x * x).sum::<f64>() / rest.len() as f64;
-    let sigma = width.half_width95() as f64 / 1.96;
-    let ratio = variance / (2.0 * sigma * sigma);
-    assert!((0.3..2.5).contains(&ratio), "{ratio}");
-    for row in 0..200 {
-        let norm =
-            |columns: &[Vec<i32>]| columns.iter().map(|c| f64::from(c[row]).powi(2)).sum::<f64>().sqrt();
-        assert!(norm(&columns[..10]) <= 4.0 * 4096.0 && norm(&columns[10..]) <= 4.0 * 4096.0);
-    }
 }
