@@ -17,7 +17,7 @@ use super::{
     state::RoundLine,
 };
 use crate::{
-    policy::{Encoding, Feature, TrainPlan},
+    policy::{Encoding, TrainPlan},
     query::ModelKind,
 };
 
@@ -93,7 +93,7 @@ pub fn review(train: &TrainPlan, plan: &Plan) -> Result<Option<Review>, TrainFau
     let evaluate = &train.job().evaluate;
     let asked = Asked {
         bins: evaluate.bins as usize,
-        groups: side.groups.iter().map(Feature::values).collect(),
+        groups: side.groups.iter().map(|group| group.values().len()).collect(),
         by_trainer: evaluate.leave_one_out,
         nano_rho,
     };

@@ -295,6 +295,15 @@ fn training(
         } else if job.shape == JobShape::Vertical {
             learn(name, "which of its own customers the other has too; no noise hides this".to_owned());
         }
+        if plan.learns_figures(name) {
+            let noise = if plan.price().is_some() { "with noise" } else { "without noise" };
+            learn(
+                name,
+                format!(
+                    "how many of the common customers have which score, by outcome and group, {noise}: how good the model is"
+                ),
+            );
+        }
         let hidden = if plan.price().is_some() {
             "with noise"
         } else {

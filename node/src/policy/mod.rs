@@ -44,8 +44,8 @@ pub use approvals::{Approval, ApprovalError, ApprovalRequest, ApprovalState, App
 pub(crate) use contract::list;
 pub use contract::{
     Align, Allow, ColumnClass, ColumnTerms, ColumnUse, Consent, Contract, ContractError, DatasetTerms,
-    IdentityTerms, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms,
-    Values, Weights, what_you_agree_to,
+    IdentityTerms, Metrics, POPULATION, Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms,
+    TrainTerms, Values, Weights, what_you_agree_to,
 };
 pub use contracts::{Contracts, day};
 pub use decimal::Decimal;

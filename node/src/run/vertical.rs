@@ -6,6 +6,7 @@
 //! run that was cut goes on from there with the same randomness, so it comes to the same model, and nothing is learned
 //! or paid for twice.
 
+mod count;
 mod end;
 mod evaluate;
 mod fit;
@@ -172,7 +173,7 @@ async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted
     let (learned_from, held_out) = split.counts();
     let trained = course.fit(std::mem::take(&mut split.learn), &folder, secret).await?;
     let customers = std::mem::take(&mut split.rows);
-    let (metrics, scores) = course.evaluate(&trained, split, alone).await?;
+    let (metrics, scores) = course.evaluate(&trained, split, alone, &folder).await?;
     seen.transcript = trained.conversation;
     seen.traffic = course.end.traffic();
     Ok(Fitted {

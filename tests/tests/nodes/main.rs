@@ -28,6 +28,7 @@ mod training;
 mod training_cuts;
 mod training_hidden;
 mod training_hostile;
+mod training_metrics;
 mod training_noise;
 mod training_star;
 mod training_star_metrics;

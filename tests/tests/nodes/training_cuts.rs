@@ -68,7 +68,9 @@ fn left(home: &Path) -> BTreeSet<String> {
 
 #[test]
 fn e11_a_way_that_is_cut_in_every_round_of_a_training_of_two_changes_nothing() {
-    let apart = Apart::under(TACIT, CONTRACT, "5m", training::register);
+    let apart = Apart::under(TACIT, CONTRACT, "5m", |world| {
+        training::register(world, training::EACH, training::BOTH)
+    });
     let job = apart.world.write("job.toml", replaced(JOB, "rounds = 8", "rounds = 5"));
     let mut running = apart.world.start("brand", &["train", &job]);
     let ways = [&apart.to_bank, &apart.to_brand];
@@ -153,7 +155,9 @@ fn e10_loss_changes_and_doubles_on_the_way_change_nothing() {
 
 #[test]
 fn e10_loss_changes_and_doubles_do_not_change_a_training_of_two() {
-    let apart = Apart::under(TACIT, CONTRACT, "5m", training::register);
+    let apart = Apart::under(TACIT, CONTRACT, "5m", |world| {
+        training::register(world, training::EACH, training::BOTH)
+    });
     let job = apart.world.write("job.toml", replaced(JOB, "rounds = 8", "rounds = 2"));
     for way in [&apart.to_bank, &apart.to_brand] {
         way.storm(20);

@@ -7,7 +7,7 @@ use tacit_protocol::ids::PartnerId;
 
 use crate::policy::{Decimal, PADDING_EPSILON_MICRO};
 
-use super::{Align, ColumnUse, Consent, Contract, DatasetTerms, Receiver, Terms, Weights, list};
+use super::{Align, ColumnUse, Consent, Contract, DatasetTerms, Metrics, Receiver, Terms, Weights, list};
 
 /// The sentence that goes with every filter on a partner's column in a reveal.
 pub(in crate::policy) fn filter_tells(column: &str, receiver: &str) -> String {
@@ -161,6 +161,14 @@ fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
     if let Some(partner) = &train.score {
         sentences.push(format!("{partner} may get a model's scores of single customers."));
     }
+    let who = match &train.metrics {
+        Metrics::Owner => "The partner who has the target",
+        Metrics::Both => "Both who train",
+        Metrics::To(partner) => partner,
+    };
+    sentences.push(format!(
+        "{who} may learn how good a model over different columns is: counts of customers by score, outcome and group."
+    ));
     sentences.push(format!(
         "A job has at most {} rounds, and adds up the rows of at least {} partners with the same columns.",
         train.rounds, train.cohort

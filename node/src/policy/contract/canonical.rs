@@ -108,6 +108,7 @@ fn train(train: &TrainTerms) -> Value {
     set(&mut object, "align", beside(train.align == Align::default(), train.align.name()));
     set(&mut object, "weights", beside(train.weights == Weights::default(), train.weights.name()));
     set(&mut object, "score", train.score.clone());
+    set(&mut object, "metrics", train.metrics.name().map(str::to_owned));
     let number = |number: u32, usual: u32| beside(number == usual, &number.to_string());
     set(&mut object, "cohort", number(train.cohort, TrainTerms::COHORT));
     set(&mut object, "rounds", number(train.rounds, TrainTerms::ROUNDS));

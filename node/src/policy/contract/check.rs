@@ -7,7 +7,9 @@ use crate::{
     policy::{Decimal, aggregate::FixedPoint},
 };
 
-use super::{ColumnTerms, ColumnUse, ContractError, DatasetTerms, Terms, Values, Weights, fields::shown};
+use super::{
+    ColumnTerms, ColumnUse, ContractError, DatasetTerms, Metrics, Terms, Values, Weights, fields::shown,
+};
 
 /// The most edges of a grid: 256 buckets.
 const EDGES: usize = 257;
@@ -169,6 +171,9 @@ fn allow(terms: &Terms) -> Result<(), ContractError> {
         }
         if let Some(name) = &train.score {
             is_partner(terms, "allow.train.score".to_owned(), name)?;
+        }
+        if let Metrics::To(name) = &train.metrics {
+            is_partner(terms, "allow.train.metrics".to_owned(), name)?;
         }
     }
     let meet = allow.join || allow.reveal.is_some() || allow.train.is_some();

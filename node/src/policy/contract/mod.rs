@@ -44,7 +44,7 @@ pub use agree::what_you_agree_to;
 pub(super) use canonical::unhex;
 pub use error::ContractError;
 pub(crate) use fields::LARGEST;
-pub use names::{Align, ColumnClass, ColumnUse, Receiver, Weights};
+pub use names::{Align, ColumnClass, ColumnUse, Metrics, Receiver, Weights};
 
 /// A contract that is sound in itself: every rule about its terms has been checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -251,6 +251,8 @@ pub struct TrainTerms {
     pub weights: Weights,
     /// Who gets scores of single customers, if anybody does.
     pub score: Option<String>,
+    /// Who learns how good a model over different columns is.
+    pub metrics: Metrics,
     /// The fewest partners whose rows may be added up.
     pub cohort: u32,
     /// Whether a job may add no noise: then weights can tell of single customers.

@@ -179,6 +179,29 @@ pub enum Weights {
     To(String),
 }
 
+/// Who learns how good a model over different columns is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Metrics {
+    /// The partner who has the target.
+    #[default]
+    Owner,
+    /// Both who train.
+    Both,
+    /// One partner.
+    To(String),
+}
+
+impl Metrics {
+    /// As the contract spells it; nothing where it is left out.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Owner => None,
+            Self::Both => Some("both"),
+            Self::To(partner) => Some(partner),
+        }
+    }
+}
+
 impl Weights {
     /// As the contract spells it.
     pub fn name(&self) -> &str {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{policy::Decimal, query::ModelKind, scan::Registration};
 
 use super::{
-    Align, Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Partner,
-    PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values, Weights,
+    Align, Allow, ColumnTerms, ColumnUse, Consent, ContractError, DatasetTerms, IdentityTerms, Metrics,
+    Partner, PeriodTerms, PrivacyTerms, Receiver, RevealTerms, Terms, TrainTerms, Values, Weights,
     fields::{Fields, Node, number, shown, wrong_kind},
 };
 
@@ -442,12 +442,28 @@ fn train(mut fields: Fields) -> Result<TrainTerms, ContractError> {
         Some(partner) => Weights::To(partner),
     };
     let score = fields.text("score")?;
+    let metrics = match fields.text("metrics")? {
+        None => Metrics::Owner,
+        Some(text) if text == "both" => Metrics::Both,
+        Some(partner) => Metrics::To(partner),
+    };
     let cohort = whole(&mut fields, "cohort", TrainTerms::COHORT, 3..=16, "a whole number from 3 to 16")?;
     let rounds = whole(&mut fields, "rounds", TrainTerms::ROUNDS, 1..=1000, "a whole number from 1 to 1000")?;
     let without_noise = fields.truth("without_noise", false)?;
     let leave_one_out = fields.truth("leave_one_out", false)?;
     fields.finish()?;
-    Ok(TrainTerms { models, approval, align, weights, score, cohort, without_noise, leave_one_out, rounds })
+    Ok(TrainTerms {
+        models,
+        approval,
+        align,
+        weights,
+        score,
+        metrics,
+        cohort,
+        without_noise,
+        leave_one_out,
+        rounds,
+    })
 }
 
 fn whole(

@@ -340,3 +340,19 @@ fn contracts_from_before_training_was_there_keep_their_form() {
     let agreed = what_you_agree_to(&contract("without_noise = true"), &me).join("\n");
     assert!(agreed.contains("may add no noise") && agreed.contains("let models learn from it"), "{agreed}");
 }
+
+/// Counting together is for two outcomes over different columns; who learns is what the contract says, and it is a
+/// tenth of the price.
+#[test]
+fn who_learns_how_good_a_model_is_and_what_it_costs() {
+    let with = |metrics: &str| {
+        let toml = format!("{HEAD}{VERTICAL}").replace("train = { ", &format!("train = {{ {metrics}"));
+        let asked = ask(&toml, JOB, "brand", Role::Asker).unwrap();
+        let plan = asked.train().unwrap().clone();
+        (plan.learns_figures("brand"), plan.learns_figures("bank"), plan.figures_rho())
+    };
+    assert_eq!(with("metrics = \"both\", "), (true, true, 0));
+    assert_eq!(with("metrics = \"brand\", "), (true, false, 0));
+    let nobody = format!("{HEAD}{VERTICAL}").replace("train = { ", "train = { metrics = \"nobody\", ");
+    assert!(Terms::of_toml(&nobody).is_err());
+}

@@ -5,6 +5,7 @@
 //! and nothing of it can be chosen by the one who asks.
 
 mod error;
+mod figures;
 mod score;
 
 use tacit_protocol::{
@@ -74,6 +75,15 @@ pub enum Encoding {
 }
 
 impl Feature {
+    /// The values that customers are told apart by in a group; of a number there are none.
+    pub fn values(&self) -> Vec<String> {
+        match &self.encoding {
+            Encoding::Scaled { .. } => Vec::new(),
+            Encoding::Boolean => vec!["false".to_owned(), "true".to_owned()],
+            Encoding::Choice(values) => values.clone(),
+        }
+    }
+
     /// How many numbers it becomes.
     pub fn width(&self) -> usize {
         match &self.encoding {
@@ -89,15 +99,6 @@ impl Feature {
             Encoding::Boolean => Variable::Choice(1),
             // A job with more columns than there may be is refused when it is planned (LEARNV-02).
             Encoding::Choice(values) => Variable::Choice(u16::try_from(values.len()).unwrap_or(u16::MAX)),
-        }
-    }
-
-    /// How many values customers are told apart by, if they are told apart by it.
-    pub fn values(&self) -> usize {
-        match &self.encoding {
-            Encoding::Scaled { .. } => 0,
-            Encoding::Choice(values) => values.len(),
-            Encoding::Boolean => 2,
         }
     }
 
@@ -188,7 +189,8 @@ impl TrainPlan {
                 let others = self.sides.iter().filter(|side| side.table.owner != learner);
                 let moments: u64 = others.map(|side| vertical::moments_entries(&side.variables())).sum();
                 let weights: u64 = self.sides.iter().map(|side| side.width() as u64).sum();
-                rounds.saturating_mul(weights + 1).saturating_add(moments)
+                let counts = if self.counts() { self.cells() } else { 0 };
+                rounds.saturating_mul(weights + 1).saturating_add(moments).saturating_add(counts)
             }
         };
         let opened = opened.saturating_add(self.reviewed_entries().saturating_mul(self.sides.len() as u64));
@@ -219,7 +221,8 @@ impl TrainPlan {
         }
         let (bins, sides) = (u64::from(self.job.evaluate.bins), self.sides.len() as u64);
         let first = self.sides.first();
-        let groups: u64 = first.map_or(0, |side| side.groups.iter().map(|group| group.values() as u64).sum());
+        let groups: u64 =
+            first.map_or(0, |side| side.groups.iter().map(|group| group.values().len() as u64).sum());
         let width = first.map_or(0, |side| side.width() as u64 + 1);
         let by_partner = if self.job.evaluate.leave_one_out { sides * (2 * bins + width) } else { 0 };
         3 * bins + 4 * groups + by_partner
@@ -257,7 +260,7 @@ impl TrainPlan {
     pub fn shares(&self) -> Option<Shares> {
         let price = self.price.as_ref().filter(|_| self.job.shape == JobShape::Vertical)?;
         let rounds = u16::try_from(self.job.rounds).unwrap_or(u16::MAX);
-        Some(Shares::of(price.amount().nano_rho, rounds))
+        Some(Shares::of(price.amount().nano_rho.saturating_sub(self.figures_rho()), rounds))
     }
 
     /// The deviation of each partner's noise in the last round of a training over different columns; 0 without noise.
@@ -330,6 +333,7 @@ impl TrainPlan {
             alike(&sides, under)?;
         }
         let plan = Self { job: job.clone(), sides, terms: train.clone(), price };
+        plan.groups_fit()?;
         match &plan.price {
             Some(price) if !plan.is_possible() => {
                 let asked = Decimal::of_micro(price.epsilon_micro());

@@ -10,7 +10,7 @@ use tacit_protocol::{
 
 use super::{Course, fresh_seed, rows::Split};
 use crate::{
-    learn::{self, Exact, Metric},
+    learn::{self, Exact, Metric, state::RunFolder},
     query::ModelKind,
     report::Report,
     run::steps,
@@ -24,13 +24,21 @@ impl Course<'_> {
         trained: &Trained,
         split: Split,
         alone: Option<Vec<f64>>,
+        folder: &RunFolder,
     ) -> Result<(Vec<Metric>, Option<Vec<f64>>), Report> {
+        let counted = self.counted(trained, &split, folder).await?;
         let (terms, party) = (&self.terms, self.party);
         let Split { all, held_out, .. } = split;
         let receiver =
             terms.plan.sides().iter().find(|side| side.target.is_some()).map(|side| &side.table.owner);
         if receiver != terms.plan.terms().score.as_ref() {
-            return Ok((Vec::new(), None));
+            let mut metrics = counted;
+            if !metrics.is_empty()
+                && let (Some(alone), Some(target)) = (alone, &all.target)
+            {
+                metrics.extend(self.measured_alone(&alone, &kept(target, &held_out)));
+            }
+            return Ok((metrics, None));
         }
         self.stages.begin("evaluate");
         let before = self.bytes();
@@ -49,18 +57,15 @@ impl Course<'_> {
         let running = self.end.part(self.reserved, "evaluate", start, watch);
         let Scored { scores, .. } = steps::in_time(self.rooms, self.reserved, running).await?;
         self.stages.moved(self.bytes() - before);
-        let (Some(scores), Some(target)) = (scores, all.target) else { return Ok((Vec::new(), None)) };
+        let (Some(scores), Some(target)) = (scores, all.target) else { return Ok((counted, None)) };
         let (held, outcomes) = (kept(&scores, &held_out), kept(&target, &held_out));
         if self.terms.plan.job().kind == ModelKind::Logistic {
-            let mut metrics = learn::measured("joint", &held, &outcomes);
-            // What we would have without the partner: the joint model is held against it.
-            if let Some(alone) = alone {
-                metrics.extend(learn::measured(
-                    &format!("{} alone", self.reserved.permitted().me()),
-                    &alone,
-                    &outcomes,
-                ));
+            // What was counted together tells groups apart, and both ends the same.
+            let mut metrics = counted;
+            if metrics.is_empty() {
+                metrics = learn::measured("joint", &held, &outcomes);
             }
+            metrics.extend(alone.iter().flat_map(|alone| self.measured_alone(alone, &outcomes)));
             return Ok((metrics, Some(scores)));
         }
         let loss = held.iter().zip(&outcomes).map(|(score, outcome)| (outcome - score).powi(2) / 2.0);
@@ -73,5 +78,10 @@ impl Course<'_> {
             high95: None,
         });
         Ok((loss.into_iter().collect(), Some(scores)))
+    }
+
+    /// What we would have without the partner: the joint model is held against it.
+    fn measured_alone(&self, alone: &[f64], outcomes: &[f64]) -> Vec<Metric> {
+        learn::measured(&format!("{} alone", self.reserved.permitted().me()), alone, outcomes)
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Split {
     pub(super) held_out: Vec<bool>,
     /// Their rows of our table; over a union 0 where we have none.
     pub(super) rows: Vec<u64>,
+    /// Their groups at our side.
+    pub(super) groups: Vec<u8>,
 }
 
 /// Some of the customers.
@@ -98,7 +100,9 @@ impl Split {
             }),
         };
         let rows = all.iter().map(|row| row.map_or(0, |row| own.rows()[row])).collect();
-        Ok(Self { learn: part(&learn), all: part(&all), held_out, rows })
+        let of_own = own.grouped();
+        let groups = all.iter().map(|row| row.map_or(0, |row| of_own[row])).collect();
+        Ok(Self { learn: part(&learn), all: part(&all), held_out, rows, groups })
     }
 
     /// How many are learned from, and how many are held back; over a union about.

@@ -48,8 +48,9 @@ impl Terms {
     /// What the price of the job buys; none without a price.
     fn noise(&self, rounds: u16) -> Result<Option<Noise>, Abort> {
         let Some(price) = self.plan.price() else { return Ok(None) };
-        let noise =
-            Noise::of_price(price.amount().nano_rho, self.plan.linkage(), rounds, self.plan.variables());
+        // The rest of it pays for the figures.
+        let rho = price.amount().nano_rho.saturating_sub(self.plan.figures_rho());
+        let noise = Noise::of_price(rho, self.plan.linkage(), rounds, self.plan.variables());
         noise.map(Some).map_err(|_| Abort::LearnShape)
     }
 }

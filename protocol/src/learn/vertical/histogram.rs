@@ -170,6 +170,11 @@ impl Cells {
         [first, ENTRIES * WIDTH, BIT * self.bins, products * self.asker]
     }
 
+    /// Bytes of a row in the longest of its messages.
+    pub(super) fn longest(&self) -> usize {
+        self.bytes().into_iter().max().unwrap_or(0)
+    }
+
     /// Bytes of a row on the wire, both directions.
     pub fn bytes_of_a_row(&self) -> usize {
         self.bytes().iter().sum()

@@ -13,7 +13,7 @@
 //!   moments   what it is whitened by, noisy    half …     look-ups on halves: sigmoid, wrap, histogram
 //!   state     what survives a killed node      ground     keys and record, of every session
 //!   trainer   the session that fits            forward, link, presence, backward   the parts of a round
-//!   scorer    the session that scores rows
+//!   scorer    the session that scores rows     evaluator  the session that counts them
 //! ```
 
 #[cfg(test)]
@@ -22,6 +22,7 @@ mod backward;
 mod bfv;
 mod draws;
 mod eigen;
+mod evaluator;
 mod forward;
 mod ground;
 pub mod half;
@@ -45,6 +46,7 @@ mod tests;
 mod trainer;
 pub mod wrap;
 
+pub use evaluator::{Counts, Evaluated, Evaluator, Figures, KeepTally, Learns, MOST_GROUPS, Row, Tallied};
 pub use input::{Basis, Block, Input};
 pub use message::{Message, Stage};
 pub use moments::{Variable, entries as moments_entries, sensitivity as moments_sensitivity};

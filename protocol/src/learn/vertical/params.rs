@@ -271,6 +271,12 @@ impl Params {
         Self { agreed: Agreed { l2_micro: 0, ..self.agreed }, ..self }
     }
 
+    /// The same of another job: of what is asked about this one.
+    pub(super) fn of_job(mut self, job: [u8; 32]) -> Self {
+        self.agreed.job = job;
+        self
+    }
+
     /// How the target hangs on the columns.
     pub const fn linkage(&self) -> Linkage {
         self.agreed.linkage

@@ -40,6 +40,30 @@ pub struct Held<'a> {
     pub state: &'a State,
 }
 
+impl Held<'_> {
+    /// Its whitened columns and its halves.
+    ///
+    /// # Errors
+    /// [`Abort::OwnColumns`], [`Abort::OwnState`]: what is not of the agreed shape.
+    pub(super) fn checked(self, params: &Params, party: Party) -> Result<(Columns, State), Abort> {
+        let Self { columns, basis, state } = self;
+        let rows = params.agreed().rows as usize;
+        let within =
+            |column: &Vec<f64>| column.len() == rows && column.iter().all(|x| (-1.0..=1.0).contains(x));
+        let count = params.columns(party) as usize - usize::from(party == Party::Label);
+        if columns.len() != count || basis.columns() != count || !columns.iter().all(within) {
+            return Err(Abort::OwnColumns);
+        }
+        let fits = state.party == party
+            && state.own.len() == params.columns(party) as usize
+            && state.theirs.len() == params.columns(party.peer()) as usize;
+        if !fits {
+            return Err(Abort::OwnState);
+        }
+        Ok((Columns::new(rows, basis.apply(columns, rows))?, state.clone()))
+    }
+}
+
 impl fmt::Debug for Held<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Held({} columns)", self.columns.len())
@@ -87,22 +111,8 @@ impl Scorer {
         held: Held<'_>,
         seed: Secret<[u8; 32]>,
     ) -> Result<Self, Abort> {
-        let Held { columns, basis, state } = held;
         let params = params.without_penalty();
-        let rows = params.agreed().rows as usize;
-        let within =
-            |column: &Vec<f64>| column.len() == rows && column.iter().all(|x| (-1.0..=1.0).contains(x));
-        let count = params.columns(party) as usize - usize::from(party == Party::Label);
-        if columns.len() != count || basis.columns() != count || !columns.iter().all(within) {
-            return Err(Abort::OwnColumns);
-        }
-        let fits = state.party == party
-            && state.own.len() == params.columns(party) as usize
-            && state.theirs.len() == params.columns(party.peer()) as usize;
-        if !fits {
-            return Err(Abort::OwnState);
-        }
-        let columns = Columns::new(rows, basis.apply(columns, rows))?;
+        let (columns, state) = held.checked(&params, party)?;
         let purpose = [b"scoring for ".as_slice(), receiver.name().as_bytes(), question].concat();
         let round = state.round;
         let link = Link::new(&params, 0, Aim::Score);
@@ -111,7 +121,7 @@ impl Scorer {
         Ok(Self(Box::new(Scoring {
             ground,
             columns,
-            state: state.clone(),
+            state,
             receiver,
             forward: Forward::new(0),
             link,

@@ -4,7 +4,7 @@ mod hostile;
 mod noise;
 mod presence;
 mod resume;
-mod runs;
+pub(super) mod runs;
 mod scoring;
 mod terms;
 
