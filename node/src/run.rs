@@ -94,7 +94,8 @@ async fn walk_as_asker(
         anew = !learn::may_go_on(rooms, &job);
         // A partner that was cut off before it had its model says that it would go on; one that has it does not.
         if let Some(reply) = learn::again(rooms, &job)?
-            && (anew || !till::goes_on(rooms, &permitted, request.wait, read.snapshot()).await?)
+            && (anew
+                || !till::goes_on(rooms, &permitted, request.wait, read.snapshot()).await.unwrap_or_default())
         {
             return Ok(reply);
         }

@@ -113,9 +113,21 @@ pub async fn offer_all(rooms: &Rooms) {
 
 /// Asks a partner what an earlier question has left for one that is the same; nothing if it does not say.
 pub async fn quote(rooms: &Rooms, partner: PartnerId, question: Question) -> Earlier {
-    match say(rooms, partner, &Call::Quote { question: Box::new(question) }).await {
-        Ok(Some(Said::Quote { earlier })) => earlier,
-        _ => Earlier::default(),
+    quote_of_reachable(rooms, partner, question).await.unwrap_or_default()
+}
+
+/// As [`quote`]; a partner that is out of reach has said nothing, and not that it has nothing.
+///
+/// # Errors
+/// The link's.
+pub async fn quote_of_reachable(
+    rooms: &Rooms,
+    partner: PartnerId,
+    question: Question,
+) -> Result<Earlier, Report> {
+    match say(rooms, partner, &Call::Quote { question: Box::new(question) }).await? {
+        Some(Said::Quote { earlier }) => Ok(earlier),
+        _ => Ok(Earlier::default()),
     }
 }
 

@@ -32,6 +32,10 @@ use crate::{
 const ENDING: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long a partner of a training is asked, and how often, before it is taken to have nothing left of it.
+const PATIENCE: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Sets an asker's question aside: free if both ledgers know an earlier one that paid for it, and this one need not be paid
 /// for `anew`. With it the question as the partner gets it. `content` is what was read of our own table for it, if anything
 /// was.
@@ -54,7 +58,8 @@ pub(crate) async fn ask_anew(
     // not see the content pseudonym before the price is set aside.
     if permitted.plan().is_some() || left.is_some() {
         let question = Question { content: content.clone(), ..Question::of(&permitted, query, wait) };
-        let quoted = papers::quote(rooms, permitted.partner().id(), question).await;
+        let broken = left.as_ref().filter(|left| left.answer.is_none()).map(|left| left.query);
+        let quoted = quote(rooms, &permitted, question, broken).await?;
         match left {
             Some(Left { query, cost: free, answer: Some(answer) }) if quoted.repeats == Some(query) => {
                 (cost, earlier.repeats, paid.answer) = ((free, None), Some(query), Some(answer));
@@ -90,8 +95,31 @@ pub(crate) async fn goes_on(
     };
     let content = Some(named(rooms, &same));
     let question = Question { content, ..Question::of(permitted, steps::fresh_query_id()?, wait) };
-    let quoted = papers::quote(rooms, permitted.partner().id(), question).await;
-    Ok(quoted.resumes == Some(earlier))
+    Ok(quote(rooms, permitted, question, Some(earlier)).await?.resumes == Some(earlier))
+}
+
+/// What the partner has left for a question, of which `broken` broke off here. A training is asked for again and again for a
+/// while: a partner that is just being started, or has not seen yet that the run is over, would be paid twice, and what
+/// was learned until then would be lost.
+async fn quote(
+    rooms: &Rooms,
+    permitted: &Permitted,
+    question: Question,
+    broken: Option<QueryId>,
+) -> Result<Earlier, Report> {
+    let partner = permitted.partner().id();
+    if broken.is_none() || permitted.train().is_none() {
+        return Ok(papers::quote(rooms, partner, question).await);
+    }
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let quoted = papers::quote_of_reachable(rooms, partner, question.clone()).await;
+        let says = quoted.as_ref().is_ok_and(|earlier| *earlier != Earlier::default());
+        if says || Instant::now() >= until {
+            return quoted;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
 }
 
 /// Whether the same question over the same content is being worked on: begun twice, it would be paid for twice.

@@ -144,7 +144,8 @@ fn e10_loss_changes_and_doubles_on_the_way_change_nothing() {
     let (world, relays, _nodes) = star_apart(names);
     let text = training_star::job(names, "epsilon = 2.0\ndelta = 1e-6");
     let file = world.write("job.toml", replaced(&text, "rounds = 80", "rounds = 6"));
-    relays.iter().for_each(|relay| relay.storm(100));
+    // Of three packets one does not arrive whole, and of seven one comes twice.
+    relays.iter().for_each(|relay| relay.storm(150));
     let deadline = Instant::now() + Duration::from_secs(300);
     while world.tacit("north", &["train", &file]).status != 0 {
         assert!(Instant::now() < deadline, "it hangs");
@@ -160,7 +161,7 @@ fn e10_loss_changes_and_doubles_do_not_change_a_training_of_two() {
     });
     let job = apart.world.write("job.toml", replaced(JOB, "rounds = 8", "rounds = 2"));
     for way in [&apart.to_bank, &apart.to_brand] {
-        way.storm(20);
+        way.storm(30);
     }
     apart.world.tacit("brand", &["train", &job]).ok();
     let show = |home: &str| apart.world.tacit(home, &["model", "show", "default", "-o", "json"]);
@@ -210,7 +211,7 @@ fn e11_killed_in_every_stage_a_training_of_two_comes_to_the_same_model_and_leave
         names.iter().for_each(|name| copied(&world.path(&format!("{name}.saved")), &world.path(name)));
         let nodes: Vec<Node> = names.iter().map(|name| world.serve(name)).collect();
         let _nodes = if disturbed {
-            assert!(killed_in_every_stage(&world, &names, nodes, &job, 350) >= 3);
+            assert!(killed_in_every_stage(&world, &names, nodes, &job, 120) >= 3);
             Vec::new()
         } else {
             world.until("the training", || world.tacit("brand", &["train", &job]).status == 0);

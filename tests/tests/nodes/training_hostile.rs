@@ -166,7 +166,7 @@ fn bits(seats: &[SeatSaid], of: &[PartnerId]) -> u16 {
     numbers.fold(0, |bits, (number, _)| bits | 1 << number)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn b10_a_coordinator_that_leaves_a_trainer_out_of_the_roster_has_no_round() {
     let arena = Arena::new();
     let east = arena.rogue.partner("east");
@@ -195,7 +195,7 @@ async fn b10_a_coordinator_that_leaves_a_trainer_out_of_the_roster_has_no_round(
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn b10_a_coordinator_that_isolates_a_trainer_by_drop_outs_opens_nothing() {
     let arena = Arena::new();
     let (own, south) = (arena.rogue.identity.id(), arena.rogue.partner("south"));
@@ -221,7 +221,7 @@ async fn b10_a_coordinator_that_isolates_a_trainer_by_drop_outs_opens_nothing() 
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn b10_a_coordinator_that_shows_two_trainers_two_rosters_brings_no_box_from_one_to_the_other() {
     let arena = Arena::new();
     let question = arena.question();
@@ -255,7 +255,7 @@ async fn b10_a_coordinator_that_shows_two_trainers_two_rosters_brings_no_box_fro
     arena.check("south", &["E-LEARN-BOX"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn b10_a_coordinator_that_replays_a_round_or_a_run_is_not_answered_twice() {
     let arena = Arena::new();
     // The same attempt once more, in one session.
@@ -284,7 +284,7 @@ async fn b10_a_coordinator_that_replays_a_round_or_a_run_is_not_answered_twice()
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn b09_a_trainer_whose_sums_are_none_is_left_out_and_the_others_have_their_model() {
     let (world, mut nodes) = agreed(&NAMES, "");
     let contract = world.tacit("west", &["contract", "show", "churn", "-o", "json"]).ok().json();
