@@ -5,7 +5,7 @@
 //! all cores stay busy while memory stays at a few chunks. The session's own work fans out over rayon; the
 //! I/O threads never compute.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use tacit_protocol::{
     session::{Abort, Produced, Session, Step},
@@ -35,7 +35,7 @@ pub type Watch = Box<dyn FnMut(u64, u64) + Send>;
 pub(super) type Before<M> = Box<dyn FnMut(&M) -> Result<(), ExchangeError> + Send>;
 
 /// What the compute thread finds in its inbox.
-enum Incoming {
+pub(super) enum Incoming {
     Message(Vec<u8>),
     /// The partner ended the session, or the channel did.
     Over(ExchangeError),
@@ -46,6 +46,8 @@ pub(super) struct Ends {
     pub sender: ChannelSender,
     pub receiver: ChannelReceiver,
     pub partner: String,
+    /// What came before its session had begun here: a partner that has ended one part may be at the next already.
+    pub early: VecDeque<Incoming>,
 }
 
 /// Runs `session` to its end.
@@ -83,9 +85,12 @@ where
     let handle = tokio::runtime::Handle::current();
     let mut turning =
         Turning { outbox, inbox, limits, to_wire, from_wire, watch, partner: ends.partner.clone() };
-    let compute = tokio::task::spawn_blocking(move || handle.block_on(turning.run(session, before)));
+    let compute = tokio::task::spawn_blocking(move || {
+        let output = handle.block_on(turning.run(session, before));
+        (output, turning.from_wire)
+    });
 
-    let Ends { sender, receiver, partner } = ends;
+    let Ends { sender, receiver, partner, early } = ends;
     // Owns its queue: when the wire fails, the queue closes and the compute thread hears of it.
     let pump_out = async move {
         let mut outgoing = outgoing;
@@ -96,6 +101,14 @@ where
     };
     let pump_in = async {
         loop {
+            // Room first: from then on a message that is taken from the channel is in the queue, whenever this ends.
+            let Ok(room) = incoming.reserve().await else {
+                return std::future::pending::<Infallible>().await;
+            };
+            if let Some(next) = early.pop_front() {
+                room.send(next);
+                continue;
+            }
             let next = match tokio::time::timeout(SILENCE, receiver.recv()).await {
                 Err(_) => Incoming::Over(ExchangeError::Silent { partner: partner.clone() }),
                 Ok(Ok(Some(message))) => match take_apart(message) {
@@ -116,22 +129,34 @@ where
                 Ok(Err(source)) => Incoming::Over(ExchangeError::Link { partner: partner.clone(), source }),
             };
             let over = matches!(next, Incoming::Over(_));
-            if incoming.send(next).await.is_err() || over {
+            room.send(next);
+            if over {
                 return std::future::pending::<Infallible>().await;
             }
         }
     };
-    let turned = async { joined(compute.await) };
+    let turned = async {
+        let (output, unread) = joined(compute.await);
+        output.map(|output| (output, unread))
+    };
     let sent =
         async { pump_out.await.map_err(|source| ExchangeError::Link { partner: partner.clone(), source }) };
     // The first error ends it: neither a wire that takes nothing nor a session that waits for it may hold the
     // other up. Without an error, all messages are on the wire when both are done.
     let work = async { tokio::try_join!(turned, sent).map(|(output, _)| output) };
-    tokio::select! {
+    let (output, mut unread) = tokio::select! {
         biased;
-        outcome = work => outcome,
+        outcome = work => outcome?,
         never = pump_in => match never {},
+    };
+    // What was read ahead is of the next part, and would be missing there.
+    let mut kept = VecDeque::new();
+    while let Ok(next) = unread.try_recv() {
+        kept.push_back(next);
     }
+    kept.append(early);
+    *early = kept;
+    Ok(output)
 }
 
 /// The compute thread's belongings.
