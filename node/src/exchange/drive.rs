@@ -36,8 +36,9 @@ pub(super) type Before<M> = Box<dyn FnMut(&M) -> Result<(), ExchangeError> + Sen
 
 /// What the compute thread finds in its inbox.
 enum Incoming {
+    /// As it came, so that it can be put back.
     Message(Vec<u8>),
-    /// The partner ended the session, or the channel did.
+    /// The channel is over.
     Over(ExchangeError),
 }
 
@@ -83,7 +84,10 @@ where
     let handle = tokio::runtime::Handle::current();
     let mut turning =
         Turning { outbox, inbox, limits, to_wire, from_wire, watch, partner: ends.partner.clone() };
-    let compute = tokio::task::spawn_blocking(move || handle.block_on(turning.run(session, before)));
+    let compute = tokio::task::spawn_blocking(move || {
+        let output = handle.block_on(turning.run(session, before));
+        (output, turning.from_wire)
+    });
 
     let Ends { sender, receiver, partner } = ends;
     // Owns its queue: when the wire fails, the queue closes and the compute thread hears of it.
@@ -96,18 +100,11 @@ where
     };
     let pump_in = async {
         loop {
+            // Room first: whatever was taken is in the queue then, where it is found again.
+            let Ok(room) = incoming.reserve().await else { break };
             let next = match tokio::time::timeout(SILENCE, receiver.recv()).await {
                 Err(_) => Incoming::Over(ExchangeError::Silent { partner: partner.clone() }),
-                Ok(Ok(Some(message))) => match take_apart(message) {
-                    Some(Spoken::Protocol(envelope)) => Incoming::Message(envelope),
-                    Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code, .. })) => {
-                        Incoming::Over(ExchangeError::Ended { partner: partner.clone(), code })
-                    }
-                    _ => Incoming::Over(ExchangeError::OutOfPlace {
-                        partner: partner.clone(),
-                        expected: "a protocol message",
-                    }),
-                },
+                Ok(Ok(Some(message))) => Incoming::Message(message),
                 // The partner finished its half: nothing more will come, which only matters if more was due.
                 Ok(Ok(None)) => Incoming::Over(ExchangeError::OutOfPlace {
                     partner: partner.clone(),
@@ -116,22 +113,35 @@ where
                 Ok(Err(source)) => Incoming::Over(ExchangeError::Link { partner: partner.clone(), source }),
             };
             let over = matches!(next, Incoming::Over(_));
-            if incoming.send(next).await.is_err() || over {
-                return std::future::pending::<Infallible>().await;
+            room.send(next);
+            if over {
+                break;
             }
         }
+        std::future::pending::<Infallible>().await
     };
-    let turned = async { joined(compute.await) };
+    let turned = async {
+        let (output, left) = joined(compute.await);
+        Ok((output?, left))
+    };
     let sent =
         async { pump_out.await.map_err(|source| ExchangeError::Link { partner: partner.clone(), source }) };
     // The first error ends it: neither a wire that takes nothing nor a session that waits for it may hold the
     // other up. Without an error, all messages are on the wire when both are done.
     let work = async { tokio::try_join!(turned, sent).map(|(output, _)| output) };
-    tokio::select! {
+    let (output, mut left) = tokio::select! {
         biased;
-        outcome = work => outcome,
+        outcome = work => outcome?,
         never = pump_in => match never {},
-    }
+    };
+    // A partner that is done before us may have begun with what comes next, and its first words are no part of this.
+    let ahead = std::iter::from_fn(|| left.try_recv().ok());
+    let ahead = ahead.filter_map(|incoming| match incoming {
+        Incoming::Message(message) => Some(message),
+        Incoming::Over(_) => None,
+    });
+    receiver.put_back(ahead.collect());
+    Ok(output)
 }
 
 /// The compute thread's belongings.
@@ -174,10 +184,11 @@ impl Turning {
             }
             let Some(incoming) = self.next(idle).await else { continue };
             let message = match incoming {
-                Incoming::Message(envelope) => self
-                    .inbox
-                    .open::<S::Message>(&envelope, &self.limits)
-                    .map_err(|error| self.aborted(error.into()))?,
+                Incoming::Message(message) => {
+                    let envelope = self.envelope(message)?;
+                    let opened = self.inbox.open::<S::Message>(&envelope, &self.limits);
+                    opened.map_err(|error| self.aborted(error.into()))?
+                }
                 Incoming::Over(error) => return Err(error),
             };
             idle = false;
@@ -191,6 +202,18 @@ impl Turning {
                     return Ok(output);
                 }
             }
+        }
+    }
+
+    /// A message of the protocol; the partner may have ended the session instead.
+    fn envelope(&self, message: Vec<u8>) -> Result<Vec<u8>, ExchangeError> {
+        let partner = self.partner.clone();
+        match take_apart(message) {
+            Some(Spoken::Protocol(envelope)) => Ok(envelope),
+            Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code, .. })) => {
+                Err(ExchangeError::Ended { partner, code })
+            }
+            _ => Err(ExchangeError::OutOfPlace { partner, expected: "a protocol message" }),
         }
     }
 
