@@ -57,7 +57,7 @@ profile = "raw/1"
 keys = ["member"]
 [privacy]
 unit = "customer"
-epsilon = 3.0
+epsilon = 2.5
 delta = 1e-6
 per_query_epsilon = 2.0
 min_group = 50
