@@ -5,7 +5,7 @@
 //! all cores stay busy while memory stays at a few chunks. The session's own work fans out over rayon; the
 //! I/O threads never compute.
 
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use tacit_protocol::{
     session::{Abort, Produced, Session, Step},
@@ -35,12 +35,8 @@ pub type Watch = Box<dyn FnMut(u64, u64) + Send>;
 pub(super) type Before<M> = Box<dyn FnMut(&M) -> Result<(), ExchangeError> + Send>;
 
 /// What the compute thread finds in its inbox.
-<<<<<<< HEAD
-pub(super) enum Incoming {
-=======
 enum Incoming {
     /// As it came, so that it can be put back.
->>>>>>> j1
     Message(Vec<u8>),
     /// The channel is over.
     Over(ExchangeError),
@@ -51,8 +47,6 @@ pub(super) struct Ends {
     pub sender: ChannelSender,
     pub receiver: ChannelReceiver,
     pub partner: String,
-    /// What came before its session had begun here: a partner that has ended one part may be at the next already.
-    pub early: VecDeque<Incoming>,
 }
 
 /// Runs `session` to its end.
@@ -95,7 +89,7 @@ where
         (output, turning.from_wire)
     });
 
-    let Ends { sender, receiver, partner, early } = ends;
+    let Ends { sender, receiver, partner } = ends;
     // Owns its queue: when the wire fails, the queue closes and the compute thread hears of it.
     let pump_out = async move {
         let mut outgoing = outgoing;
@@ -106,19 +100,8 @@ where
     };
     let pump_in = async {
         loop {
-<<<<<<< HEAD
-            // Room first: from then on a message that is taken from the channel is in the queue, whenever this ends.
-            let Ok(room) = incoming.reserve().await else {
-                return std::future::pending::<Infallible>().await;
-            };
-            if let Some(next) = early.pop_front() {
-                room.send(next);
-                continue;
-            }
-=======
             // Room first: whatever was taken is in the queue then, where it is found again.
             let Ok(room) = incoming.reserve().await else { break };
->>>>>>> j1
             let next = match tokio::time::timeout(SILENCE, receiver.recv()).await {
                 Err(_) => Incoming::Over(ExchangeError::Silent { partner: partner.clone() }),
                 Ok(Ok(Some(message))) => Incoming::Message(message),
@@ -132,11 +115,7 @@ where
             let over = matches!(next, Incoming::Over(_));
             room.send(next);
             if over {
-<<<<<<< HEAD
-                return std::future::pending::<Infallible>().await;
-=======
                 break;
->>>>>>> j1
             }
         }
         std::future::pending::<Infallible>().await
@@ -145,36 +124,16 @@ where
         let (output, left) = joined(compute.await);
         Ok((output?, left))
     };
-<<<<<<< HEAD
-    let turned = async {
-        let (output, unread) = joined(compute.await);
-        output.map(|output| (output, unread))
-    };
-=======
->>>>>>> j1
     let sent =
         async { pump_out.await.map_err(|source| ExchangeError::Link { partner: partner.clone(), source }) };
     // The first error ends it: neither a wire that takes nothing nor a session that waits for it may hold the
     // other up. Without an error, all messages are on the wire when both are done.
     let work = async { tokio::try_join!(turned, sent).map(|(output, _)| output) };
-<<<<<<< HEAD
-    let (output, mut unread) = tokio::select! {
-=======
     let (output, mut left) = tokio::select! {
->>>>>>> j1
         biased;
         outcome = work => outcome?,
         never = pump_in => match never {},
     };
-<<<<<<< HEAD
-    // What was read ahead is of the next part, and would be missing there.
-    let mut kept = VecDeque::new();
-    while let Ok(next) = unread.try_recv() {
-        kept.push_back(next);
-    }
-    kept.append(early);
-    *early = kept;
-=======
     // A partner that is done before us may have begun with what comes next, and its first words are no part of this.
     let ahead = std::iter::from_fn(|| left.try_recv().ok());
     let ahead = ahead.filter_map(|incoming| match incoming {
@@ -182,7 +141,6 @@ where
         Incoming::Over(_) => None,
     });
     receiver.put_back(ahead.collect());
->>>>>>> j1
     Ok(output)
 }
 
