@@ -17,7 +17,7 @@ use super::{
     state::RoundLine,
 };
 use crate::{
-    policy::{Encoding, Feature, TrainPlan},
+    policy::{Encoding, TrainPlan},
     query::ModelKind,
 };
 
@@ -93,7 +93,7 @@ pub fn review(train: &TrainPlan, plan: &Plan) -> Result<Option<Review>, TrainFau
     let evaluate = &train.job().evaluate;
     let asked = Asked {
         bins: evaluate.bins as usize,
-        groups: side.groups.iter().map(Feature::values).collect(),
+        groups: side.groups.iter().map(|group| group.values().len()).collect(),
         by_trainer: evaluate.leave_one_out,
         nano_rho,
     };
@@ -130,7 +130,7 @@ impl Bench {
         let held_target = targets(&back);
         // As the model sees a row that it scores: cut, if those that it learned from were.
         let held = Rows::new(&plan, &design.rows_where(&back), &held_target).map_err(TrainFault::Model)?;
-        let held_groups = own.groups().iter().map(|column| kept(column, &back)).collect();
+        let held_groups = own.group_columns().iter().map(|column| kept(column, &back)).collect();
         Ok(Self { plan, rows, held, held_target, held_groups })
     }
 

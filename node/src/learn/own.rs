@@ -24,6 +24,8 @@ pub struct Own {
     input: DesignInput,
     features: Vec<Feature>,
     target: Option<Target>,
+    /// For each column that metrics are told apart by its place among those read, and how many values it has.
+    groups: Vec<(usize, u32)>,
     withdrawals: usize,
 }
 
@@ -42,9 +44,16 @@ impl Own {
         let kind = permitted.train().map_or(ModelKind::Linear, |plan| plan.job().kind);
         let features: Vec<Feature> = side.features.iter().map(crate::policy::Feature::encoded).collect();
         let target = side.target.as_ref().map(|target| (target.encoded(), target_of(kind, &target.encoding)));
-        let groups = side.groups.iter().map(crate::policy::Feature::encoded);
-        let columns = features.iter().cloned().chain(target.iter().map(|(feature, _)| feature.clone()));
-        let columns: Vec<Feature> = columns.chain(groups).collect();
+        let mut columns: Vec<Feature> =
+            features.iter().cloned().chain(target.iter().map(|(feature, _)| feature.clone())).collect();
+        let mut groups = Vec::with_capacity(side.groups.len());
+        for group in &side.groups {
+            let known = columns.iter().position(|column| column.name == group.name.column);
+            if known.is_none() {
+                columns.push(group.encoded());
+            }
+            groups.push((known.unwrap_or(columns.len() - 1), group.values().len() as u32));
+        }
         let terms = permitted.terms().identity.clone();
         let datasets = rooms.datasets.clone();
         let withdrawn = rooms.withdrawn.clone().read_owned().await;
@@ -61,7 +70,7 @@ impl Own {
             scan::design(&plan, &terms.keys, &columns, &mut |_, _| true)
         })
         .await?;
-        let mut own = Self { input, features, target: target.map(|(_, target)| target), withdrawals };
+        let mut own = Self { input, features, target: target.map(|(_, target)| target), groups, withdrawals };
         own.complete()?;
         Ok(own)
     }
@@ -149,14 +158,13 @@ impl Own {
 
     /// Of each column that figures are told apart by, the place of each customer's value, if it has one: of listed values,
     /// or of no and yes.
-    pub fn groups(&self) -> Vec<Vec<Option<u32>>> {
-        let first = self.features.len() + usize::from(self.target.is_some());
-        let place = |raw: &Raw| match raw {
-            Raw::Code(codes) => codes.clone(),
-            Raw::Boolean(cells) => cells.iter().map(|cell| cell.map(u32::from)).collect(),
-            Raw::Number(cells) => vec![None; cells.len()],
+    pub fn group_columns(&self) -> Vec<Vec<Option<u32>>> {
+        let value = |(place, _): &(usize, u32)| match self.input.columns.get(*place) {
+            Some(Raw::Code(codes)) => codes.clone(),
+            Some(Raw::Boolean(cells)) => cells.iter().map(|cell| cell.map(u32::from)).collect(),
+            Some(Raw::Number(_)) | None => vec![None; self.len()],
         };
-        self.input.columns.iter().skip(first).map(place).collect()
+        self.groups.iter().map(value).collect()
     }
 
     /// Whether each customer is held back: by a hash of its least item, the same whatever else there is in the table.

@@ -69,12 +69,12 @@ impl Feature {
         }
     }
 
-    /// How many values customers are told apart by, if they are told apart by it.
-    pub fn values(&self) -> usize {
+    /// The values that customers are told apart by in a group; of a number there are none.
+    pub fn values(&self) -> Vec<String> {
         match &self.encoding {
-            Encoding::Scaled { .. } => 0,
-            Encoding::Choice(values) => values.len(),
-            Encoding::Boolean => 2,
+            Encoding::Scaled { .. } => Vec::new(),
+            Encoding::Boolean => vec!["false".to_owned(), "true".to_owned()],
+            Encoding::Choice(values) => values.clone(),
         }
     }
 
@@ -166,7 +166,8 @@ impl TrainPlan {
         }
         let (bins, sides) = (u64::from(self.job.evaluate.bins), self.sides.len() as u64);
         let first = self.sides.first();
-        let groups: u64 = first.map_or(0, |side| side.groups.iter().map(|group| group.values() as u64).sum());
+        let groups: u64 =
+            first.map_or(0, |side| side.groups.iter().map(|group| group.values().len() as u64).sum());
         let width = first.map_or(0, |side| side.width() as u64 + 1);
         let by_partner = if self.job.evaluate.leave_one_out { sides * (2 * bins + width) } else { 0 };
         3 * bins + 4 * groups + by_partner
