@@ -130,7 +130,7 @@ impl Bench {
         let held_target = targets(&back);
         // As the model sees a row that it scores: cut, if those that it learned from were.
         let held = Rows::new(&plan, &design.rows_where(&back), &held_target).map_err(TrainFault::Model)?;
-        let held_groups = own.groups().iter().map(|column| kept(column, &back)).collect();
+        let held_groups = own.group_columns().iter().map(|column| kept(column, &back)).collect();
         Ok(Self { plan, rows, held, held_target, held_groups })
     }
 

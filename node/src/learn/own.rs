@@ -162,18 +162,18 @@ impl Own {
 
     /// Of each column that figures are told apart by, the place of each customer's value, if it has one: of listed values,
     /// or of no and yes.
-    pub fn groups(&self) -> Vec<Vec<Option<u32>>> {
-        let place = |(place, _): &(usize, u32)| match self.input.columns.get(*place) {
+    pub fn group_columns(&self) -> Vec<Vec<Option<u32>>> {
+        let value = |(place, _): &(usize, u32)| match self.input.columns.get(*place) {
             Some(Raw::Code(codes)) => codes.clone(),
             Some(Raw::Boolean(cells)) => cells.iter().map(|cell| cell.map(u32::from)).collect(),
             Some(Raw::Number(_)) | None => vec![None; self.len()],
         };
-        self.groups.iter().map(place).collect()
+        self.groups.iter().map(value).collect()
     }
 
     /// The group of each customer by all these columns together, as the plan numbers and names them.
     pub fn grouped(&self) -> Vec<u8> {
-        let columns = self.groups();
+        let columns = self.group_columns();
         let group = |row: usize| {
             self.groups.iter().zip(&columns).fold(0_u32, |group, ((_, values), column)| {
                 group * (values + 1) + column[row].map_or(*values, |value| value.min(*values))

@@ -8,7 +8,7 @@ use tacit_protocol::learn::{
 use super::{Business, Exact, Metric, NORMAL, Survivors, TrainFault};
 use crate::{
     learn::metrics::{self, OBSERVED},
-    policy::{Encoding, Feature, Permitted, TrainPlan},
+    policy::{Feature, Permitted, TrainPlan},
 };
 
 /// On whose rows: everybody's.
@@ -78,12 +78,7 @@ fn by_group(
     least: u32,
 ) -> Vec<Metric> {
     let name = &column.name.column;
-    let names: Vec<String> = match &column.encoding {
-        Encoding::Choice(values) => values.iter().map(|value| format!("{name} = {value}")).collect(),
-        Encoding::Boolean | Encoding::Scaled { .. } => {
-            ["no", "yes"].map(|value| format!("{name} = {value}")).into()
-        }
-    };
+    let names: Vec<String> = column.values().iter().map(|value| format!("{name} = {value}")).collect();
     let found = Evaluation::of(histogram, noise, THRESHOLD);
     let few = |group: &Option<String>| {
         let place = names.iter().position(|name| Some(name) == group.as_ref());
