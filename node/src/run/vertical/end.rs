@@ -106,7 +106,7 @@ impl End<'_> {
         watch: Watch,
     ) -> Result<United, ExchangeError> {
         let seed = fresh_seed()?;
-        let least = u32::try_from(reserved.permitted().terms().privacy.min_group).unwrap_or(u32::MAX);
+        let least = reserved.permitted().terms().privacy.min_group;
         let role = match self {
             Self::Asking(_) => union::Role::Asker,
             Self::Answering(_) => union::Role::Answerer,
