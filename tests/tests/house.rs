@@ -35,7 +35,7 @@ fn read(ending: &str, folders: &[&str]) -> Vec<(PathBuf, String)> {
 fn rule_ids(text: &str) -> BTreeSet<String> {
     let prefixes = [
         "AGG-", "PSI-", "ID-", "JOIN-", "OT-", "OKVS-", "NOISE-", "LOG-", "SIGMOID-", "EVAL-", "LEARNV-",
-        "LEARNH-", "ALIGN-",
+        "LEARNH-", "ALIGN-", "UNION-",
     ];
     let mut ids = BTreeSet::new();
     for prefix in prefixes {

@@ -26,6 +26,7 @@ pub mod papers;
 mod question;
 mod reveal;
 mod star;
+mod union;
 pub mod witness;
 
 pub use calibration::Calibration;
@@ -35,3 +36,4 @@ pub use join::{Opening, Overlapped, Sides, padded};
 pub use question::{Aside, Earlier, Question};
 pub use reveal::{Answering, Asking, Joint, Rules, Served};
 pub use star::{Hub, SeatSaid, Spoke, Star};
+pub use union::Bringing;

@@ -6,7 +6,7 @@ use super::{TrainFault, TrainRequest, fit};
 use crate::{
     config::units::show_size,
     control::Reply,
-    policy::{Decimal, Permitted, Plan, Role, TrainPlan},
+    policy::{Decimal, PADDING_EPSILON_MICRO, Permitted, Plan, Role, TrainPlan},
     query::JobShape,
     report::Report,
     rooms::Rooms,
@@ -66,11 +66,26 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
             .filter(|other| other != owner)
             .collect();
         let said = match &price {
-            None => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
-            Some((epsilon, delta, _)) => format!(
-                "epsilon {epsilon}, delta {delta} of {owner}'s customers, charged to {}",
+            None if plan.hides_overlap() => format!(
+                "no noise; two numbers of {owner}'s customers are padded, at epsilon {} each, charged to {}",
+                Decimal::of_micro(PADDING_EPSILON_MICRO),
                 crate::policy::list(&learners)
             ),
+            None => "no noise, and so no price in epsilon; it is recorded by name".to_owned(),
+            Some((epsilon, delta, _)) => {
+                let padded = if plan.hides_overlap() {
+                    format!(
+                        ", and two padded numbers of them at epsilon {} each",
+                        Decimal::of_micro(PADDING_EPSILON_MICRO)
+                    )
+                } else {
+                    String::new()
+                };
+                format!(
+                    "epsilon {epsilon}, delta {delta} of {owner}'s customers{padded}, charged to {}",
+                    crate::policy::list(&learners)
+                )
+            }
         };
         text.push_str(&format!("  {owner:<10} {said}\n"));
         partners.push(json!({
@@ -100,12 +115,14 @@ fn cost(plan: &TrainPlan, rows: u64) -> Result<(String, Value), Report> {
 
 /// Of a job of different columns: products under encryption for every 8,192 rows, a look-up for each row, each round.
 fn vertical_bytes(plan: &TrainPlan, rows: u64) -> u64 {
-    let blocks = rows.div_ceil(8_192).max(1);
     let columns: u64 = plan.sides().iter().map(|side| side.width() as u64 + 1).sum();
     let rounds = u64::from(plan.job().rounds);
+    // Over a union there are the partner's rows beside ours, and bits of who is there.
+    let (rows, look_up) = if plan.hides_overlap() { (2 * rows, 350) } else { (rows, 310) };
+    let blocks = rows.div_ceil(8_192).max(1);
     // A response of two polynomials of 8,192 coefficients of ten bytes a block; requests a column and a block.
     let products = blocks * 163_840 * 2 + (columns + blocks) * 184_320;
-    rounds * (products + rows * 310)
+    rounds * (products + rows * look_up)
 }
 
 /// What the own account has before and after.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use tacit_protocol::{
     ids::{QueryId, SnapshotHash},
     learn::glm,
+    log::Amount,
 };
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     data::hex,
-    policy::{self, Permitted, TrainPlan, TrainSide},
+    policy::{self, PADDING_EPSILON_MICRO, Permitted, TrainPlan, TrainSide},
     query::{self, JobShape},
 };
 
@@ -177,12 +178,24 @@ fn round(line: &RoundLine) -> Round {
 
 /// Each partner's customers are paid for by those who learn of them.
 fn paid(plan: &TrainPlan) -> Vec<Paid> {
-    let Some(price) = plan.price() else { return Vec::new() };
+    let padded = plan.heard().into_iter().flat_map(|heard| padded(plan, heard));
+    let Some(price) = plan.price() else { return padded.collect() };
     let of = |side: &TrainSide| Paid {
         ledger: side.table.owner.clone(),
         nano_rho: price.amount().nano_rho,
         epsilon_micro: price.epsilon_micro(),
         delta_femto: price.delta_femto(),
+    };
+    plan.sides().iter().map(of).chain(padded).collect()
+}
+
+/// Two padded numbers of each side's customers, where nobody learns who is in both.
+fn padded(plan: &TrainPlan, heard: Amount) -> Vec<Paid> {
+    let of = |side: &TrainSide| Paid {
+        ledger: side.table.owner.clone(),
+        nano_rho: heard.nano_rho,
+        epsilon_micro: 2 * PADDING_EPSILON_MICRO,
+        delta_femto: heard.atto_delta / 1000,
     };
     plan.sides().iter().map(of).collect()
 }
@@ -203,6 +216,13 @@ fn untold(plan: &TrainPlan) -> Vec<String> {
             Some(partner) => format!("scores of single customers were opened to nobody but {partner}"),
             None => "no score of a single customer was opened to anybody".to_owned(),
         });
+    }
+    if plan.hides_overlap() {
+        untold.push(
+            "which customers both have was learned by nobody; how many is known padded, and so are the numbers of \
+             customers here"
+                .to_owned(),
+        );
     }
     untold
 }

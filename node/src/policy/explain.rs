@@ -226,7 +226,15 @@ fn training(
     }
     match job.shape {
         JobShape::Vertical => {
-            stage("both", "find the customers that both have, and put them into one order".to_owned());
+            stage(
+                "both",
+                if plan.hides_overlap() {
+                    "put all customers that either has into one order that tells neither who is in both, with dummies"
+                } else {
+                    "find the customers that both have, and put them into one order"
+                }
+                .to_owned(),
+            );
             stage(
                 "both",
                 format!(
@@ -255,7 +263,13 @@ fn training(
     }
     stage("all", "record the run; those who get the weights keep the model".to_owned());
     for name in &names {
-        if job.shape == JobShape::Vertical {
+        if plan.hides_overlap() {
+            learn(
+                name,
+                "how many customers the other brings and about how many both have, padded; not who these are"
+                    .to_owned(),
+            );
+        } else if job.shape == JobShape::Vertical {
             learn(name, "which of its own customers the other has too; no noise hides this".to_owned());
         }
         let hidden = if plan.price().is_some() {

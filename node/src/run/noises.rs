@@ -22,6 +22,12 @@ pub(super) fn of_table(plan: &AggregatePlan) -> Vec<Noise> {
     plan.columns().iter().filter_map(of).collect()
 }
 
+/// Of a training over a union: the padding of two numbers, of either's customers.
+pub(super) fn of_union() -> Value {
+    let padded = || vec![Noise::padding(PADDING_EPSILON_MICRO); 2];
+    json!({ "noise": padded(), "in_return": { "noise": padded() } })
+}
+
 /// Of figures over an overlap: for what the asker is charged `noise`, and for what the answerer is `in_return`.
 pub(super) fn of_join(plan: &JoinPlan) -> Value {
     json!({

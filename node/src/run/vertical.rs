@@ -1,7 +1,7 @@
 //! The two walks' middle part for a training of two partners with different columns about the same customers.
 //!
-//! Both find out which of their own customers the other has too (the contract says that they may), bring these into one
-//! order, divide it by a public hash into customers that are learned from and customers that are held back, and fit the
+//! Both find out which of their own customers the other has too, where the contract says that they may, and bring these
+//! into one order; or they bring all customers of either into an order that tells neither who is in both. They divide it by a public hash into customers that are learned from and customers that are held back, and fit the
 //! model in shares that neither can read. After every round this node's share is durable before the next word leaves; a
 //! run that was cut goes on from there with the same randomness, so it comes to the same model, and nothing is learned
 //! or paid for twice.
@@ -137,18 +137,22 @@ impl<'a> Course<'a> {
 }
 
 async fn train(course: &mut Course<'_>, run: QueryId, own: Own) -> Result<Fitted, Report> {
-    course.stages.begin("find common customers");
-    let (aligned, mut seen) = course.align(&own).await?;
-    let permitted = course.reserved.permitted();
-    let mut split = Split::of(permitted, &course.terms.plan, &own, &aligned)?;
     let folder = RunFolder::of(&course.rooms.home, &run);
     let _held = folder.hold()?;
+    course.stages.begin(if course.terms.plan.hides_overlap() {
+        "find an order"
+    } else {
+        "find common customers"
+    });
+    let (order, mut seen) = course.align(&own, &folder).await?;
+    let permitted = course.reserved.permitted();
+    let mut split = Split::of(permitted, (&course.terms.plan, course.party), &own, &order)?;
     let story = Story::told(&folder)?;
-    course.terms.job = bound(&course.terms.job, &run, &aligned.customers);
+    course.terms.job = bound(&course.terms.job, &run, order.hash());
     let alone = split.without_partner(&course.terms.plan).await;
     course.stages.begin("train");
     let secret = secret(&course.rooms.identity.padding_key(), "vertical", &run, &own.snapshot());
-    let (learned_from, held_out) = (split.learn.rows as u64, split.held_out());
+    let (learned_from, held_out) = split.counts();
     let trained = course.fit(std::mem::take(&mut split.learn), &folder, secret).await?;
     let customers = std::mem::take(&mut split.rows);
     let (metrics, scores) = course.evaluate(&trained, split, alone).await?;

@@ -9,6 +9,7 @@
 //!   encode ──► Design, targets: bounded numbers from public bounds and values
 //!   glm ─────► Plan (rounds, sensitivity, price), statistics of a round, the step that all nodes agree on
 //!   horizontal ► roster, masked sums, drop-outs, noise shares
+//!   union ─────► one order for the customers of two ends that shows neither who is in both
 //! ```
 
 pub mod align;
@@ -16,5 +17,6 @@ pub mod encode;
 pub mod evaluate;
 pub mod glm;
 pub mod horizontal;
+pub mod recall;
 pub mod union;
 pub mod vertical;

@@ -28,6 +28,11 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+// Also for unions (`learn::union`).
+pub(crate) use order::{below, scalar_from};
+pub(crate) use party::Chunks;
+pub(crate) use points::{check, evaluate, hashed};
+
 pub use message::{Message, Role};
 pub use params::{CHUNK_ITEMS, Params};
 pub use receiver::{Overlap, Receiver};

@@ -57,7 +57,7 @@ impl Draws {
 }
 
 /// A uniform scalar that is not 0 (PSI-06, A05): 512 bits reduced, as RFC 9497 §4.7.2 allows.
-pub(super) fn scalar_from(stream: &mut impl Rng) -> Secret<Scalar> {
+pub(crate) fn scalar_from(stream: &mut impl Rng) -> Secret<Scalar> {
     let mut wide = Zeroizing::new([0; 64]);
     loop {
         stream.fill_bytes(wide.as_mut());
@@ -69,7 +69,7 @@ pub(super) fn scalar_from(stream: &mut impl Rng) -> Secret<Scalar> {
 }
 
 /// A uniform number below `bound` (Lemire 2019, "Fast random integer generation in an interval", alg. 5).
-fn below(stream: &mut impl Rng, bound: u32) -> u32 {
+pub(crate) fn below(stream: &mut impl Rng, bound: u32) -> u32 {
     loop {
         let product = u64::from(stream.next_u32()) * u64::from(bound);
         if product as u32 >= bound.wrapping_neg() % bound {

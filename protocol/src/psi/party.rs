@@ -89,36 +89,37 @@ pub(super) fn out_of_turn(expected: &'static str, got: &Message) -> Abort {
 }
 
 /// A list of items cut into chunks, and how far it has been sent or heard.
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     count: u32,
     size: u32,
     next: u32,
 }
 
 impl Chunks {
-    pub(super) const fn new(count: u32, params: &Params) -> Self {
-        Self { count, size: params.chunk_items(), next: 0 }
+    /// `count` items, `size` to a chunk.
+    pub(crate) const fn new(count: u32, size: u32) -> Self {
+        Self { count, size, next: 0 }
     }
 
     /// Items in the chunks so far.
-    pub(super) fn items(&self) -> u32 {
+    pub(crate) fn items(&self) -> u32 {
         let items = u64::from(self.next) * u64::from(self.size);
         u32::try_from(items).map_or(self.count, |items| items.min(self.count))
     }
 
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.items() == self.count
     }
 
     /// The number of the chunk that is next, and the places in it.
-    pub(super) fn take(&mut self) -> (u32, Range<usize>) {
+    pub(crate) fn take(&mut self) -> (u32, Range<usize>) {
         let (index, start) = (self.next, self.items() as usize);
         self.next += 1;
         (index, start..self.items() as usize)
     }
 
     /// Takes the chunk that is due, whose items have `width` bytes each; the places in it.
-    pub(super) fn accept(
+    pub(crate) fn accept(
         &mut self,
         index: u32,
         bytes: usize,

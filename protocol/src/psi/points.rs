@@ -11,7 +11,7 @@ use super::{
     tags::{Packed, Tagger},
 };
 use crate::{
-    ristretto::{Domain, Engine, PointRefused},
+    ristretto::{self, Domain, Engine, PointRefused},
     session::PeerMisbehaved,
     wire::codec::Points,
 };
@@ -45,12 +45,30 @@ pub(super) fn blind(
 }
 
 /// Each point times the scalar.
-pub(super) fn evaluate(engine: &Engine, points: &Points, scalar: &Scalar) -> Result<Points, PeerMisbehaved> {
-    let mut evaluated = vec![[0; 32]; points.0.len()];
-    first_refusal(points.0.par_chunks(PIECE).zip(evaluated.par_chunks_mut(PIECE)), |(points, out)| {
+pub(crate) fn evaluate(
+    engine: &Engine,
+    points: &[[u8; 32]],
+    scalar: &Scalar,
+) -> Result<Points, PeerMisbehaved> {
+    let mut evaluated = vec![[0; 32]; points.len()];
+    first_refusal(points.par_chunks(PIECE).zip(evaluated.par_chunks_mut(PIECE)), |(points, out)| {
         engine.decode_multiply(points, scalar, out)
     })?;
     Ok(Points(evaluated))
+}
+
+/// Refuses what is no element or the identity, where nothing is to be multiplied (PSI-09's rule elsewhere).
+pub(crate) fn check(points: &[[u8; 32]]) -> Result<(), PeerMisbehaved> {
+    first_refusal(points.par_chunks(PIECE), ristretto::check)
+}
+
+/// H(x)^r for these items.
+pub(crate) fn hashed(engine: &Engine, domain: &Domain, items: &[[u8; 32]], scalar: &Scalar) -> Points {
+    let mut hashed = vec![[0; 32]; items.len()];
+    items.par_chunks(PIECE).zip(hashed.par_chunks_mut(PIECE)).for_each(|(items, out)| {
+        engine.hash_multiply(domain, items, scalar, out);
+    });
+    Points(hashed)
 }
 
 /// H₂(y, H₁(y)^s) for the items at `places`.

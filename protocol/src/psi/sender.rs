@@ -139,9 +139,9 @@ impl Answering {
             peer_count,
             domain: params.domain(),
             tagger: params.tagger(peer_count, own_count),
-            answered: Chunks::new(peer_count, params),
+            answered: Chunks::new(peer_count, params.chunk_items()),
             questions_seen: Packed::new(FINGERPRINT),
-            tags: Chunks::new(own_count, params),
+            tags: Chunks::new(own_count, params.chunk_items()),
             finished: false,
             party,
         });
@@ -152,7 +152,7 @@ impl Answering {
         self.answered.accept(index, questions.0.as_flattened().len(), 32)?;
         // PSI-09: what is no group element is refused before the key touches it.
         let Party { engine, scalar, .. } = &*self.party;
-        let points = points::evaluate(engine, questions, scalar.expose())?;
+        let points = points::evaluate(engine, &questions.0, scalar.expose())?;
         points::fingerprint(&mut self.questions_seen, questions);
         if self.answered.is_done() {
             // PSI-10: before the last answer leaves, so that whoever asks twice does not learn all.

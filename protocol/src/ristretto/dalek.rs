@@ -38,7 +38,7 @@ pub(super) fn decode_multiply(
     Ok(())
 }
 
-fn decode(bytes: &[u8; 32]) -> Result<RistrettoPoint, Refusal> {
+pub(super) fn decode(bytes: &[u8; 32]) -> Result<RistrettoPoint, Refusal> {
     match CompressedRistretto(*bytes).decompress() {
         None => Err(Refusal::NonCanonical),
         Some(point) if point.is_identity() => Err(Refusal::Identity),

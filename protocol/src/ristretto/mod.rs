@@ -170,6 +170,16 @@ impl fmt::Debug for Engine {
     }
 }
 
+/// Refuses the first point that is the identity or not a canonical encoding, where none is multiplied.
+///
+/// # Errors
+/// That point's place and why.
+pub fn check(points: &[[u8; 32]]) -> Result<(), PointRefused> {
+    let refused =
+        points.iter().enumerate().find_map(|(index, point)| Some((index, dalek::decode(point).err()?)));
+    refused.map_or(Ok(()), |(index, reason)| Err(PointRefused { index, reason }))
+}
+
 /// The hash of `item`, of any length, to the group under `domain`: RFC 9380, suite
 /// `ristretto255_XMD:SHA-512_R255MAP_RO_`. One at a time; [`Engine::hash_multiply`] is for many.
 pub fn hash(domain: &Domain, item: &[u8]) -> RistrettoPoint {

@@ -51,6 +51,9 @@ pub enum Abort {
     /// What was kept of an earlier run is of another job, or damaged.
     #[error("the state that was kept does not belong to this job")]
     OwnState,
+    /// By this end's estimate the two have fewer customers in common than it wants.
+    #[error("too few customers are in common")]
+    TooFewInCommon,
     /// The state after a round could not be kept.
     #[error("the state after a round could not be kept")]
     NotKept,
@@ -74,6 +77,7 @@ impl Abort {
             Self::LearnShape => "E-LEARN-SHAPE",
             Self::OwnColumns => "E-OWN-COLUMNS",
             Self::OwnState => "E-OWN-STATE",
+            Self::TooFewInCommon => "E-UNION-TOO-FEW",
             Self::NotKept => "E-STATE-NOT-KEPT",
         }
     }

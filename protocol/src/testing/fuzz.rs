@@ -5,6 +5,7 @@ mod learn;
 mod look_ups;
 mod okvs;
 mod ot;
+mod union;
 mod vertical;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ pub use learn::learn_operations;
 pub use look_ups::look_up_operations;
 pub use okvs::okvs_against_a_map;
 pub use ot::ot_operations;
+pub use union::union_operations;
 pub use vertical::vertical_operations;
 
 /// Decodes `bytes` as every message there is. Whatever decodes has these bytes as its one encoding (A11).
@@ -52,6 +54,7 @@ pub fn decode_everything(bytes: &[u8]) {
     one::<crate::join::Message>(bytes, &limits);
     one::<crate::learn::horizontal::Message>(bytes, &limits);
     one::<crate::learn::vertical::Message>(bytes, &limits);
+    one::<crate::learn::union::Message>(bytes, &limits);
     if let Ok(state) = crate::learn::vertical::State::from_bytes(bytes) {
         assert_eq!(state.to_bytes().as_slice(), bytes, "a second encoding of a state");
     }

@@ -24,6 +24,7 @@ mod strangers;
 mod three;
 mod till;
 mod training;
+mod training_hidden;
 mod training_noise;
 mod training_star;
 mod trust;

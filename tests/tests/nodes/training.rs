@@ -11,8 +11,8 @@ use tacit_tests::{
 use crate::TACIT;
 
 /// Customers of each, and of both.
-const EACH: u64 = 6_000;
-const BOTH: u64 = 5_000;
+pub(crate) const EACH: u64 = 6_000;
+pub(crate) const BOTH: u64 = 5_000;
 
 /// A number between 0 and 1 that follows from a customer's.
 fn drawn(number: u64, salt: u64) -> f64 {
@@ -23,9 +23,9 @@ fn drawn(number: u64, salt: u64) -> f64 {
 }
 
 /// The brand's customers: how much they spend, and in which city they live.
-fn customers() -> String {
+fn customers(each: u64) -> String {
     let mut text = "member,spend,city\n".to_owned();
-    for (number, id) in (0..).zip(ids(0, EACH)) {
+    for (number, id) in (0..).zip(ids(0, each)) {
         let city = ["north", "south", "west"][(drawn(number, 2) * 3.0) as usize];
         writeln!(text, "{id},{:.2},{city}", drawn(number, 1) * 100.0).unwrap();
     }
@@ -33,10 +33,9 @@ fn customers() -> String {
 }
 
 /// The bank's accounts. Who spends much and has a small balance defaults.
-fn accounts() -> String {
+fn accounts(each: u64, first: u64) -> String {
     let mut text = "member,balance,defaulted\n".to_owned();
-    let first = EACH - BOTH;
-    for (number, id) in (first..).zip(ids(first, EACH)) {
+    for (number, id) in (first..).zip(ids(first, each)) {
         let (spend, balance) = (drawn(number, 1), drawn(number, 3));
         let odds = -0.5 + 4.0 * spend - 5.0 * balance;
         let defaulted = drawn(number, 4) < 1.0 / (1.0 + (-odds).exp());
@@ -45,7 +44,7 @@ fn accounts() -> String {
     text
 }
 
-const CONTRACT: &str = r#"
+pub(crate) const CONTRACT: &str = r#"
 name = "credit"
 partners = ["brand", "bank"]
 purpose = "testing"
@@ -81,7 +80,7 @@ defaulted = { use = ["target"], values = [false, true] }
 train = { models = ["logistic", "linear"], approval = [], align = "revealed", score = "bank", without_noise = true, rounds = 60 }
 "#;
 
-const JOB: &str = r#"
+pub(crate) const JOB: &str = r#"
 name = "default"
 contract = "credit"
 kind = "logistic"
@@ -97,23 +96,28 @@ mechanism = "none"
 holdout = 0.2
 "#;
 
-fn pair_under(contract: &str) -> Pair {
+pub(crate) fn pair_under(contract: &str) -> Pair {
+    pair_of(contract, EACH, BOTH)
+}
+
+/// Two nodes with so many customers each, and so many of both.
+pub(crate) fn pair_of(contract: &str, each: u64, both: u64) -> Pair {
     let world = World::new(TACIT);
     world.befriended();
-    let file = world.write("customers.csv", customers());
+    let file = world.write("customers.csv", customers(each));
     world.register("brand", "customers", &file, &["member=member"], "member");
-    let file = world.write("accounts.csv", accounts());
+    let file = world.write("accounts.csv", accounts(each, each - both));
     world.register("bank", "accounts", &file, &["member=member"], "member");
     Pair::agreed(world, contract)
 }
 
-fn card(pair: &Pair, home: &str) -> Value {
+pub(crate) fn card(pair: &Pair, home: &str) -> Value {
     let show = || pair.world.tacit(home, &["model", "show", "default", "-o", "json"]);
     pair.world.until("the model", || show().status == 0);
     show().ok().json()
 }
 
-fn coefficient(card: &Value, name: &str) -> f64 {
+pub(crate) fn coefficient(card: &Value, name: &str) -> f64 {
     let all = card["coefficients"].as_array().expect("coefficients");
     let one = all.iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name} in {card}"));
     let value = &one["value"];
@@ -180,7 +184,7 @@ fn copied(from: &Path, to: &Path) {
 }
 
 /// Whether a round has been kept in a home.
-fn has_state(home: &Path) -> bool {
+pub(crate) fn has_state(home: &Path) -> bool {
     let jobs = std::fs::read_dir(home.join("jobs")).into_iter().flatten().flatten();
     jobs.map(|job| job.path().join("state-even")).any(|state| state.exists())
 }

@@ -138,7 +138,13 @@ fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
     } else {
         "Noise hides single customers in everything that a job opens, and costs privacy budget.".to_owned()
     });
-    if train.align == Align::Revealed {
+    if train.align == Align::Hidden {
+        let padding = Decimal::of_micro(PADDING_EPSILON_MICRO);
+        sentences.push(format!(
+            "Two partners that train on different columns do not learn which customers both have. Each hears how many \
+             the other brings and about how many both have, either padded at ε {padding}, and pays for both."
+        ));
+    } else {
         sentences.push(
             "Two partners that train on different columns learn which of their own customers the other has. No noise \
              hides this."

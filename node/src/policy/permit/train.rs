@@ -114,7 +114,13 @@ fn nobody_left_out(document: &Document, plan: &TrainPlan) -> Result<(), TrainErr
 /// What the run tells beside the model.
 fn tells(plan: &TrainPlan) -> Vec<String> {
     let mut tells = Vec::new();
-    if plan.job().shape == crate::query::JobShape::Vertical {
+    if plan.hides_overlap() {
+        tells.push(
+            "Both hear how many customers the other brings and about how many both have, padded; nobody learns who \
+             these are."
+                .to_owned(),
+        );
+    } else if plan.job().shape == crate::query::JobShape::Vertical {
         tells.push(
             "Both learn which of their own customers the other has too; no noise hides this.".to_owned(),
         );

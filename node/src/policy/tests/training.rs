@@ -174,10 +174,10 @@ fn learnv_43_noise_over_different_columns_is_paid_for_by_both_whoever_gets_all_w
     let shares = plan.shares().unwrap();
     let all = shares.moments + shares.rounds.iter().sum::<u64>();
     assert_eq!(paid.iter().map(|paid| paid.nano_rho).collect::<Vec<_>>(), [all, all]);
-    // Ten rounds of three columns and the intercept; how many rows, and a number's mean and square, or the means of a choice of two.
+    // Ten rounds of three columns and the intercept; a number's mean and square, or the means of a choice of two.
     let mut samples: Vec<u64> = paid.iter().map(|paid| paid.atto_delta).collect();
     samples.sort_unstable();
-    assert_eq!(samples, [43, 43]);
+    assert_eq!(samples, [42, 42]);
     assert!(plan.deviation() > 0.0);
     assert!(asked.tells().iter().all(|tells| !tells.contains("no noise in them")));
     // Both see the same, and the noise is what both compute of it.
@@ -229,7 +229,8 @@ fn a_job_that_was_not_agreed_is_refused_with_what_would_allow_it() {
     };
     let without = |part: &str| vertical.replace(part, "");
     refused(&without(", without_noise = true"), JOB, "E-POLICY-TRAIN-NOISE", "without_noise = true");
-    refused(&without(", align = \"revealed\""), JOB, "E-POLICY-TRAIN-ALIGN", "align = \"revealed\"");
+    let scored = vertical.replace("align = \"revealed\"", "align = \"hidden\", score = \"bank\"");
+    refused(&scored, JOB, "E-POLICY-TRAIN-ALIGN", "align = \"revealed\"");
     refused(
         &vertical.replace("weights = \"bank\"", "rounds = 5"),
         JOB,
@@ -247,6 +248,23 @@ fn a_job_that_was_not_agreed_is_refused_with_what_would_allow_it() {
     refused(&horizontal(), &dear, "E-POLICY-EPSILON", "");
     let four = horizontal().replace("approval = [] }", "approval = [], cohort = 4 }");
     refused(&four, OVER_ALL, "E-POLICY-TRAIN-COHORT", "cohort = 3");
+}
+
+/// Two padded numbers of the other's customers are all that either hears of them, and each pays for both.
+#[test]
+fn where_the_overlap_is_hidden_each_pays_for_two_padded_numbers() {
+    let toml = format!("{HEAD}{VERTICAL}").replace("align = \"revealed\"", "align = \"hidden\"");
+    let asked = ask(&toml, JOB, "brand", Role::Asker).unwrap();
+    let answered = ask(&toml, JOB, "bank", Role::Answerer { from: Keys::of("brand").id() }).unwrap();
+    assert!(asked.train().unwrap().hides_overlap());
+    let charges = asked.charges();
+    let twice = Amount { nano_rho: 2 * PADDING.nano_rho, atto_delta: 2 * PADDING.atto_delta };
+    assert_eq!(charges.iter().map(|(_, price)| *price).collect::<Vec<_>>(), [twice, twice]);
+    assert_eq!(charges, answered.charges());
+    assert!(asked.tells().iter().any(|told| told.contains("nobody learns who")), "{:?}", asked.tells());
+    assert!(!asked.tells().iter().any(|told| told.contains("no noise hides this")));
+    let revealed = ask(&format!("{HEAD}{VERTICAL}"), JOB, "brand", Role::Asker).unwrap();
+    assert!(!revealed.train().unwrap().hides_overlap() && revealed.charges().is_empty());
 }
 
 #[test]

@@ -36,8 +36,8 @@ pub enum TrainError {
         /// As the contract says.
         allowed: u32,
     },
-    /// The only way to bring rows together that there is was not agreed.
-    #[error("{} does not let partners learn which customers both have", contract.title())]
+    /// Scores of single customers, where nobody may learn which these are.
+    #[error("{} lets nobody learn which customers both have, and somebody see their scores", contract.title())]
     Alignment {
         /// The contract.
         contract: Under,
@@ -163,8 +163,8 @@ impl Refusal for TrainError {
             }
             Self::Alignment { contract } => (
                 contract,
-                Some("partners with different columns have to bring the same customers into one order"),
-                "allow.train.align = \"revealed\"".to_owned(),
+                Some("a score says of its customer that both have it"),
+                "allow.train without score, or allow.train.align = \"revealed\"".to_owned(),
             ),
             Self::Cohort { contract, found, .. } => {
                 (contract, Some("of few, one that knows the others' rows learns the rest"), {

@@ -14,10 +14,15 @@ use tacit_protocol::{
     log::Amount,
 };
 
-use super::{AggregateError, Align, Decimal, Price, Terms, TrainTerms, Values, Weights, error::Under};
+use super::{
+    AggregateError, Align, Decimal, PADDING, Price, Terms, TrainTerms, Values, Weights, error::Under,
+};
 use crate::query::{ColumnName, Job, JobShape, ModelKind, TableName};
 
 pub use error::TrainError;
+
+/// What whoever hears two padded numbers of the other's customers is charged: of all, and of those in common.
+const HEARD: Amount = Amount { nano_rho: 2 * PADDING.nano_rho, atto_delta: 2 * PADDING.atto_delta };
 
 /// The plan of a training job; see the module.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,10 +150,23 @@ impl TrainPlan {
         }
     }
 
-    /// What a partner is charged for what it learns of another's customers; nothing without noise. Whoever gets no more
-    /// than the weights of its own columns has learned of the others' customers too, for all weights were fitted together.
+    /// Whether nobody may learn which customers both have: rows are the places of a union.
+    pub fn hides_overlap(&self) -> bool {
+        self.job.shape == JobShape::Vertical && self.terms.align == Align::Hidden
+    }
+
+    /// Where nobody learns who is in both, the price of the two padded numbers that each hears of the other's customers: of
+    /// all, and of those in common.
+    pub fn heard(&self) -> Option<Amount> {
+        self.hides_overlap().then_some(HEARD)
+    }
+
+    /// What a partner is charged for what it learns of another's customers: the noise, and what it [hears](Self::heard);
+    /// nothing without either. Whoever gets no more than the weights of its own columns has learned of the others' customers
+    /// too, for all weights were fitted together.
     pub fn charged(&self, learner: &str) -> Option<Amount> {
-        let price = self.price.as_ref()?;
+        let heard = self.heard();
+        let Some(price) = self.price.as_ref() else { return heard };
         // A sampler's error for each number that has noise in it, of each that adds noise to it and is not the learner.
         let rounds = u64::from(self.job.rounds);
         let opened = match self.job.shape {
@@ -162,7 +180,11 @@ impl TrainPlan {
                 rounds.saturating_mul(weights + 1).saturating_add(moments)
             }
         };
-        Some(Amount { nano_rho: price.amount().nano_rho, atto_delta: opened })
+        let heard = heard.unwrap_or(Amount { nano_rho: 0, atto_delta: 0 });
+        Some(Amount {
+            nano_rho: price.amount().nano_rho.saturating_add(heard.nano_rho),
+            atto_delta: opened.saturating_add(heard.atto_delta),
+        })
     }
 
     /// Numbers that one round of sums opens, at most.
@@ -219,7 +241,8 @@ impl TrainPlan {
             return Err(TrainError::Rounds { contract: under(), wanted: job.rounds, allowed: train.rounds });
         }
         match job.shape {
-            JobShape::Vertical if train.align == Align::Hidden => {
+            // A score is of a row, and rows are places: it would say that the place counts.
+            JobShape::Vertical if train.align == Align::Hidden && train.score.is_some() => {
                 return Err(TrainError::Alignment { contract: under() });
             }
             JobShape::Horizontal if job.features.len() < train.cohort as usize => {

@@ -53,8 +53,13 @@ impl Course<'_> {
         let (party, terms) = (self.party, self.terms.clone());
         let (of, told, keeping) = (terms.plan.job().rounds, self.events.clone(), folder.clone());
         let (count, input) = (rows.rows as u32, Input { columns: rows.columns, target: rows.target });
+        let union = rows.union;
         let start = move |session: SessionId| {
             let params = terms.params(session, count)?;
+            let params = match &union {
+                Some((_, over)) => params.over_a_union(*over)?,
+                None => params,
+            };
             let limits = params.limits();
             let mut last = None;
             let kept: Keep = Box::new(move |state: &State| {
@@ -67,7 +72,14 @@ impl Course<'_> {
                 }
                 Ok(())
             });
-            Ok((Trainer::start(params, party, &input, states, &secret, seed, kept)?, limits))
+            let trainer = match &union {
+                Some((present, _)) => {
+                    let brought = (&input, present.as_slice());
+                    Trainer::start_hidden(params, party, brought, states, &secret, seed, kept)?
+                }
+                None => Trainer::start(params, party, &input, states, &secret, seed, kept)?,
+            };
+            Ok((trainer, limits))
         };
         let watch = steps::watch(self.events, "train", "steps");
         let running = self.end.part(self.reserved, "train", start, watch);

@@ -1,17 +1,33 @@
 //! One end of a run.
+//!
+//! ```text
+//!   Announce ──Announce──► Comparing ──all Blinded, Keyed, Shuffled──► Placing ──all Asked, Answered──► Closing ──► done
+//! ```
+//!
+//! All that is said in bulk comes from `produce`, never from `handle`, so that two ends that speak and hear at the same
+//! time cannot wait for each other (`docs/decisions/0002-streaming-sessions.md`).
 
 use super::{
-    message::{Message, Record, Role},
+    compare::Comparing,
+    message::{Message, Role},
     params::{Padding, Params},
+    party::Party,
+    place::{Closing, Placing},
 };
 use crate::{
     secret::Secret,
     session::{Abort, Produced, Progress, Session, Step},
-    wire::Wire,
 };
 
-/// One end of a run. Both ends are the same.
-pub struct Uniter(Record);
+/// One end of a run. Both ends are the same. Its memory: some 180 bytes an own item and 140 for each of the peer's.
+pub struct Uniter(pub(super) Await);
+
+pub(super) enum Await {
+    Announce(Box<Party>),
+    Comparing(Box<Comparing>),
+    Placing(Box<Placing>),
+    Closing(Box<Closing>),
+}
 
 /// What an end goes out with.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,12 +67,32 @@ impl Uniter {
         padding: Padding,
         seed: Secret<[u8; 32]>,
     ) -> Result<Self, Abort> {
-        let _ = (items, seed, params.max_own(), params.max_peer(), params.domain(), params.least());
-        let _ = params.chunk_items();
-        if padding.shared > params.pool() {
-            return Err(Abort::OwnSetAboveCap { count: padding.shared.into(), cap: params.pool() });
+        let party = Party::new(params, role, items, padding, &seed)?;
+        Ok(Self(Await::Announce(Box::new(party))))
+    }
+}
+
+impl Await {
+    fn party(&self) -> &Party {
+        match self {
+            Self::Announce(party) => party,
+            Self::Comparing(comparing) => comparing.party(),
+            Self::Placing(placing) => placing.party(),
+            Self::Closing(closing) => closing.party(),
         }
-        Ok(Self(Record::united(&params, role)))
+    }
+
+    /// On to what follows, where all is said and heard.
+    fn advance(mut self) -> Result<Self, Abort> {
+        loop {
+            self = match self {
+                Self::Comparing(comparing) if comparing.is_done() => {
+                    Self::Placing(Box::new(comparing.compare()?))
+                }
+                Self::Placing(placing) if placing.is_done() => Self::Closing(Box::new(placing.unite()?)),
+                other => return Ok(other),
+            }
+        }
     }
 }
 
@@ -65,19 +101,64 @@ impl Session for Uniter {
     type Output = United;
 
     fn handle(self, message: Message) -> Result<Step<Self>, Abort> {
-        let _ = (message.role(), self.0.ours(|_| {}));
-        Err(Abort::OutOfTurn { expected: "nothing", got: message.kind() })
+        self.0.party().by_peer(&message)?;
+        let (state, send) = match self.0 {
+            Await::Announce(party) => {
+                let (comparing, send) = Comparing::begin(party, &message)?;
+                (Await::Comparing(Box::new(comparing)), send)
+            }
+            Await::Comparing(mut comparing) => {
+                comparing.handle(&message)?;
+                (Await::Comparing(comparing), Vec::new())
+            }
+            Await::Placing(mut placing) => {
+                placing.handle(&message)?;
+                (Await::Placing(placing), Vec::new())
+            }
+            Await::Closing(closing) => {
+                let (send, output) = closing.hear(&message)?;
+                return Ok(Step::Done { output, send });
+            }
+        };
+        Ok(Step::Wait { state: Self(state.advance()?), send })
     }
 
-    fn produce(self) -> Result<Produced<Self>, Abort> {
-        Ok(Produced::Idle(self))
+    fn produce(mut self) -> Result<Produced<Self>, Abort> {
+        let message = match &mut self.0 {
+            Await::Announce(party) => party.announce(),
+            Await::Comparing(comparing) => comparing.produce()?,
+            Await::Placing(placing) => placing.produce()?,
+            Await::Closing(closing) => closing.finish(),
+        };
+        Ok(match message {
+            Some(message) => Produced::Message { state: Self(self.0.advance()?), message },
+            None => Produced::Idle(self),
+        })
     }
 
     fn expects(&self) -> &'static str {
-        "Announce"
+        match &self.0 {
+            Await::Announce(_) => "Announce",
+            Await::Comparing(comparing) => comparing.expects(),
+            Await::Placing(placing) => placing.expects(),
+            Await::Closing(_) => "Finished",
+        }
     }
 
     fn progress(&self) -> Progress {
-        Progress::default()
+        let own = u64::from(self.0.party().own.count());
+        let (peer, done) = match &self.0 {
+            Await::Announce(_) => (0, 0),
+            Await::Comparing(comparing) => (comparing.peer_count(), comparing.done()),
+            Await::Placing(placing) => {
+                let peer = placing.peer_count();
+                (peer, 3 * (own + u64::from(peer)) + placing.done())
+            }
+            Await::Closing(closing) => {
+                let peer = closing.peer_count();
+                (peer, 4 * (own + u64::from(peer)))
+            }
+        };
+        Progress { done, total: 4 * (own + u64::from(peer)) }
     }
 }

@@ -26,9 +26,16 @@
 //!      Finished                        ──────────►     the same of both, compared
 //! ```
 
+mod compare;
+mod draws;
 mod end;
 mod message;
+mod own;
 mod params;
+mod party;
+mod place;
+#[cfg(test)]
+mod tests;
 
 pub use end::{United, Uniter};
 pub use message::{Message, Role};

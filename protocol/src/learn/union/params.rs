@@ -48,7 +48,7 @@ pub struct Padding {
 impl Params {
     /// `pool` is what [`Padding::shared`] is at most: `DummyCount::bound` of the distribution from which *both* ends
     /// draw it, whose mean is half of that (0: the number in common is told as it is). `least` is how many this end
-    /// wants to have in common, by its estimate, or it ends the run. Chunks have [`CHUNK_ITEMS`].
+    /// wants to have in common, by its estimate, or it ends the run (0: any number). Chunks have [`CHUNK_ITEMS`].
     pub const fn new(
         session: SessionId,
         contract: ContractId,

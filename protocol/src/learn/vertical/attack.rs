@@ -93,8 +93,9 @@ fn sigmoid_10_halves_of_gradients_give_no_label_and_plain_gradients_give_all() {
         if labels.iter().all(|label| *label == labels[0]) {
             continue;
         }
-        let columns =
-            whiten(&case.params(), Party::Features, &inputs.1, None, &Secret::new([1; 32])).unwrap().columns;
+        let columns = whiten(&case.params(), Party::Features, (&inputs.1, None), &Secret::new([1; 32]))
+            .unwrap()
+            .columns;
         // The plain gradient of the first round, where every p is ½.
         let gradient: Vec<f64> = columns
             .iter()

@@ -115,12 +115,12 @@ fn penalty(params: &Params) -> f64 {
 pub(super) fn whiten(
     params: &Params,
     party: Party,
-    input: &Input,
-    present: Option<&[bool]>,
+    (input, present): (&Input, Option<&[bool]>),
     secret: &Secret<[u8; 32]>,
 ) -> Result<Whitened, Abort> {
     input.check(params, party)?;
     let bits = presence(params, present)?;
+    let own = Own::of(params, party, input, present);
     let each = params.rows_of_a_penalty() as usize;
     let real = params.agreed().rows as usize;
     let intercept = party == Party::Label;
@@ -128,22 +128,16 @@ pub(super) fn whiten(
         // LEARNV-42: with noise nothing of the model may hang on the rows but through it.
         Some(noise) => {
             let (variables, width) = noise.of(party);
-            let own = Own::of(params, input, present);
             let sums = Cells::new(&own.columns, variables)?.sums();
             // Of other rows other noise; of the same, after a cut, the same.
             let draws = Draws::new(secret, params, b"moments", party);
             let words: Zeroizing<Vec<u64>> =
                 Zeroizing::new(sums.iter().map(|sum| sum.cast_unsigned()).collect());
             let noisy = moments::noisy(&sums, width, &draws.seed("moments", 0, 0, &draws.digest(&words)));
-            // How many customers an end has among the places of a union is its own affair, and priced.
-            let rows = if present.is_none() { Some(params.agreed().rows) } else { None };
             let pseudo = each as f64 * penalty(params).powi(2) / f64::from(params.counted());
-            moments::basis(&noisy, variables, width, rows, pseudo, intercept)
+            moments::basis(&noisy, variables, width, own.rows, pseudo, intercept)
         }
-        None => {
-            let own = Own::of(params, input, present);
-            Basis::fit(&own.columns, intercept, penalty(params), (each, own.share), params.counted())
-        }
+        None => Basis::fit(&own.columns, intercept, penalty(params), (each, own.share), params.counted()),
     };
     let mut columns = basis.apply(&input.columns, real);
     if params.agreed().noise.is_some() {
@@ -185,7 +179,7 @@ pub(super) fn whiten(
 
 /// LEARNV-50, the bits of all rows over a union: as many as there are places, and only then. The pseudo-rows are both's.
 fn presence(params: &Params, present: Option<&[bool]>) -> Result<Option<Bits>, Abort> {
-    match (params.common(), present) {
+    match (params.over(), present) {
         (None, None) => Ok(None),
         (Some(_), Some(present)) if present.len() == params.agreed().rows as usize => {
             let mut bits = Zeroizing::new(vec![1; params.rows() as usize]);
@@ -201,16 +195,20 @@ struct Own<'a> {
     columns: Cow<'a, [Vec<f64>]>,
     /// For how many of those that count one of them stands, so that the pseudo-rows have their weight beside them.
     share: f64,
+    /// How many both ends take them for.
+    rows: u32,
 }
 
 impl<'a> Own<'a> {
-    fn of(params: &Params, input: &'a Input, present: Option<&[bool]>) -> Self {
-        let (Some(common), Some(present)) = (params.common(), present) else {
-            return Self { columns: Cow::Borrowed(&input.columns), share: 1.0 };
+    fn of(params: &Params, party: Party, input: &'a Input, present: Option<&[bool]>) -> Self {
+        let (Some(over), Some(present)) = (params.over(), present) else {
+            let rows = params.agreed().rows;
+            return Self { columns: Cow::Borrowed(&input.columns), share: 1.0, rows };
         };
         let columns: Vec<Vec<f64>> = input.columns.iter().map(|column| kept(column, present)).collect();
-        let own = present.iter().filter(|here| **here).count().max(1);
-        Self { columns: Cow::Owned(columns), share: f64::from(common) / own as f64 }
+        // LEARNV-54: not how many there are, of which the weights could tell when they are turned back.
+        let rows = over.sizes[party as usize];
+        Self { columns: Cow::Owned(columns), share: f64::from(over.common) / f64::from(rows), rows }
     }
 }
 

@@ -49,7 +49,7 @@ pub use input::{Basis, Block, Input};
 pub use message::{Message, Stage};
 pub use moments::{Variable, entries as moments_entries, sensitivity as moments_sensitivity};
 pub use params::{
-    Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Params, Party, Shares,
+    Agreed, LARGEST_ROUNDS, Linkage, MOST_COLUMNS, MOST_ROWS, Noise, Opens, Over, Params, Party, Shares,
 };
 pub use plan::Cost;
 pub use scorer::{Held, Scored, Scorer};

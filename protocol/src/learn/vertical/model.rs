@@ -38,7 +38,7 @@ struct Model {
 impl Model {
     fn new(params: Params, inputs: &(Input, Input)) -> Self {
         let ends = [(Party::Label, &inputs.0), (Party::Features, &inputs.1)]
-            .map(|(party, input)| whiten(&params, party, input, None, &Secret::new([1; 32])).unwrap());
+            .map(|(party, input)| whiten(&params, party, (input, None), &Secret::new([1; 32])).unwrap());
         let columns: Vec<Vec<i32>> = ends.iter().flat_map(|end| end.columns.iter().cloned()).collect();
         let target = ends[0].target.as_ref().unwrap().to_vec();
         let count = columns.len();

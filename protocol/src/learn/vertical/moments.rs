@@ -50,18 +50,16 @@ impl Variable {
 /// How many numbers an end's moments are.
 pub fn entries(variables: &[Variable]) -> u64 {
     let places = Places::new(variables);
-    (1 + places.0.len() + places.pairs().count()) as u64
+    (places.0.len() + places.pairs().count()) as u64
 }
 
 /// LEARNV-42, how far one customer can move an end's moments, in units of 2⁻²⁴: rounded up.
 ///
-/// The moments are the number of rows and the sums over them of every cell and of every product of two cells, but for two
-/// columns of one choice, whose products follow from the sums of cells. A row that counts as zero takes its own away. Of it
-/// at most one column of a choice is 1, and a number is at most ½, so the squares of what it takes away are, with c choices
-/// and m numbers, at most
+/// The moments are the sums over rows of every cell and of every product of two cells, but for two columns of one choice,
+/// whose products follow from the sums of cells. A row that counts as zero takes its own away. Of it at most one column of a
+/// choice is 1, and a number is at most ½, so the squares of what it takes away are, with c choices and m numbers, at most
 ///
 /// ```text
-///   of rows            1
 ///   of cells           c + m/4
 ///   of products        c(c−1)/2  (choice with choice: one product is 1)
 ///                      cm/4      (choice with number)
@@ -72,8 +70,7 @@ pub fn entries(variables: &[Variable]) -> u64 {
 pub fn sensitivity(variables: &[Variable]) -> u64 {
     let numbers = variables.iter().filter(|variable| variable.is_number()).count() as u128;
     let choices = variables.len() as u128 - numbers;
-    let sixteenths = 16
-        + 16 * choices
+    let sixteenths = 16 * choices
         + 4 * numbers
         + 8 * choices * choices.saturating_sub(1)
         + 4 * choices * numbers
@@ -145,17 +142,16 @@ impl<'a> Cells<'a> {
         Ok(Self { variables, columns: Zeroizing::new(columns.iter().map(whole).collect()) })
     }
 
-    /// The sums, exact: of rows, of cells, then of products, in units of 2⁻²⁴.
+    /// The sums, exact: of cells, then of products, in units of 2⁻²⁴.
     pub(super) fn sums(&self) -> Zeroizing<Vec<i64>> {
         let columns = &self.columns;
-        let rows = (columns.first().map_or(0, Vec::len) as i64) << (2 * CELL_BITS);
         let cells =
             columns.iter().map(|column| column.iter().map(|x| i64::from(*x)).sum::<i64>() << CELL_BITS);
         let places = Places::new(self.variables);
         let products = places.pairs().map(|(i, j)| {
             columns[i].iter().zip(&columns[j]).map(|(x, y)| i64::from(*x) * i64::from(*y)).sum::<i64>()
         });
-        Zeroizing::new([rows].into_iter().chain(cells).chain(products).collect())
+        Zeroizing::new(cells.chain(products).collect())
     }
 }
 
@@ -165,21 +161,19 @@ pub(super) fn noisy(sums: &[i64], width: &DiscreteGaussian, seed: &Secret<[u8; 3
     sums.iter().zip(noise.iter()).map(|(sum, noise)| sum.saturating_add(*noise)).collect()
 }
 
-/// How an end whitens, by what noisy sums say, over `rows` rows where their number is known to both ends anyway. `pseudo` is what the rows of the penalty add to each
+/// How an end whitens, by what noisy sums over `rows` rows say. `pseudo` is what the rows of the penalty add to each
 /// column's variance. All of it is made of what has been paid for.
 pub(super) fn basis(
     sums: &[i64],
     variables: &[Variable],
     width: &DiscreteGaussian,
-    rows: Option<u32>,
+    rows: u32,
     pseudo: f64,
     intercept: bool,
 ) -> Basis {
     let places = Places::new(variables);
     let count = places.0.len();
-    let one = f64::from(1u32 << (2 * CELL_BITS));
-    let (counted, sums) = sums.split_first().map_or((0, &[][..]), |(rows, sums)| (*rows, sums));
-    let unit = rows.map_or(counted as f64, |rows| f64::from(rows) * one).max(one);
+    let unit = f64::from(rows.max(1)) * f64::from(1u32 << (2 * CELL_BITS));
     let variance = width.variance();
     let deviation = (variance.num() as f64 / variance.den() as f64).sqrt() / unit;
     let sums: Vec<f64> = sums.iter().map(|sum| *sum as f64 / unit).collect();

@@ -160,8 +160,9 @@ impl Shares {
         linkage: Linkage,
         variables: &[Vec<Variable>; 2],
     ) -> Result<([Variance; 2], Vec<Variance>), NoiseError> {
+        // An end without columns has no moments; what is never drawn may be as wide as anything.
         let moments =
-            |variables: &[Variable]| Variance::of_price(self.moments, moments::sensitivity(variables));
+            |variables: &[Variable]| Variance::of_price(self.moments, moments::sensitivity(variables).max(1));
         let width = |variables: &[Variable]| variables.iter().map(|variable| variable.width()).sum::<u32>();
         let sensitivity = Params::sensitivity(linkage, width(&variables[0]) + 1 + width(&variables[1]));
         let gradients = self.rounds.iter().map(|share| Variance::of_price(*share, sensitivity));
@@ -211,8 +212,17 @@ pub struct Agreed {
 #[derive(Debug, Clone)]
 pub struct Params {
     agreed: Agreed,
-    /// Over a union, as how many customers the rows count.
-    common: Option<u32>,
+    /// Over a union, what both know of it.
+    over: Option<Over>,
+}
+
+/// What both ends know of a union whose places are the rows; each about, and between 1 and the number of places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over {
+    /// How many customers both have.
+    pub common: u32,
+    /// How many the label end has, and how many the feature end.
+    pub sizes: [u32; 2],
 }
 
 impl Params {
@@ -222,7 +232,7 @@ impl Params {
     /// [`Abort::LearnShape`]: no rows, columns or rounds, or more than there may be; a penalty above
     /// 10⁶, noise for other columns or rounds.
     pub fn new(agreed: Agreed) -> Result<Self, Abort> {
-        let params = Self { agreed, common: None };
+        let params = Self { agreed, over: None };
         let Agreed { rounds, l2_micro, label_columns, feature_columns, .. } = params.agreed;
         // LEARNV-02: refused when planned.
         let fits = params.agreed.rows > 0
@@ -240,19 +250,20 @@ impl Params {
         &self.agreed
     }
 
-    /// The same over the places of a union, of which each end has some: only those that both have count, nobody learns
-    /// which these are, and both know about how many: `common` (LEARNV-50).
+    /// The same over the places of a union, of which each end has some: only those that both have count, and nobody learns
+    /// which these are (LEARNV-50).
     ///
     /// # Errors
-    /// [`Abort::LearnShape`]: none in common, or more than there are places.
-    pub fn over_a_union(self, common: u32) -> Result<Self, Abort> {
-        let fits = (1..=self.agreed.rows).contains(&common);
-        if fits { Ok(Self { common: Some(common), ..self }) } else { Err(Abort::LearnShape) }
+    /// [`Abort::LearnShape`]: none, or more than there are places.
+    pub fn over_a_union(self, over: Over) -> Result<Self, Abort> {
+        let fits = |count: &u32| (1..=self.agreed.rows).contains(count);
+        let fit = fits(&over.common) && over.sizes.iter().all(fits);
+        if fit { Ok(Self { over: Some(over), ..self }) } else { Err(Abort::LearnShape) }
     }
 
-    /// Over a union, as how many customers its places count.
-    pub const fn common(&self) -> Option<u32> {
-        self.common
+    /// Over a union, what both know of it.
+    pub const fn over(&self) -> Option<&Over> {
+        self.over.as_ref()
     }
 
     /// The same without rows for a penalty.
@@ -294,9 +305,9 @@ impl Params {
 
     /// As how many the rows count in a step: all, or over a union those that both have, with the pseudo-rows.
     pub(super) const fn counted(&self) -> u32 {
-        match self.common {
+        match self.over {
             None => self.rows(),
-            Some(common) => self.rows() - self.agreed.rows + common,
+            Some(over) => self.rows() - self.agreed.rows + over.common,
         }
     }
 
@@ -321,8 +332,9 @@ impl Params {
                 transcript.absorb("noise", format!("{:?}", width.variance()).as_bytes());
             }
         }
-        if let Some(common) = self.common {
+        if let Some(Over { common, sizes }) = self.over {
             transcript.absorb("over a union", &common.to_le_bytes());
+            sizes.iter().for_each(|size| transcript.absorb("size", &size.to_le_bytes()));
         }
     }
 

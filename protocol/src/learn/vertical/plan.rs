@@ -165,7 +165,7 @@ impl Params {
             Stage::Weights => theirs * Request::BYTES as u64,
             Stage::Scores => scores,
             Stage::Link => rows * row / 2,
-            Stage::Presence if self.common().is_none() => 0,
+            Stage::Presence if self.over().is_none() => 0,
             Stage::Presence => rows * presence::BYTES as u64,
             Stage::Residuals => blocks * Request::BYTES as u64,
             Stage::Gradients => own * Response::bytes(1) as u64,

@@ -143,7 +143,7 @@ impl Trainer {
         if !states.iter().all(|state| state.fits(&params, party)) {
             return Err(Abort::OwnState);
         }
-        let whitened = whiten(&params, party, input, present, secret)?;
+        let whitened = whiten(&params, party, (input, present), secret)?;
         let columns = Columns::new(params.rows() as usize, whitened.columns)?;
         let one = params.residual_one() as f64;
         let target = whitened
@@ -207,7 +207,7 @@ impl Round {
         Self {
             forward: Forward::new(number),
             link: Link::new(params, number, Aim::Prediction),
-            presence: params.common().map(|_| Presence::new(number)),
+            presence: params.over().map(|_| Presence::new(number)),
             backward: Backward::new(number),
             said: false,
             heard: false,

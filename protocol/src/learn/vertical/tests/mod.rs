@@ -110,7 +110,7 @@ impl Case {
         .unwrap();
         match self.common {
             None => params,
-            Some(common) => params.over_a_union(common).unwrap(),
+            Some(common) => params.over_a_union(over(self.rows, common)).unwrap(),
         }
     }
 
@@ -147,6 +147,16 @@ impl Case {
     }
 }
 
+/// What both know of a union of so many places, where either end lacks a fifth.
+pub(super) const fn over(places: u32, common: u32) -> Over {
+    Over { common, sizes: [places * 4 / 5; 2] }
+}
+
+/// At which places of a union an end has a customer: either lacks a fifth, and another.
+pub(super) fn present(party: Party, rows: usize) -> Vec<bool> {
+    (0..rows).map(|row| row % 5 != if party == Party::Label { 1 } else { 3 }).collect()
+}
+
 /// Noise of this price for columns of numbers.
 pub(super) fn noise_of(nano_rho: u64, linkage: Linkage, rounds: u16, columns: (usize, usize)) -> Noise {
     let numbers = |count| vec![Variable::Number; count];
@@ -158,11 +168,6 @@ pub(super) fn centred(mut inputs: (Input, Input)) -> (Input, Input) {
     let all = inputs.0.columns.iter_mut().chain(&mut inputs.1.columns).flatten();
     all.for_each(|x| *x -= 0.5);
     inputs
-}
-
-/// At which places of a union an end has a customer: either lacks a fifth, and another.
-pub(super) fn present(party: Party, rows: usize) -> Vec<bool> {
-    (0..rows).map(|row| row % 5 != if party == Party::Label { 1 } else { 3 }).collect()
 }
 
 /// What a node would have on its disk.

@@ -38,7 +38,7 @@ fn input(party: Party) -> Input {
 /// What an end's draws come from: its secret, bound to what it brings (LEARNV-13).
 fn bound(case: &Case, run: u8, party: Party) -> Secret<[u8; 32]> {
     let params = case.params();
-    let whitened = whiten(&params, party, &input(party), None, &secret(run, party)).unwrap();
+    let whitened = whiten(&params, party, (&input(party), None), &secret(run, party)).unwrap();
     let one = params.residual_one() as f64;
     let target =
         whitened.target.map(|target| target.iter().map(|y| (y * one).round() as u64).collect::<Vec<_>>());
@@ -175,7 +175,7 @@ fn learnv_40_no_row_moves_a_gradient_further_than_it_pays_for() {
             .for_each(|(row, x)| *x = if row == 7 { -0.5 } else { 0.5 });
         let params = case.params();
         let whitened = [(Party::Label, &label), (Party::Features, &features)]
-            .map(|(party, input)| (whiten(&params, party, input, None, &secret(0, party)).unwrap(), input));
+            .map(|(party, input)| (whiten(&params, party, (input, None), &secret(0, party)).unwrap(), input));
         let cut: Vec<&[Vec<i32>]> = whitened.iter().map(|(end, _)| &end.columns[..]).collect();
         let furthest = (0..500).map(|row| reach(&cut, row, linkage)).fold(0.0, f64::max);
         assert!((0.8..=1.0).contains(&furthest), "{furthest}");
@@ -194,20 +194,20 @@ fn learnv_42_a_row_is_in_what_others_become_through_noisy_moments_alone() {
     let (label, _) = centred(case.input());
     let params = case.params();
     let secret = secret(0, Party::Label);
-    let of = |input: &Input| whiten(&params, Party::Label, input, None, &secret).unwrap();
+    let of = |input: &Input| whiten(&params, Party::Label, (input, None), &secret).unwrap();
     let (variables, width) = noise.as_ref().unwrap().of(Party::Label);
     let sums = moments::Cells::new(&label.columns, variables).unwrap().sums();
     let words: Vec<u64> = sums.iter().map(|sum| sum.cast_unsigned()).collect();
     let draws = draws::Draws::new(&secret, &params, b"moments", Party::Label);
     let noisy = moments::noisy(&sums, width, &draws.seed("moments", 0, 0, &draws.digest(&words)));
     assert!(noisy != *sums);
-    let basis = moments::basis(&noisy, variables, width, Some(400), 0.0, true);
+    let basis = moments::basis(&noisy, variables, width, 400, 0.0, true);
     assert_eq!(of(&label).basis, basis, "the basis is a function of the noisy sums");
     // Other rows, other noise; the same rows the same, and another job's secret another.
     let mut other = label.clone();
     other.columns[0][3] = 0.5;
     assert!(of(&other).basis != basis && of(&label).basis == basis);
-    let another = whiten(&params, Party::Label, &label, None, &Secret::new([77; 32])).unwrap();
+    let another = whiten(&params, Party::Label, (&label, None), &Secret::new([77; 32])).unwrap();
     assert!(another.basis != basis);
 }
 

@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// Rows of which `present` leaves three in five.
-fn over(case: Case) -> Case {
+fn hidden(case: Case) -> Case {
     Case { common: Some(case.rows * 3 / 5), ..case }
 }
 
 fn small() -> Case {
-    Case { l2_micro: 500_000, ..over(Case::new(Linkage::Logistic, 70, (2, 2), 3)) }
+    Case { l2_micro: 500_000, ..hidden(Case::new(Linkage::Logistic, 70, (2, 2), 3)) }
 }
 
 fn both(rows: usize) -> Vec<bool> {
@@ -58,8 +58,8 @@ fn weights(case: &Case, ended: &Ended<Trained, Trained>) -> Vec<f64> {
 fn plain(case: &Case, inputs: &(Input, Input), counts: &[bool]) -> Vec<f64> {
     let params = case.params();
     let ends = [(Party::Label, &inputs.0), (Party::Features, &inputs.1)].map(|(party, input)| {
-        whiten(&params, party, input, Some(&present(party, case.rows as usize)), &Secret::new([1; 32]))
-            .unwrap()
+        let here = present(party, case.rows as usize);
+        whiten(&params, party, (input, Some(&here)), &Secret::new([40 + party as u8; 32])).unwrap()
     });
     let columns: Vec<&Vec<i32>> = ends.iter().flat_map(|end| end.columns.iter()).collect();
     let target = ends[0].target.as_ref().unwrap();
@@ -89,9 +89,16 @@ fn furthest(one: &[f64], other: &[f64]) -> f64 {
 /// left out it is not.
 #[test]
 fn learnv_50_a_hidden_run_is_the_plain_model_of_the_common_rows() {
-    for (linkage, within) in [(Linkage::Logistic, 0.12), (Linkage::Linear, 0.002)] {
-        let case = Case { l2_micro: 1_000_000, ..over(Case::new(linkage, 9000, (2, 3), 6)) };
-        let inputs = misleading(&case);
+    let quiet = |linkage| Some(noise_of(1_000_000_000_000, linkage, 6, (2, 3)));
+    let cases = [
+        (Linkage::Logistic, None, 0.12),
+        (Linkage::Linear, None, 0.002),
+        // Next to no noise, but whitened and clipped as with noise.
+        (Linkage::Logistic, quiet(Linkage::Logistic), 0.08),
+    ];
+    for (linkage, noise, within) in cases {
+        let case = Case { l2_micro: 1_000_000, noise, ..hidden(Case::new(linkage, 9000, (2, 3), 6)) };
+        let inputs = centred(misleading(&case));
         let found = weights(&case, &case.run(&inputs));
         let rows = case.rows as usize;
         let off = furthest(&found, &plain(&case, &inputs, &both(rows)));
@@ -107,7 +114,7 @@ fn learnv_50_a_hidden_run_is_the_plain_model_of_the_common_rows() {
 /// And that is the fit over the common rows in one place, which a run over these alone comes to as well.
 #[test]
 fn learnv_50_it_comes_to_the_fit_of_the_common_rows() {
-    let case = over(Case::new(Linkage::Linear, 9000, (3, 4), 16));
+    let case = hidden(Case::new(Linkage::Linear, 9000, (3, 4), 16));
     let inputs = misleading(&case);
     let found = joined(&case.run(&inputs).initiator.unwrap());
     let common = of_the_common(&inputs);
@@ -179,13 +186,40 @@ fn learnv_51_what_an_end_has_at_a_place_without_a_customer_does_not_matter() {
     assert_eq!(states(&inputs), states(&other));
 }
 
+/// A customer more of whom all columns are 0 leaves the sums as they are; an exact number of customers would not.
+#[test]
+fn learnv_54_with_noise_nothing_is_whitened_by_the_exact_number_of_customers() {
+    let noise = Some(noise_of(1_000_000_000, Linkage::Logistic, 3, (2, 2)));
+    let case = Case { noise, ..small() };
+    let (_, mut features) = centred(case.input());
+    let mut here = present(Party::Features, 70);
+    features.columns.iter_mut().for_each(|column| column[3] = 0.0);
+    let basis = |here: &[bool]| {
+        let brought = (&features, Some(here));
+        whiten(&case.params(), Party::Features, brought, &Secret::new([1; 32])).unwrap().basis
+    };
+    assert!(!here[3]);
+    let one = basis(&here);
+    here[3] = true;
+    assert!(one == basis(&here));
+    here[4] = !here[4];
+    assert!(one != basis(&here));
+}
+
 #[test]
 fn learnv_50_a_union_that_cannot_be_is_refused() {
     let plain = Case::new(Linkage::Logistic, 40, (1, 1), 1);
-    for common in [0, 41, u32::MAX] {
-        assert_eq!(plain.params().over_a_union(common).err(), Some(Abort::LearnShape));
+    for count in [0, 41, u32::MAX] {
+        let good = over(40, 24);
+        let bad = [
+            Over { common: count, ..good },
+            Over { sizes: [count, 32], ..good },
+            Over { sizes: [32, count], ..good },
+        ];
+        let refused = |over| plain.params().over_a_union(over).err() == Some(Abort::LearnShape);
+        assert!(bad.into_iter().all(refused) && !refused(good));
     }
-    let case = over(plain.clone());
+    let case = hidden(plain.clone());
     let (label, _) = case.input();
     let start = |params, here: &[bool]| {
         let (secret, seed) = (Secret::new([1; 32]), Secret::new([3; 32]));
@@ -205,7 +239,7 @@ fn learnv_50_a_union_that_cannot_be_is_refused() {
 /// An end that takes the rows for the common ones, or for others' number, does not begin.
 #[test]
 fn learnv_01_learnv_50_ends_with_another_union_do_not_begin() {
-    let case = over(Case::new(Linkage::Logistic, 40, (1, 1), 1));
+    let case = hidden(Case::new(Linkage::Logistic, 40, (1, 1), 1));
     let inputs = case.input();
     for common in [None, Some(23)] {
         let other = Case { common, ..case.clone() };
@@ -220,7 +254,7 @@ fn learnv_01_learnv_50_ends_with_another_union_do_not_begin() {
 
 #[test]
 fn learnv_52_no_altered_message_of_a_hidden_run_gives_other_weights() {
-    let case = Case { l2_micro: 0, ..over(Case::new(Linkage::Logistic, 30, (0, 1), 1)) };
+    let case = Case { l2_micro: 0, ..hidden(Case::new(Linkage::Logistic, 30, (0, 1), 1)) };
     meddle(&case, everything);
 }
 
@@ -320,5 +354,11 @@ fn learnv_13_a_run_over_no_union_has_the_bits_it_had() {
         blake3::hash(&states.map(|state| state.to_bytes().to_vec()).concat()).to_string()
     };
     let found = [Linkage::Logistic, Linkage::Linear].map(hash);
-    assert_eq!(found, ["LOGISTIC", "LINEAR"]);
+    assert_eq!(
+        found,
+        [
+            "a7b9d8466cdcb59ad7350d5b22d5d87ef3906cc929d92ff2f3d8a3fec001e17c",
+            "b69148b56d879c4ef4b816a35f420e6f64c6e4843ceab8848c7b537c1bd0b4dc"
+        ]
+    );
 }
