@@ -5,7 +5,7 @@
 //! all cores stay busy while memory stays at a few chunks. The session's own work fans out over rayon; the
 //! I/O threads never compute.
 
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use tacit_protocol::{
     session::{Abort, Produced, Session, Step},
@@ -35,9 +35,10 @@ pub type Watch = Box<dyn FnMut(u64, u64) + Send>;
 pub(super) type Before<M> = Box<dyn FnMut(&M) -> Result<(), ExchangeError> + Send>;
 
 /// What the compute thread finds in its inbox.
-pub(super) enum Incoming {
+enum Incoming {
+    /// As it came, so that it can be put back.
     Message(Vec<u8>),
-    /// The partner ended the session, or the channel did.
+    /// The channel is over.
     Over(ExchangeError),
 }
 
@@ -46,8 +47,6 @@ pub(super) struct Ends {
     pub sender: ChannelSender,
     pub receiver: ChannelReceiver,
     pub partner: String,
-    /// What came before its session had begun here: a partner that has ended one part may be at the next already.
-    pub early: VecDeque<Incoming>,
 }
 
 /// Runs `session` to its end.
@@ -90,7 +89,7 @@ where
         (output, turning.from_wire)
     });
 
-    let Ends { sender, receiver, partner, early } = ends;
+    let Ends { sender, receiver, partner } = ends;
     // Owns its queue: when the wire fails, the queue closes and the compute thread hears of it.
     let pump_out = async move {
         let mut outgoing = outgoing;
@@ -101,26 +100,11 @@ where
     };
     let pump_in = async {
         loop {
-            // Room first: from then on a message that is taken from the channel is in the queue, whenever this ends.
-            let Ok(room) = incoming.reserve().await else {
-                return std::future::pending::<Infallible>().await;
-            };
-            if let Some(next) = early.pop_front() {
-                room.send(next);
-                continue;
-            }
+            // Room first: whatever was taken is in the queue then, where it is found again.
+            let Ok(room) = incoming.reserve().await else { break };
             let next = match tokio::time::timeout(SILENCE, receiver.recv()).await {
                 Err(_) => Incoming::Over(ExchangeError::Silent { partner: partner.clone() }),
-                Ok(Ok(Some(message))) => match take_apart(message) {
-                    Some(Spoken::Protocol(envelope)) => Incoming::Message(envelope),
-                    Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code, .. })) => {
-                        Incoming::Over(ExchangeError::Ended { partner: partner.clone(), code })
-                    }
-                    _ => Incoming::Over(ExchangeError::OutOfPlace {
-                        partner: partner.clone(),
-                        expected: "a protocol message",
-                    }),
-                },
+                Ok(Ok(Some(message))) => Incoming::Message(message),
                 // The partner finished its half: nothing more will come, which only matters if more was due.
                 Ok(Ok(None)) => Incoming::Over(ExchangeError::OutOfPlace {
                     partner: partner.clone(),
@@ -131,31 +115,32 @@ where
             let over = matches!(next, Incoming::Over(_));
             room.send(next);
             if over {
-                return std::future::pending::<Infallible>().await;
+                break;
             }
         }
+        std::future::pending::<Infallible>().await
     };
     let turned = async {
-        let (output, unread) = joined(compute.await);
-        output.map(|output| (output, unread))
+        let (output, left) = joined(compute.await);
+        Ok((output?, left))
     };
     let sent =
         async { pump_out.await.map_err(|source| ExchangeError::Link { partner: partner.clone(), source }) };
     // The first error ends it: neither a wire that takes nothing nor a session that waits for it may hold the
     // other up. Without an error, all messages are on the wire when both are done.
     let work = async { tokio::try_join!(turned, sent).map(|(output, _)| output) };
-    let (output, mut unread) = tokio::select! {
+    let (output, mut left) = tokio::select! {
         biased;
         outcome = work => outcome?,
         never = pump_in => match never {},
     };
-    // What was read ahead is of the next part, and would be missing there.
-    let mut kept = VecDeque::new();
-    while let Ok(next) = unread.try_recv() {
-        kept.push_back(next);
-    }
-    kept.append(early);
-    *early = kept;
+    // A partner that is done before us may have begun with what comes next, and its first words are no part of this.
+    let ahead = std::iter::from_fn(|| left.try_recv().ok());
+    let ahead = ahead.filter_map(|incoming| match incoming {
+        Incoming::Message(message) => Some(message),
+        Incoming::Over(_) => None,
+    });
+    receiver.put_back(ahead.collect());
     Ok(output)
 }
 
@@ -199,10 +184,11 @@ impl Turning {
             }
             let Some(incoming) = self.next(idle).await else { continue };
             let message = match incoming {
-                Incoming::Message(envelope) => self
-                    .inbox
-                    .open::<S::Message>(&envelope, &self.limits)
-                    .map_err(|error| self.aborted(error.into()))?,
+                Incoming::Message(message) => {
+                    let envelope = self.envelope(message)?;
+                    let opened = self.inbox.open::<S::Message>(&envelope, &self.limits);
+                    opened.map_err(|error| self.aborted(error.into()))?
+                }
                 Incoming::Over(error) => return Err(error),
             };
             idle = false;
@@ -216,6 +202,18 @@ impl Turning {
                     return Ok(output);
                 }
             }
+        }
+    }
+
+    /// A message of the protocol; the partner may have ended the session instead.
+    fn envelope(&self, message: Vec<u8>) -> Result<Vec<u8>, ExchangeError> {
+        let partner = self.partner.clone();
+        match take_apart(message) {
+            Some(Spoken::Protocol(envelope)) => Ok(envelope),
+            Some(Spoken::Aside(Aside::Ended { code } | Aside::Refused { code, .. })) => {
+                Err(ExchangeError::Ended { partner, code })
+            }
+            _ => Err(ExchangeError::OutOfPlace { partner, expected: "a protocol message" }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which of the asker's own customers match: the two ends of one revelation.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use ring::{
     hmac,
@@ -243,7 +243,7 @@ impl Answering {
 impl Ends {
     fn of(channel: Channel, partner: String) -> Self {
         let (sender, receiver) = channel.split();
-        Self { sender, receiver, partner, early: VecDeque::new() }
+        Self { sender, receiver, partner }
     }
 
     /// Says a last word, if there is one, and closes our half in good order. Called when everything is on

@@ -206,7 +206,7 @@ impl Hub {
         let (say, heard) = mpsc::channel(64);
         let spokes = asked.into_iter().map(|(id, Asking { ends, session })| {
             let session = part_of(session, "star");
-            let Ends { sender, mut receiver, partner, .. } = ends;
+            let Ends { sender, mut receiver, partner } = ends;
             let mut inbox = Inbox::new(session, Role::Initiator);
             let (name, say) = (partner.clone(), say.clone());
             let reader = tokio::spawn(async move {

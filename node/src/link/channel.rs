@@ -3,7 +3,10 @@
 //! One channel carries one protocol session. Its two halves are for the session's driver; what happens on
 //! the wire is in [`keeper`](super::keeper), what is counted is in [`flow`](super::flow).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use bytes::Bytes;
 use ring::hmac;
@@ -141,7 +144,7 @@ impl Channel {
         let (for_sender, for_receiver) = (Arc::clone(&shared), shared);
         Self {
             sender: ChannelSender { shared: for_sender },
-            receiver: ChannelReceiver { shared: for_receiver },
+            receiver: ChannelReceiver { shared: for_receiver, again: VecDeque::new() },
         }
     }
 
@@ -277,6 +280,8 @@ impl Drop for ChannelSender {
 /// The receiving half of a [`Channel`].
 pub struct ChannelReceiver {
     shared: Arc<Shared>,
+    /// Taken, and put back.
+    again: VecDeque<Vec<u8>>,
 }
 
 impl ChannelReceiver {
@@ -286,6 +291,9 @@ impl ChannelReceiver {
     /// Whatever ended the channel, e.g. [`LinkError::Lost`], [`LinkError::Revoked`],
     /// [`LinkError::Abandoned`], [`LinkError::Gone`].
     pub async fn recv(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        if let Some(message) = self.again.pop_front() {
+            return Ok(Some(message));
+        }
         loop {
             let taken = self.shared.flow().take();
             if taken.is_some() {
@@ -300,6 +308,11 @@ impl ChannelReceiver {
             }
             self.shared.come.notified().await;
         }
+    }
+
+    /// Messages that were taken and are for somebody else, oldest first: they come again, before all others.
+    pub fn put_back(&mut self, messages: Vec<Vec<u8>>) {
+        messages.into_iter().rev().for_each(|message| self.again.push_front(message));
     }
 
     /// What went over the channel so far, both ways.
