@@ -169,13 +169,14 @@ fn who_is_not_to_learn_how_good_a_model_is_does_not() {
     assert!(figure(&bank, "joint", "auc", None).is_some_and(|auc| auc > 0.80), "{}", bank["metrics"]);
 }
 
-/// With noise every figure comes with an interval, and the AUC without noise is within it but for one case in twenty: so
-/// here twice its width is allowed, and the noise is the same nowhere.
+/// With noise every figure comes with an interval. In eight bins at ε = 4 the noise of 1,500 customers' AUC has a standard
+/// deviation of some 0.03, so an interval that does not even meet 0.75 to 0.95 is no accident.
 #[test]
 fn noisy_figures_are_paid_for_and_have_intervals() {
     let contract = replaced(CONTRACT, ", without_noise = true", "");
     let pair = pair_under(&contract);
-    let job = replaced(JOB, "mechanism = \"none\"", "epsilon = 2.0\ndelta = 1e-6");
+    let job = replaced(JOB, "mechanism = \"none\"", "epsilon = 4.0\ndelta = 1e-6");
+    let job = replaced(&job, r#"groups = ["brand.customers.age"]"#, "bins = 8");
     let job = pair.world.write("job.toml", job);
     pair.brand(&["train", &job, "-o", "json"]).ok();
     let cards = ["brand", "bank"].map(|home| card(&pair, home));
@@ -183,6 +184,6 @@ fn noisy_figures_are_paid_for_and_have_intervals() {
     let auc = metrics.iter().find(|metric| metric["metric"] == "auc" && metric["on"] == "joint");
     let auc = auc.unwrap_or_else(|| panic!("{}", cards[0]["metrics"]));
     let [low, high] = [0, 1].map(|end| number(&auc["interval95"][end]).expect("an interval"));
-    assert!(low < high && (0.70..0.95).contains(&number(&auc["value"]).unwrap()), "{auc}");
+    assert!(low < high && low < 0.95 && high > 0.75, "{auc}");
     assert_eq!(figure(&cards[0], "joint", "auc", None), figure(&cards[1], "joint", "auc", None));
 }

@@ -11,8 +11,8 @@ use crate::{
     query::{JobShape, ModelKind},
 };
 
-/// The share of a job's price that pays for the figures: a tenth. A count has Δ₂ = 1, so at ε = 1 its noise is of some ten
-/// customers, which a few hundred of them outweigh; the weights gain more from the rest.
+/// The share of a job's price that pays for the figures: a tenth. A count has Δ₂ = 1, so at ε = 1 each end's noise in it is
+/// of fifteen to twenty customers: little beside thousands in few bins and groups, too much for hundreds in many.
 const PART: u64 = 10;
 
 /// Most bins; a job that asks for more has these.

@@ -19,8 +19,8 @@ const TO: f64 = 4.0;
 /// Most groups of one end.
 pub const MOST_GROUPS: u32 = 30;
 
-/// Bytes of a message of the look-ups, about; a slab has as many rows as fit.
-const ROOM: usize = 4 << 20;
+/// Bytes of a message of the look-ups; a slab has as many rows as fit. Half of what a link carries in one frame.
+const ROOM: usize = 2 << 20;
 
 /// Who learns the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
