@@ -166,11 +166,14 @@ fn bits(seats: &[SeatSaid], of: &[PartnerId]) -> u16 {
     numbers.fold(0, |bits, (number, _)| bits | 1 << number)
 }
 
+/// What a coordinator does to the seats before it passes them on.
+type Changed<'a> = &'a dyn Fn(&mut Vec<SeatSaid>);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn b10_a_coordinator_that_leaves_a_trainer_out_of_the_roster_has_no_round() {
     let arena = Arena::new();
     let east = arena.rogue.partner("east");
-    let changes: [(&str, &dyn Fn(&mut Vec<SeatSaid>)); 4] = [
+    let changes: [(&str, Changed<'_>); 4] = [
         ("E-LEARN-ROSTER", &|seats| seats.retain(|seat| seat.partner != east)),
         ("E-LEARN-ROSTER", &|seats| {
             // Two seats of one node: its own sums and nothing.

@@ -44,13 +44,13 @@ impl Model {
         let mut numbers = Numbers::new(seed);
         let mut rows = [Vec::new(), Vec::new()];
         for target in inputs.0.target.as_ref().unwrap() {
-            let held_out = numbers.next() % 3 == 0;
+            let held_out = numbers.next().is_multiple_of(3);
             for (end, groups) in [figures.label_groups, figures.feature_groups].into_iter().enumerate() {
                 rows[end].push(Row {
                     held_out,
                     group: (numbers.next() % u64::from(groups)) as u8,
                     label: end == 0 && *target > 0.5,
-                    present: !figures.hidden || numbers.next() % 4 > 0,
+                    present: !figures.hidden || !numbers.next().is_multiple_of(4),
                 });
             }
         }
