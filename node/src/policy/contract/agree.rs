@@ -149,7 +149,8 @@ fn train(sentences: &mut Vec<String>, terms: &Terms, me: &str) {
         let padding = Decimal::of_micro(PADDING_EPSILON_MICRO);
         sentences.push(format!(
             "Two partners that train on different columns do not learn which customers both have. Each hears how many \
-             the other brings and about how many both have, either padded at ε {padding}, and pays for both."
+             the other brings and about how many both have, either padded at ε {padding}, and pays for both. That holds \
+             for nodes that follow the protocol: one that runs another program can find common customers one by one."
         ));
     } else {
         sentences.push(

@@ -443,7 +443,9 @@ fn the_owner_is_told_what_a_reveal_filter_tells() {
             "Everybody who trains gets a model's weights.",
             "Noise hides single customers in everything that a job opens, and costs privacy budget.",
             "Two partners that train on different columns do not learn which customers both have. Each hears how many the \
-             other brings and about how many both have, either padded at ε 0.02, and pays for both.",
+             other brings and about how many both have, either padded at ε 0.02, and pays for both. \
+             That holds for nodes that follow the protocol: one that runs another program can find common customers one \
+             by one.",
             "A job has at most 30 rounds, and adds up the rows of at least 3 partners with the same columns.",
             "Nobody at your side is asked before a job.",
             "Any partner can end this contract on any day; what was learned before then stays learned.",
