@@ -91,6 +91,7 @@ impl Prices {
             return Err("its price leaves the samplers' errors out".to_owned());
         }
         let paid = rho(&|noise| !noise.is_padding(), &mut noise.clone());
+        let padded = rho(&|noise| noise.is_padding(), &mut noise.clone()).unwrap_or(u64::MAX);
         // A padded number alone: its price follows from its own ε.
         if figures == 0 && noise.clone().next().is_some() {
             return Ok(());
@@ -99,7 +100,7 @@ impl Prices {
         let epsilon = number("epsilon").and_then(Decimal::micro).ok_or_else(|| read("ε"))?;
         let delta = number("delta").and_then(Decimal::femto).ok_or_else(|| read("δ"))?;
         match self.rho_of(epsilon, delta) {
-            Some(rho) if trains && rho == price.nano_rho => Ok(()),
+            Some(rho) if trains && rho.checked_add(padded) == Some(price.nano_rho) => Ok(()),
             Some(rho) if Some(rho / figures.max(1) * figures) != paid => {
                 Err(format!("ε {} is ρ {rho}e-9 for {figures} figures", Decimal::of_micro(epsilon)))
             }

@@ -3,6 +3,7 @@
 //! An auditor holds nothing but records: from what stands there it computes again that the price buys this noise.
 
 use serde_json::{Value, json};
+use tacit_protocol::learn::vertical::{self, Linkage};
 
 use crate::{
     learn,
@@ -24,10 +25,41 @@ pub(super) fn of_table(plan: &AggregatePlan) -> Vec<Noise> {
     plan.columns().iter().filter_map(of).collect()
 }
 
-/// Of a training over a union: the padding of two numbers, of either's customers.
-pub(super) fn of_union() -> Value {
-    let padded = || vec![Noise::padding(PADDING_EPSILON_MICRO); 2];
-    json!({ "noise": padded(), "in_return": { "noise": padded() } })
+/// Of a training of partners with different columns, of what hides the answerer's customers and, `in_return`, the asker's:
+/// where the overlap is hidden the padding of two numbers, and of a job with noise what its price bought.
+pub(super) fn of_columns(plan: &TrainPlan, asker: &str, answerer: &str) -> Value {
+    json!({
+        "noise": hiding_columns(plan, answerer),
+        "in_return": { "noise": hiding_columns(plan, asker) },
+    })
+}
+
+fn hiding_columns(plan: &TrainPlan, owner: &str) -> Vec<Noise> {
+    let mut all =
+        if plan.hides_overlap() { vec![Noise::padding(PADDING_EPSILON_MICRO); 2] } else { Vec::new() };
+    let (Some(shares), Some(side)) = (plan.shares(), plan.side(owner)) else { return all };
+    let own = side.variables();
+    let mut add = |figure: &str, step: &str, sensitivity: u64, nano_rho: u64| {
+        let Ok(noise) = Noise::gaussian(figure, None, step.to_owned(), sensitivity, nano_rho) else { return };
+        let alike = all.iter_mut().find(|known| Noise { times: None, ..(*known).clone() } == noise);
+        match alike {
+            Some(known) => known.times = Some(known.times.unwrap_or(1).saturating_add(1)),
+            None => all.push(noise),
+        }
+    };
+    // Cells have 12 bits after the point (LEARNV-42), and a residual of 1 is 127 or 2¹⁰ (LEARNV-21).
+    if !own.is_empty() {
+        add(MOMENTS, "2^-24", vertical::moments_sensitivity(&own), shares.moments);
+    }
+    let columns = plan.sides().iter().map(|side| side.width() as u32).sum::<u32>() + 1;
+    let linkage = plan.linkage();
+    let unit = if linkage == Linkage::Logistic { "1/127 × 2^-12" } else { "2^-22" };
+    let sensitivity = vertical::Params::sensitivity(linkage, columns);
+    shares.rounds.iter().for_each(|share| add(GRADIENT, unit, sensitivity, *share));
+    if plan.sides().iter().any(|side| side.table.owner != owner && plan.learns_figures(&side.table.owner)) {
+        add(EVALUATION, "1", 1, plan.figures_rho());
+    }
+    all
 }
 
 /// Of figures over an overlap: for what the asker is charged `noise`, and for what the answerer is `in_return`.
@@ -39,7 +71,7 @@ pub(super) fn of_join(plan: &JoinPlan) -> Value {
 }
 
 /// Of a training of partners with the same columns: of every sum of every round, those that are alike told once. Of one
-/// without noise, and of partners with different columns, nothing.
+/// without noise nothing.
 pub(super) fn of_training(plan: &TrainPlan) -> Vec<Noise> {
     let horizontal = plan.job().shape == JobShape::Horizontal && plan.price().is_some();
     // A job that no plan can be made of ends before anything is spent on it.

@@ -23,6 +23,7 @@ use crate::{
     learn::{self, state},
     ledger::{Cost, KeptAnswer, Reserved, Sameness},
     policy::{Decimal, JoinPlan, Permitted, Role, TrainPlan, ceiling},
+    query::JobShape,
     release,
     report::Report,
     rooms::{Rooms, blocking},
@@ -306,10 +307,13 @@ pub(crate) async fn told(rooms: &Rooms, permitted: &Permitted) -> Value {
     {
         fields.extend(noise);
     }
-    // With noise there is more in the price than the padding.
-    let padded = permitted.train().filter(|plan| plan.hides_overlap() && plan.price().is_none());
-    if let (Some(_), Value::Object(fields)) = (padded, &mut told)
-        && let Value::Object(noise) = noises::of_union()
+    let asker = permitted.asker();
+    let partner = &permitted.partner().name;
+    let answerer = if asker == permitted.me() { partner } else { permitted.me() };
+    let across = permitted.train().filter(|plan| plan.job().shape == JobShape::Vertical);
+    if let (Some(plan), Value::Object(fields)) = (across, &mut told)
+        && (plan.hides_overlap() || plan.price().is_some())
+        && let Value::Object(noise) = noises::of_columns(plan, asker, answerer)
     {
         fields.extend(noise);
     }
