@@ -170,7 +170,15 @@ fn a_training_with_noise_is_paid_for_on_both_sides_and_still_learns() {
         "for what the brand learns of the bank's customers, and the bank of the brand's: {paid:?}"
     );
     assert!(paid[0] == paid[1] && paid[0][0] == paid[0][1] && paid[0][0] > 0, "{paid:?}");
+    // And say which noise that bought: of the moments, of every round, and of the figures if the other learns them.
     for home in ["brand", "bank"] {
+        for record in pair.world.records(home).iter().filter(|record| record["kind"] == "reserve") {
+            let noise = record["body"]["noise"].as_array().expect("noise");
+            let rho =
+                |one: &Value| one["nano_rho"].as_u64().unwrap_or(0) * one["times"].as_u64().unwrap_or(1);
+            let (told, price) = (noise.iter().map(rho).sum::<u64>(), paid[0][0]);
+            assert!(told <= price && told > price / 10 * 8, "{told} of {price}: {noise:?}");
+        }
         pair.world.tacit(home, &["audit", "verify"]).ok();
     }
     // The same job again has the same model and costs nothing; another one is more than is left.
