@@ -177,7 +177,7 @@ async fn b10_a_coordinator_that_leaves_a_trainer_out_of_the_roster_has_no_round(
         ("E-LEARN-ROSTER", &|seats| seats.retain(|seat| seat.partner != east)),
         ("E-LEARN-ROSTER", &|seats| {
             // Two seats of one node: its own sums and nothing.
-            let twice = seats[0].clone();
+            let twice = seats.iter().find(|seat| seat.partner != east).expect("other seats").clone();
             seats.iter_mut().filter(|seat| seat.partner == east).for_each(|seat| *seat = twice.clone());
         }),
         ("E-LEARN-SEAT-UNSIGNED", &|seats| {

@@ -446,6 +446,8 @@ fn the_owner_is_told_what_a_reveal_filter_tells() {
              other brings and about how many both have, either padded at ε 0.02, and pays for both. \
              That holds for nodes that follow the protocol: one that runs another program can find common customers one \
              by one.",
+            "The partner who has the target may learn how good a model over different columns is: counts of customers by \
+             score, outcome and group.",
             "A job has at most 30 rounds, and adds up the rows of at least 3 partners with the same columns.",
             "Nobody at your side is asked before a job.",
             "Any partner can end this contract on any day; what was learned before then stays learned.",

@@ -172,12 +172,13 @@ fn learnv_43_noise_over_different_columns_is_paid_for_by_both_whoever_gets_all_w
     let paid: Vec<Amount> = charges.iter().map(|(_, amount)| *amount).collect();
     assert_eq!(paid.len(), 2, "what the brand learns of the bank's customers, and the bank of the brand's");
     let shares = plan.shares().unwrap();
-    let all = shares.moments + shares.rounds.iter().sum::<u64>();
+    let all = shares.moments + shares.rounds.iter().sum::<u64>() + plan.figures_rho();
     assert_eq!(paid.iter().map(|paid| paid.nano_rho).collect::<Vec<_>>(), [all, all]);
-    // Ten rounds of three columns and the intercept; a number's mean and square, or the means of a choice of two.
+    // Ten rounds of three columns and the intercept; a number's mean and square, or the means of a choice of two; and of
+    // each of 32 bins of scores two outcomes held back and two learned from.
     let mut samples: Vec<u64> = paid.iter().map(|paid| paid.atto_delta).collect();
     samples.sort_unstable();
-    assert_eq!(samples, [42, 42]);
+    assert_eq!(samples, [42 + 128, 42 + 128]);
     assert!(plan.deviation() > 0.0);
     assert!(asked.tells().iter().all(|tells| !tells.contains("no noise in them")));
     // Both see the same, and the noise is what both compute of it.
@@ -296,7 +297,7 @@ fn a_job_that_was_not_agreed_is_refused_with_what_would_allow_it() {
     let dear = JOB.replace("mechanism = \"none\"", "epsilon = 3.0\ndelta = 1e-6");
     refused(&vertical, &dear, "E-POLICY-EPSILON", "");
     let nothing = JOB.replace("mechanism = \"none\"", "epsilon = 0.00001\ndelta = 1e-6");
-    refused(&vertical, &nothing, "E-POLICY-EPSILON", "");
+    refused(&vertical, &nothing, "E-POLICY-EPSILON-SMALL", "");
     let dear = OVER_ALL.replace("epsilon = 1.0", "epsilon = 3.0");
     refused(&horizontal(), &dear, "E-POLICY-EPSILON", "");
     let four = horizontal().replace("approval = [] }", "approval = [], cohort = 4 }");

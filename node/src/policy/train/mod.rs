@@ -14,6 +14,7 @@ use tacit_protocol::{
         vertical::{self, Linkage, Shares, Variable},
     },
     log::Amount,
+    noise::DiscreteGaussian,
 };
 
 use super::{
@@ -253,7 +254,10 @@ impl TrainPlan {
 
     /// Whether a price buys noise for every round.
     fn is_possible(&self) -> bool {
-        self.shares().is_none_or(|shares| shares.widths(self.linkage(), &self.variables()).is_ok())
+        let counted = self.price.is_none()
+            || !self.counts()
+            || DiscreteGaussian::of_price(self.figures_rho(), 1).is_ok();
+        counted && self.shares().is_none_or(|shares| shares.widths(self.linkage(), &self.variables()).is_ok())
     }
 
     /// How the price of a training over different columns is shared out; none without one.
