@@ -72,6 +72,31 @@ fn two_nodes_learn_from_customers_that_neither_knows() {
     }
 }
 
+/// With noise as well: counted together for both, each price is on record with what it bought, and computed again.
+#[test]
+fn a_hidden_training_with_noise_is_paid_for_counted_and_verified() {
+    let contract = replaced(&hidden(), "align = \"hidden\"", "align = \"hidden\", metrics = \"both\"");
+    let pair = pair_under(&contract);
+    let noisy = replaced(JOB, "mechanism = \"none\"", "epsilon = 2.0\ndelta = 1e-6");
+    let job = pair.world.write("job.toml", replaced(&noisy, "holdout = 0.2", "holdout = 0.4\nbins = 8"));
+    pair.brand(&["train", &job, "-o", "json"]).ok();
+    let cards = ["brand", "bank"].map(|home| card(&pair, home));
+    assert_eq!(cards[0]["coefficients"], cards[1]["coefficients"], "the same weights, to the bit");
+    let (spend, balance) = (coefficient(&cards[0], "spend"), coefficient(&cards[0], "balance"));
+    assert!(spend > 1.0 && balance < -1.0, "{spend} {balance}");
+    for (home, card) in ["brand", "bank"].iter().zip(&cards) {
+        nothing_of_the_overlap(&pair, home, card);
+        assert!(card["metrics"].to_string().contains("\"auc\""), "{home}: {}", card["metrics"]);
+        for record in pair.world.records(home).iter().filter(|record| record["kind"] == "reserve") {
+            let noise = record["body"]["noise"].to_string();
+            for part in ["truncated-double-geometric", "moments", "gradient", "evaluation"] {
+                assert!(noise.contains(part), "{home} {part}: {noise}");
+            }
+        }
+        pair.world.tacit(home, &["audit", "verify"]).ok();
+    }
+}
+
 #[test]
 fn scores_of_single_customers_are_refused_where_nobody_may_know_who_they_are() {
     let pair = pair_under(&replaced(CONTRACT, "align = \"revealed\"", "align = \"hidden\""));
