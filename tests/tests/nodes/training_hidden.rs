@@ -36,12 +36,15 @@ fn nothing_of_the_overlap(pair: &Pair, home: &str, card: &Value) {
         });
     }
     let log = pair.world.log(home);
-    assert!(!log.contains(&BOTH.to_string()), "{home}: {log}");
+    // As a number of its own: parts of a second can have these digits too.
+    let mut numbers = log.split(|c: char| !c.is_ascii_digit());
+    assert!(numbers.all(|number| number != BOTH.to_string()), "{home}: {log}");
     assert!(members.iter().take(200).all(|id| !log.contains(id.as_str())), "{home}: {log}");
     let rows = &card["rows"];
     let count = |name: &str| rows[name].as_u64().unwrap_or_else(|| panic!("{name} in {rows}"));
     let about = count("trained") + count("held_out");
-    assert!(about != BOTH && about.abs_diff(BOTH) < 2_500, "{about}");
+    // Off by what both padded; by nothing now and then, which nobody can know.
+    assert!(about.abs_diff(BOTH) < 2_500, "{about}");
     assert!(card["not_revealed"].to_string().contains("learned by nobody"), "{card}");
 }
 
